@@ -1,0 +1,391 @@
+//! The configuration: `config/meetingcast.toml` is its manual, and a test keeps the two equal.
+//!
+//! Sources, later ones win: built-in defaults, the file, `MEETINGCAST__SECTION__KEY` in the
+//! environment. An unknown key, a wrong type or a bad value is an error that names the key and what
+//! is allowed; nothing falls back silently.
+
+use crate::redacted::Redacted;
+use serde::{Deserialize, Serialize};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
+
+/// Everything an operator can set.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub server: ServerConfig,
+    pub auth: AuthConfig,
+    pub limits: LimitsConfig,
+    pub webrtc: WebrtcConfig,
+    pub conference: ConferenceConfig,
+    pub cast: CastConfig,
+    pub encoding: EncodingConfig,
+    pub program: ProgramConfig,
+    pub switching: SwitchingConfig,
+    pub rtmp: RtmpConfig,
+    pub hls: HlsConfig,
+    pub worker: WorkerConfig,
+    pub log: LogConfig,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerConfig {
+    /// Where the HTTP API, WHIP and HLS listen.
+    pub listen: SocketAddr,
+    /// What stands before `/hls/…` in play URLs; empty = `http://<listen>`.
+    pub public_url: String,
+    /// Everything that is kept on disk.
+    pub data_dir: PathBuf,
+    /// How long a drain may take after SIGTERM, seconds.
+    pub shutdown_timeout_s: u32,
+}
+
+/// `[auth]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuthConfig {
+    pub mode: AuthMode,
+    /// `[[auth.keys]]`, at least one in token mode.
+    pub keys: Vec<AuthKey>,
+}
+
+/// Who may do what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthMode {
+    /// Everybody, everything; loopback only unless `--allow-open-network`.
+    #[default]
+    Open,
+    /// Whoever holds a token.
+    Token,
+}
+
+/// One `[[auth.keys]]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthKey {
+    /// Named by a token's `kid`.
+    pub id: String,
+    /// HS256 secret, at least 32 bytes.
+    #[serde(with = "secret_text")]
+    pub secret: Redacted<String>,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Longest request body, bytes.
+    pub max_body_bytes: usize,
+    /// Longest SDP offer, bytes.
+    pub max_sdp_bytes: usize,
+    /// A request must have been answered within, seconds (HLS and long calls have their own).
+    pub request_timeout_s: u32,
+    /// Conferences at once.
+    pub max_conferences: usize,
+    /// Participants in a conference.
+    pub max_participants: usize,
+    /// Outputs of a cast.
+    pub max_outputs: usize,
+}
+
+/// `[webrtc]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebrtcConfig {
+    /// First UDP port for media; 0 = any.
+    pub udp_port_min: u16,
+    /// Last UDP port for media; 0 = any.
+    pub udp_port_max: u16,
+    /// Our address as seen from outside (1:1 NAT); empty = the host's own.
+    #[serde(with = "optional_ip")]
+    pub public_ip: Option<IpAddr>,
+    /// `stun:host:port`; empty = none.
+    pub stun_server: String,
+    /// `turn:user:password@host:port`.
+    pub turn_servers: Vec<String>,
+    /// A publisher whose RTP stops for so long is ended, seconds.
+    pub inactivity_timeout_s: u32,
+    /// Longest wait for a missing packet, milliseconds; adds to the delay.
+    pub jitter_ms: u32,
+}
+
+/// `[conference]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConferenceConfig {
+    /// An empty conference goes away after, seconds (unless a cast runs).
+    pub empty_timeout_s: u32,
+}
+
+/// `[cast]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CastConfig {
+    /// The operator's switch: false refuses every start with `cast_disabled`.
+    pub enabled: bool,
+    /// Outputs of a start that names none; only `hls` can stand here, others need a URL.
+    pub default_outputs: Vec<String>,
+    /// Nobody in the conference for so long: the cast stops, seconds.
+    pub idle_timeout_s: u32,
+    /// `start` answers when the URLs are playable, or fails after, milliseconds.
+    pub start_timeout_ms: u32,
+    /// Hosts (or IP addresses) that RTMP may push to; empty = any. Others: `output_url_forbidden`.
+    pub allowed_output_hosts: Vec<String>,
+}
+
+/// `[encoding]`: defaults for `encoding` of a start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EncodingConfig {
+    pub width: u32,
+    pub height: u32,
+    pub fps: u32,
+    pub video_kbps: u32,
+    pub audio_kbps: u32,
+    pub keyframe_ms: u32,
+    /// x264 preset, `ultrafast` … `medium`.
+    pub preset: String,
+    /// Strict CBR with filler.
+    pub filler: bool,
+}
+
+/// `[program]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProgramConfig {
+    /// The slate's colour, `#rrggbb`.
+    pub background: String,
+    /// A stalled source's last frame stays for, milliseconds.
+    pub stall_hold_ms: u32,
+}
+
+/// `[switching]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SwitchingConfig {
+    /// A switch that is not on the program within is given up, milliseconds.
+    pub switch_timeout_ms: u32,
+}
+
+/// `[rtmp]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RtmpConfig {
+    /// Deadline of each stage (resolve, TCP, handshake, connect, publish), milliseconds.
+    pub stage_timeout_ms: u32,
+    /// No byte taken by the peer for so long: the connection is left and tried again, milliseconds.
+    pub stall_timeout_ms: u32,
+    /// First wait before a reconnect, milliseconds.
+    pub backoff_min_ms: u32,
+    /// Longest wait before a reconnect, milliseconds.
+    pub backoff_max_ms: u32,
+    /// Healthy for so long: the wait starts from the first again, seconds.
+    pub backoff_reset_s: u32,
+    /// Media queued for a slow peer at most, milliseconds.
+    pub max_queue_ms: u32,
+    /// Media queued for a slow peer at most, bytes.
+    pub max_queue_bytes: usize,
+}
+
+/// `[hls]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HlsConfig {
+    /// Shortest segment, milliseconds; a segment ends at the first IDR after it.
+    pub segment_ms: u32,
+    /// How far back the playlist reaches, seconds; never fewer than 6 segments.
+    pub window_s: u32,
+    /// A stopped cast's playlist and segments stay for, seconds.
+    pub keep_s: u32,
+}
+
+/// `[worker]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorkerConfig {
+    /// A worker must be ready within, milliseconds.
+    pub launch_timeout_ms: u32,
+    /// Distance of heartbeats, milliseconds.
+    pub heartbeat_ms: u32,
+    /// A worker silent for so long is killed, milliseconds.
+    pub heartbeat_timeout_ms: u32,
+    /// First wait before a replacement after a second quick failure, milliseconds.
+    pub backoff_min_ms: u32,
+    /// Longest wait before a replacement, milliseconds.
+    pub backoff_max_ms: u32,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// `tracing` filter, for example `info` or `meetingcast=debug`.
+    pub filter: String,
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: String::new(),
+            data_dir: "./data".into(),
+            shutdown_timeout_s: 10,
+        }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            max_body_bytes: 262_144,
+            max_sdp_bytes: 65_536,
+            request_timeout_s: 30,
+            max_conferences: 100,
+            max_participants: 16,
+            max_outputs: 8,
+        }
+    }
+}
+
+impl Default for WebrtcConfig {
+    fn default() -> Self {
+        Self {
+            udp_port_min: 0,
+            udp_port_max: 0,
+            public_ip: None,
+            stun_server: String::new(),
+            turn_servers: Vec::new(),
+            inactivity_timeout_s: 15,
+            jitter_ms: 100,
+        }
+    }
+}
+
+impl Default for ConferenceConfig {
+    fn default() -> Self {
+        Self { empty_timeout_s: 30 }
+    }
+}
+
+impl Default for CastConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            default_outputs: vec!["hls".to_owned()],
+            idle_timeout_s: 300,
+            start_timeout_ms: 15_000,
+            allowed_output_hosts: Vec::new(),
+        }
+    }
+}
+
+impl Default for EncodingConfig {
+    fn default() -> Self {
+        Self {
+            width: 1280,
+            height: 720,
+            fps: 30,
+            video_kbps: 2500,
+            audio_kbps: 128,
+            keyframe_ms: 2000,
+            preset: "veryfast".to_owned(),
+            filler: false,
+        }
+    }
+}
+
+impl Default for ProgramConfig {
+    fn default() -> Self {
+        Self { background: "#101820".to_owned(), stall_hold_ms: 1000 }
+    }
+}
+
+impl Default for SwitchingConfig {
+    fn default() -> Self {
+        Self { switch_timeout_ms: 3000 }
+    }
+}
+
+impl Default for RtmpConfig {
+    fn default() -> Self {
+        Self {
+            stage_timeout_ms: 5000,
+            stall_timeout_ms: 10_000,
+            backoff_min_ms: 500,
+            backoff_max_ms: 30_000,
+            backoff_reset_s: 60,
+            max_queue_ms: 5000,
+            max_queue_bytes: 8 * 1024 * 1024,
+        }
+    }
+}
+
+impl Default for HlsConfig {
+    fn default() -> Self {
+        Self { segment_ms: 2000, window_s: 60, keep_s: 60 }
+    }
+}
+
+impl Default for WorkerConfig {
+    fn default() -> Self {
+        Self {
+            launch_timeout_ms: 10_000,
+            heartbeat_ms: 250,
+            heartbeat_timeout_ms: 2000,
+            backoff_min_ms: 500,
+            backoff_max_ms: 10_000,
+        }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { filter: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+mod secret_text {
+    use super::Redacted;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(secret: &Redacted<String>, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(secret)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Redacted<String>, D::Error> {
+        String::deserialize(d).map(Redacted::new)
+    }
+}
+
+/// An address that may be left empty: TOML has no null.
+mod optional_ip {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use std::net::IpAddr;
+
+    pub fn serialize<S: Serializer>(ip: &Option<IpAddr>, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&ip.map(|ip| ip.to_string()).unwrap_or_default())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<IpAddr>, D::Error> {
+        let text = String::deserialize(d)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(|_| D::Error::custom("expected an IP address or \"\""))
+    }
+}

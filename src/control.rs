@@ -1,0 +1,10 @@
+//! Control: names, rights and states. Never touches a media buffer, knows no GStreamer.
+//!
+//! A request's way: [`http`] parses and authorises, the [`directory`] finds the conference, its actor
+//! ([`conference`]) decides with pure state machines ([`cast`]), the [`supervisor`] talks to the
+//! worker process, and the answer goes back when the thing has *happened*.
+
+pub mod cast;
+pub mod conference;
+pub mod directory;
+pub mod error;

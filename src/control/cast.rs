@@ -1,0 +1,137 @@
+//! A cast as control sees it: what was asked for, and what it tells about itself. Domain types; their
+//! JSON faces are in `http::wire`.
+
+use crate::{
+    egress::output::OutputStatus,
+    ids::{ConferenceId, OutputId, ParticipantId, StreamName},
+    ipc::ProgramReport,
+    units::MediaTime,
+};
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// What the program shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// One participant, full frame.
+    Participant { participant: ParticipantId, stream: StreamName },
+    /// Equal tiles; `None` = everybody, in order of joining.
+    Grid { participants: Option<Vec<ParticipantId>> },
+    /// One large, the others in a strip.
+    Speaker { focus: ParticipantId },
+    /// Nobody.
+    Slate,
+}
+
+/// Who is heard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AudioChoice {
+    /// Those who are on the picture.
+    #[default]
+    Source,
+    /// Everybody.
+    Mix,
+}
+
+/// How the program is encoded; complete and valid (`http::wire` fills defaults in).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoding {
+    pub width: u32,
+    pub height: u32,
+    pub fps: u32,
+    pub video_kbps: u32,
+    pub audio_kbps: u32,
+    pub keyframe_ms: u32,
+}
+
+/// A valid start.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StartCast {
+    pub source: Source,
+    pub audio: AudioChoice,
+    pub encoding: Encoding,
+    /// At least one; ids are distinct.
+    pub outputs: Vec<OutputSpec>,
+}
+
+/// A valid switch. `audio: None` keeps the choice.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Switch {
+    pub source: Source,
+    pub audio: Option<AudioChoice>,
+}
+
+/// An output to make.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutputSpec {
+    pub id: OutputId,
+    pub kind: OutputKind,
+}
+
+/// Where an output goes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OutputKind {
+    Rtmp { url: crate::egress::rtmp::url::RtmpUrl },
+    Hls,
+}
+
+/// What a switch did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SwitchResult {
+    pub source: Source,
+    pub took: Duration,
+    /// The first program frame that shows the new source.
+    pub program_pts: MediaTime,
+}
+
+/// A cast's life; only climbs, until a new start makes a new cast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CastState {
+    Idle,
+    Starting,
+    Live,
+    Stopping,
+    Stopped,
+    Failed,
+}
+
+/// Whether the chosen source delivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceState {
+    Live,
+    /// It is there, but its media stalls.
+    Stalled,
+    /// It is not there.
+    Absent,
+}
+
+/// The Cast object, as read at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CastView {
+    pub conference: ConferenceId,
+    pub state: CastState,
+    /// `None` before the first start.
+    pub source: Option<Source>,
+    pub source_state: SourceState,
+    /// Milliseconds since the source's last frame, where it ever had one.
+    pub source_age_ms: Option<u32>,
+    pub audio: AudioChoice,
+    pub started_at: Option<Timestamp>,
+    pub stopped_at: Option<Timestamp>,
+    /// `None` before the first start.
+    pub encoding: Option<Encoding>,
+    pub outputs: Vec<OutputView>,
+    pub program: ProgramReport,
+    /// Why it failed, where it did.
+    pub error: Option<String>,
+}
+
+/// An output in a [`CastView`]. `url` is redacted already.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutputView {
+    pub id: OutputId,
+    /// `rtmp` or `hls`.
+    pub kind: &'static str,
+    pub url: Option<String>,
+    pub status: OutputStatus,
+}

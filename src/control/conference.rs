@@ -1,0 +1,189 @@
+//! A conference: the handle that the rest of control talks to. The actor behind it is
+//! [`runner::ConferenceRunner`]; what it decides is in the pure [`state`].
+
+use crate::{
+    control::{
+        cast::{CastView, OutputSpec, OutputView, StartCast, Switch, SwitchResult},
+        error::ControlError,
+    },
+    ids::{ConferenceId, OutputId, ParticipantId, SessionId, StreamName},
+    ipc::{Candidate, IngestOffer},
+};
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+/// Where a reply goes.
+pub type Answer<T> = oneshot::Sender<Result<T, ControlError>>;
+
+/// What can be asked of a conference. Every `answer` is answered, also when the conference ends.
+#[derive(Debug)]
+pub enum ConferenceRequest {
+    View {
+        answer: Answer<ConferenceView>,
+    },
+    Update {
+        settings: ConferenceSettings,
+        answer: Answer<ConferenceView>,
+    },
+    Participant {
+        participant: ParticipantId,
+        answer: Answer<ParticipantView>,
+    },
+    PatchParticipant {
+        participant: ParticipantId,
+        patch: ParticipantPatch,
+        answer: Answer<ParticipantView>,
+    },
+    RemoveParticipant {
+        participant: ParticipantId,
+        answer: Answer<()>,
+    },
+    Publish {
+        publish: Publish,
+        answer: Answer<Published>,
+    },
+    Trickle {
+        session: SessionId,
+        candidates: Vec<Candidate>,
+        answer: Answer<()>,
+    },
+    HangUp {
+        session: SessionId,
+        answer: Answer<()>,
+    },
+    Cast {
+        answer: Answer<CastView>,
+    },
+    StartCast {
+        start: StartCast,
+        answer: Answer<CastView>,
+    },
+    Switch {
+        switch: Switch,
+        answer: Answer<SwitchResult>,
+    },
+    StopCast {
+        answer: Answer<CastView>,
+    },
+    AddOutput {
+        output: OutputSpec,
+        answer: Answer<OutputView>,
+    },
+    RemoveOutput {
+        output: OutputId,
+        answer: Answer<()>,
+    },
+    /// Everybody is disconnected, the cast is stopped; the actor ends.
+    End {
+        answer: Answer<()>,
+    },
+}
+
+/// A WHIP publication, validated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Publish {
+    pub participant: ParticipantId,
+    /// A name to show, from the token; the id otherwise.
+    pub name: Option<String>,
+    pub stream: StreamName,
+    pub offer: IngestOffer,
+}
+
+/// A WHIP publication that is open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Published {
+    pub session: SessionId,
+    /// SDP answer with all candidates.
+    pub answer: String,
+}
+
+/// What `PUT /conferences/{c}` sets.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ConferenceSettings {
+    /// Shown on the slate; the id otherwise. At most 128 characters.
+    pub name: Option<String>,
+    /// Participants at once; the server's limit otherwise.
+    pub max_participants: Option<usize>,
+}
+
+/// A conference, as read at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConferenceView {
+    pub id: ConferenceId,
+    pub settings: ConferenceSettings,
+    pub created_at: Timestamp,
+    pub participants: Vec<ParticipantView>,
+    pub cast: CastView,
+    /// Replacements of the media worker so far.
+    pub worker_restarts: u32,
+}
+
+/// A participant, as read at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParticipantView {
+    pub id: ParticipantId,
+    pub name: Option<String>,
+    pub joined_at: Timestamp,
+    pub audio_muted: bool,
+    pub video_muted: bool,
+    pub gain_db: f32,
+    pub streams: Vec<StreamView>,
+}
+
+/// A participant's stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamView {
+    pub name: StreamName,
+    pub audio: bool,
+    /// `h264` or `vp8` where there is video.
+    pub video_codec: Option<&'static str>,
+    /// Decoded size, once known.
+    pub width: Option<u32>,
+    pub height: Option<u32>,
+    /// ICE and DTLS are up.
+    pub connected: bool,
+}
+
+/// `PATCH …/participants/{p}`; absent fields stay.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ParticipantPatch {
+    pub audio_muted: Option<bool>,
+    pub video_muted: Option<bool>,
+    /// −60…+20 dB.
+    pub gain_db: Option<f32>,
+}
+
+/// The handle. Cheap to clone; the conference lives in its own task.
+#[derive(Debug, Clone)]
+pub struct Conference {
+    id: ConferenceId,
+    mailbox: mpsc::Sender<ConferenceRequest>,
+}
+
+impl Conference {
+    /// A handle on the actor that reads the other end of `mailbox`.
+    pub fn new(id: ConferenceId, mailbox: mpsc::Sender<ConferenceRequest>) -> Self {
+        Self { id, mailbox }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> &ConferenceId {
+        &self.id
+    }
+
+    /// Asks and waits for the answer. A full mailbox is `overloaded`; a conference that has ended in
+    /// the meantime is not found.
+    pub async fn ask<T>(
+        &self,
+        request: impl FnOnce(Answer<T>) -> ConferenceRequest,
+    ) -> Result<T, ControlError> {
+        let (answer, reply) = oneshot::channel();
+        self.mailbox.try_send(request(answer)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => {
+                ControlError::Overloaded { retry_after: std::time::Duration::from_secs(1) }
+            }
+            mpsc::error::TrySendError::Closed(_) => ControlError::ConferenceNotFound(self.id.clone()),
+        })?;
+        reply.await.unwrap_or_else(|_| Err(ControlError::ConferenceNotFound(self.id.clone())))
+    }
+}

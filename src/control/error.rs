@@ -1,0 +1,127 @@
+//! The one map from an error to its stable `code` and HTTP status (contract, "Errors").
+
+use crate::ids::{ConferenceId, InvalidId, OutputId, ParticipantId, StreamName};
+use std::time::Duration;
+
+/// What a client's request can end with, other than success. `Display` is the problem's `detail`: a
+/// sentence a person can act on, without anything internal or secret.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ControlError {
+    #[error("there is no conference {0}")]
+    ConferenceNotFound(ConferenceId),
+    #[error("there is no participant {0} in this conference")]
+    ParticipantNotFound(ParticipantId),
+    #[error("participant {participant} has no stream {stream}")]
+    StreamNotFound { participant: ParticipantId, stream: StreamName },
+    #[error("there is no such session; it may have ended")]
+    SessionNotFound,
+    #[error("a cast is running in this conference; stop it before another start")]
+    CastAlreadyStarted,
+    #[error("no cast is running in this conference; start one first")]
+    CastNotStarted,
+    #[error("casts are switched off by the operator of this server (cast.enabled = false)")]
+    CastDisabled,
+    #[error("the cast could not be started: {0}")]
+    CastFailed(String),
+    #[error("there is an output {0} already")]
+    OutputExists(OutputId),
+    #[error("there is no output {0}")]
+    OutputNotFound(OutputId),
+    #[error("the output's URL is not usable: {0}")]
+    OutputUrlInvalid(String),
+    #[error("this server may not push to {0}; the operator allows other hosts only")]
+    OutputUrlForbidden(String),
+    #[error("the conference is full: {max} participants are allowed")]
+    TooManyParticipants { max: usize },
+    #[error("the server is full: {max} conferences are allowed")]
+    TooManyConferences { max: usize },
+    #[error("a cast may have {max} outputs")]
+    TooManyOutputs { max: usize },
+    #[error("{detail}")]
+    InvalidRequest { detail: String, field: Option<String> },
+    #[error("{0}")]
+    InvalidId(#[from] InvalidId),
+    #[error("the SDP was not accepted: {0}")]
+    SdpInvalid(String),
+    #[error("{0}")]
+    WrongContentType(String),
+    #[error("no common codec: {0}")]
+    NoCommonCodec(String),
+    #[error("{0} sends no media yet; the program stays as it is")]
+    MediaNotReady(String),
+    #[error("the new source was not on the program within {0} ms; the old one stays")]
+    SwitchTimeout(u32),
+    #[error("a newer switch took the place of this one")]
+    SwitchSuperseded,
+    #[error("the server is overloaded; try again in {} s", .retry_after.as_secs())]
+    Overloaded { retry_after: Duration },
+    #[error("the server is shutting down")]
+    ShuttingDown,
+    #[error("the media worker of this conference is being replaced; try again")]
+    WorkerUnavailable,
+    #[error("{0} is not implemented yet")]
+    NotImplemented(String),
+    #[error("a token is needed: send it as \"Authorization: Bearer …\"")]
+    TokenMissing,
+    #[error("the token has expired")]
+    TokenExpired,
+    #[error("the token is not valid: {0}")]
+    TokenInvalid(&'static str),
+    #[error("the token does not allow this: {0}")]
+    Forbidden(String),
+    #[error("something went wrong on our side; the log names it by this request's id")]
+    Internal,
+}
+
+impl ControlError {
+    /// The stable code and the HTTP status.
+    pub const fn code_and_status(&self) -> (&'static str, u16) {
+        match self {
+            Self::ConferenceNotFound(_) => ("conference_not_found", 404),
+            Self::ParticipantNotFound(_) => ("participant_not_found", 404),
+            Self::StreamNotFound { .. } => ("stream_not_found", 404),
+            Self::SessionNotFound => ("session_not_found", 404),
+            Self::CastAlreadyStarted => ("cast_already_started", 409),
+            Self::CastNotStarted => ("cast_not_started", 409),
+            Self::CastDisabled => ("cast_disabled", 403),
+            Self::CastFailed(_) => ("cast_failed", 502),
+            Self::OutputExists(_) => ("output_exists", 409),
+            Self::OutputNotFound(_) => ("output_not_found", 404),
+            Self::OutputUrlInvalid(_) => ("output_url_invalid", 422),
+            Self::OutputUrlForbidden(_) => ("output_url_forbidden", 403),
+            Self::TooManyParticipants { .. } => ("too_many_participants", 429),
+            Self::TooManyConferences { .. } => ("too_many_conferences", 429),
+            Self::TooManyOutputs { .. } => ("too_many_outputs", 429),
+            Self::InvalidRequest { .. } => ("invalid_request", 400),
+            Self::InvalidId(_) => ("invalid_id", 422),
+            Self::SdpInvalid(_) => ("sdp_invalid", 422),
+            Self::WrongContentType(_) => ("codec_unsupported", 415),
+            Self::NoCommonCodec(_) => ("codec_unsupported", 406),
+            Self::MediaNotReady(_) => ("media_not_ready", 409),
+            Self::SwitchTimeout(_) => ("switch_timeout", 504),
+            Self::SwitchSuperseded => ("switch_superseded", 409),
+            Self::Overloaded { .. } => ("overloaded", 503),
+            Self::ShuttingDown => ("shutting_down", 503),
+            Self::WorkerUnavailable => ("worker_unavailable", 503),
+            Self::NotImplemented(_) => ("not_implemented", 501),
+            Self::TokenMissing => ("token_missing", 401),
+            Self::TokenExpired => ("token_expired", 401),
+            Self::TokenInvalid(_) => ("token_invalid", 401),
+            Self::Forbidden(_) => ("forbidden", 403),
+            Self::Internal => ("internal", 500),
+        }
+    }
+
+    /// The request field at fault, where one is.
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::InvalidRequest { field, .. } => field.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// A bad request that names its field.
+    pub fn invalid(field: &str, detail: impl Into<String>) -> Self {
+        Self::InvalidRequest { detail: detail.into(), field: Some(field.to_owned()) }
+    }
+}

@@ -1,0 +1,57 @@
+//! What every output tells about itself.
+
+use jiff::Timestamp;
+
+/// Where an output is in its life. RTMP: all of them; HLS: `Connecting` until the playlist is
+/// playable, then `Live`, at the end `Stopped`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputState {
+    /// Not yet delivering for the first time.
+    Connecting,
+    /// Delivering.
+    Live,
+    /// Was refused or cut, and will try again.
+    Retrying,
+    /// Given up; will not try again.
+    Failed,
+    /// Ended as asked.
+    Stopped,
+}
+
+/// An output's figures, as the Cast object shows them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutputStatus {
+    pub state: OutputState,
+    /// Since when it is in `state`.
+    pub since: Timestamp,
+    /// Connections lost or refused since the start.
+    pub retries: u64,
+    /// Media bytes handed to the network (RTMP) or stored (HLS).
+    pub bytes_sent: u64,
+    /// Frames left out since the peer was too slow.
+    pub frames_dropped: u64,
+    /// A sentence; never a key or a password.
+    pub last_error: Option<String>,
+}
+
+impl OutputStatus {
+    /// A fresh output.
+    pub fn connecting(now: Timestamp) -> Self {
+        Self {
+            state: OutputState::Connecting,
+            since: now,
+            retries: 0,
+            bytes_sent: 0,
+            frames_dropped: 0,
+            last_error: None,
+        }
+    }
+
+    /// Moves to `state`; `since` changes only when the state does.
+    pub fn enter(&mut self, state: OutputState, now: Timestamp) {
+        if self.state != state {
+            self.state = state;
+            self.since = now;
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! RTMP push.
+pub mod url;

@@ -1,0 +1,4 @@
+//! RTMP URLs (replaced by the real parser).
+/// A push URL.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RtmpUrl;

@@ -1,0 +1,197 @@
+//! Names of things: one newtype per kind, so that no bare `String` crosses a function.
+//!
+//! Ids come from clients and go into URLs, JSON and logs; they never become file names unescaped
+//! (see [`ConferenceId::file_name`]).
+
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// Why a name was refused; the sentence is shown to the client.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} must be {allowed}")]
+pub struct InvalidId {
+    /// Which name: `conference id`, `stream name`, …
+    pub what: &'static str,
+    /// What would have been accepted.
+    pub allowed: &'static str,
+}
+
+const ID_ALLOWED: &str = "1 to 128 characters of A-Z a-z 0-9 . _ ~ - @ : + and not \".\" or \"..\"";
+const STREAM_ALLOWED: &str = "1 to 32 characters of a-z 0-9 _ -";
+
+fn is_id(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && text != "."
+        && text != ".."
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-@:+".contains(&b))
+}
+
+fn is_stream_name(text: &str) -> bool {
+    (1..=32).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $check:ident, $allowed:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The name as the client wrote it.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                if $check(text) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(InvalidId { what: $what, allowed: $allowed })
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_id! {
+    /// A conference, named by its users (contract, "Ids").
+    ConferenceId, "conference id", is_id, ID_ALLOWED
+}
+text_id! {
+    /// A participant, unique within a conference.
+    ParticipantId, "participant id", is_id, ID_ALLOWED
+}
+text_id! {
+    /// An output of a cast, unique within the cast.
+    OutputId, "output id", is_id, ID_ALLOWED
+}
+text_id! {
+    /// One of a participant's streams: `camera` (the default), `screen`, …
+    StreamName, "stream name", is_stream_name, STREAM_ALLOWED
+}
+
+impl Default for StreamName {
+    fn default() -> Self {
+        Self("camera".to_owned())
+    }
+}
+
+impl ConferenceId {
+    /// The id as a file name: `:` and a leading dot are escaped as `%xx`, everything else an id may
+    /// hold is safe on every file system we run on. Two ids never share a file name.
+    pub fn file_name(&self) -> String {
+        let mut name = String::with_capacity(self.0.len());
+        for (index, c) in self.0.char_indices() {
+            match c {
+                ':' => name.push_str("%3A"),
+                '.' if index == 0 => name.push_str("%2E"),
+                _ => name.push(c),
+            }
+        }
+        name
+    }
+}
+
+/// A WHIP or WHEP session. The id is a capability (RFC 9725 §4.6: unguessable URL): 128 random bits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SessionId(String);
+
+impl SessionId {
+    /// A fresh unguessable id.
+    pub fn generate() -> Self {
+        Self(format!("{:032x}", rand::random::<u128>()))
+    }
+
+    /// The id as it stands in the session URL.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for SessionId {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What the worker calls a (participant, stream) pair. Control hands the numbers out, keeps them for
+/// the life of the conference, and gives the same number to the same pair after a re-publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SourceId(pub u32);
+
+impl fmt::Display for SourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "source-{}", self.0)
+    }
+}
+
+/// Pairs a worker's reply with the command it answers. Unique per worker link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RequestId(pub u64);
+
+/// Which life of a conference's worker: 0 for the first, one more for each replacement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Incarnation(pub u32);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_take_what_the_contract_allows_and_nothing_else() {
+        for good in ["a", "Room-1", "a.b_c~d-e@f:g+h", &"x".repeat(128), "..."] {
+            assert!(good.parse::<ConferenceId>().is_ok(), "{good}");
+        }
+        for bad in ["", ".", "..", "a/b", "a b", "ä", "a\0", "%2e", &"x".repeat(129)] {
+            assert!(bad.parse::<ConferenceId>().is_err(), "{bad}");
+        }
+        assert!("screen-2_b".parse::<StreamName>().is_ok());
+        for bad in ["", "Camera", "a.b", &"x".repeat(33)] {
+            assert!(bad.parse::<StreamName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn file_names_are_escaped_and_distinct() {
+        let name = |id: &str| id.parse::<ConferenceId>().unwrap().file_name();
+        assert_eq!(name("a:b"), "a%3Ab");
+        assert_eq!(name(".hidden.x"), "%2Ehidden.x");
+        assert_eq!(name("..."), "%2E..");
+    }
+
+    #[test]
+    fn session_ids_do_not_repeat() {
+        assert_ne!(SessionId::generate(), SessionId::generate());
+        assert_eq!(SessionId::generate().as_str().len(), 32);
+    }
+}

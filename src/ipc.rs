@@ -1,0 +1,339 @@
+//! What control and a conference's worker say to each other: serde types only, no logic, no I/O
+//! (the framing is in [`link`]).
+//!
+//! Control speaks of sources and labels, never of users' rights; the worker of pipelines, never of
+//! users. Order is kept in each direction. A command with a `request` is answered by exactly one
+//! [`WorkerEvent::Reply`].
+
+pub mod link;
+
+use crate::{
+    ids::{Incarnation, RequestId, SessionId, SourceId},
+    media::{EncodedFrame, TrackConfig},
+    units::MediaTime,
+};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// Control → worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum WorkerCommand {
+    /// The first command of a link, once. Answered by [`WorkerEvent::Ready`].
+    Configure(WorkerSetup),
+    /// Take a publisher in. Reply: [`ReplyOk::IngestOpened`].
+    OpenIngest { request: RequestId, session: SessionId, source: SourceId, offer: IngestOffer },
+    /// Trickled ICE candidates of the peer (`PATCH`); unknown sessions are ignored.
+    AddCandidates { session: SessionId, candidates: Vec<Candidate> },
+    /// Hang a publisher up. No `SessionEnded` follows. Unknown sessions are ignored.
+    CloseIngest { session: SessionId },
+    /// Start composing and encoding. Reply: [`ReplyOk::ProgramStarted`], after the first encoded
+    /// video keyframe. A second start is an error.
+    StartProgram { request: RequestId, program: ProgramSpec },
+    /// Show another scene. With `wait_ready` the sources in it must deliver decoded media first
+    /// (that is a switch; the old scene stays until then, and for good when `deadline_ms` passes);
+    /// without, it is taken at the next frame (tiles re-flow because somebody came or left).
+    /// Reply: [`ReplyOk::Composed`].
+    Compose { request: RequestId, scene: SceneSpec, wait_ready: bool, deadline_ms: u32 },
+    /// An output needs an IDR now (a player or server joined). Throttled by the worker.
+    RequestKeyframe,
+    /// Stop encoding; ingest goes on. Reply: [`ReplyOk::ProgramStopped`], after the last frame.
+    StopProgram { request: RequestId },
+    /// End everything in order and exit with code 0.
+    Shutdown,
+}
+
+/// What a worker must know before anything else.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkerSetup {
+    /// For log lines and the slate; never interpreted.
+    pub conference: String,
+    /// Which life of this conference's worker this is.
+    pub incarnation: Incarnation,
+    /// CLOCK_MONOTONIC nanoseconds that [`MediaTime`] zero stands for.
+    pub epoch_ns: u64,
+    /// How long between two [`WorkerEvent::Heartbeat`]s, milliseconds.
+    pub heartbeat_ms: u32,
+    /// WebRTC transport settings.
+    pub webrtc: WebrtcSetup,
+}
+
+/// WebRTC transport settings of a worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WebrtcSetup {
+    /// First and last UDP port for media; `(0, 0)` = any.
+    pub udp_ports: (u16, u16),
+    /// Our public address behind 1:1 NAT: announced instead of the host candidates' own.
+    pub public_ip: Option<IpAddr>,
+    /// `stun://host:port`.
+    pub stun_server: Option<String>,
+    /// `turn://user:password@host:port`, any number.
+    pub turn_servers: Vec<String>,
+    /// Longest wait for a missing RTP packet, milliseconds; adds to the delay of everything.
+    pub jitter_ms: u32,
+    /// A publisher without RTP for so long is ended, milliseconds.
+    pub inactivity_ms: u32,
+}
+
+/// A publisher's offer, already validated and normalised by control (`control::offer`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IngestOffer {
+    /// SDP with one codec per medium; `setup`, `ice-*` and `fingerprint` at media level only.
+    pub sdp: String,
+    /// SHA-256 of the peer's DTLS certificate in DER, which the worker compares after the handshake.
+    pub fingerprint_sha256: [u8; 32],
+    /// What is in the offer.
+    pub video: Option<OfferedVideo>,
+    /// Opus is in the offer.
+    pub audio: Option<OfferedAudio>,
+}
+
+/// The one video codec that was chosen from an offer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OfferedVideo {
+    /// The codec.
+    pub codec: VideoCodec,
+    /// Its RTP payload type.
+    pub payload_type: u8,
+    /// The payload type of its RTX stream, where offered.
+    pub rtx_payload_type: Option<u8>,
+    /// The `extmap` id of transport-wide congestion control, where offered.
+    pub transport_cc_id: Option<u8>,
+    /// The m-line's index in the SDP.
+    pub mline: u32,
+}
+
+/// The audio of an offer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OfferedAudio {
+    /// Opus' RTP payload type.
+    pub payload_type: u8,
+    /// The `extmap` id of transport-wide congestion control, where offered.
+    pub transport_cc_id: Option<u8>,
+    /// The `extmap` id of `ssrc-audio-level` (RFC 6464), where offered.
+    pub audio_level_id: Option<u8>,
+    /// The m-line's index in the SDP.
+    pub mline: u32,
+}
+
+/// Video codecs a publisher may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum VideoCodec {
+    /// H.264, packetization-mode 1.
+    H264,
+    /// VP8.
+    Vp8,
+}
+
+/// A trickled ICE candidate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// m-line index.
+    pub mline: u32,
+    /// `candidate:…`, validated in form by control.
+    pub candidate: String,
+}
+
+/// The program to make.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProgramSpec {
+    /// How to encode it.
+    pub encoding: EncodingSpec,
+    /// What to show first; sources that do not deliver yet are waited for as the scene says
+    /// (slate, name tile), not by holding the start up.
+    pub scene: SceneSpec,
+    /// The slate.
+    pub slate: SlateSpec,
+    /// A stalled source's last frame stays so long, milliseconds, then the slate (full frame) or the
+    /// name tile (grid).
+    pub stall_hold_ms: u32,
+}
+
+/// The program's encoding, validated by control.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EncodingSpec {
+    /// Pixels, even, 16–3840.
+    pub width: u32,
+    /// Pixels, even, 16–2160.
+    pub height: u32,
+    /// Frames a second, 5–60.
+    pub fps: u32,
+    /// Video target, kbit/s.
+    pub video_kbps: u32,
+    /// Audio target, kbit/s.
+    pub audio_kbps: u32,
+    /// Distance of IDRs, milliseconds; a whole number of frames.
+    pub keyframe_ms: u32,
+    /// Fill up to the target rate (strict CBR) instead of sending less when less is enough.
+    pub filler: bool,
+    /// x264 speed preset.
+    pub preset: String,
+}
+
+/// What the program shows when there is nothing else.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SlateSpec {
+    /// 0xRRGGBB.
+    pub colour: u32,
+    /// Shown in the middle; never parsed as markup.
+    pub text: String,
+}
+
+/// A composition: picture and sound, taken together at one frame.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SceneSpec {
+    /// The picture.
+    pub picture: PictureSpec,
+    /// The sound: every source heard, with its gain. Sources not listed are silent.
+    pub sound: Vec<SoundSpec>,
+}
+
+/// How the picture is laid out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum PictureSpec {
+    /// Nobody.
+    Slate,
+    /// One source fills the frame, letterboxed.
+    Full(TileSpec),
+    /// Equal tiles, 1–16, row by row.
+    Grid(Vec<TileSpec>),
+    /// One large, the others in a strip.
+    Speaker { focus: TileSpec, others: Vec<TileSpec> },
+}
+
+/// One source in a picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TileSpec {
+    /// `None`: a participant who has no stream (the tile shows the label).
+    pub source: Option<SourceId>,
+    /// Shown when the source has no picture; never parsed as markup.
+    pub label: String,
+    /// The picture is muted by the server: show the label.
+    pub video_muted: bool,
+}
+
+/// One source in the sound.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SoundSpec {
+    /// The source.
+    pub source: SourceId,
+    /// Linear gain, 1.0 = as it comes.
+    pub gain: f32,
+}
+
+/// Worker → control.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum WorkerEvent {
+    /// GStreamer is initialised and commands are served.
+    Ready { pid: u32, gstreamer: String },
+    /// The answer to the command with the same `request`.
+    Reply { request: RequestId, result: Result<ReplyOk, ReplyError> },
+    /// An ingest ended by itself (never after `CloseIngest`).
+    SessionEnded { session: SessionId, reason: SessionEndReason },
+    /// A peer connection is up and its certificate is the offered one.
+    SessionConnected { session: SessionId },
+    /// Before the first frame of a track, and whenever it changes.
+    Config(TrackConfig),
+    /// One frame of the program.
+    Frame(EncodedFrame),
+    /// Every `heartbeat_ms`: alive, with figures.
+    Heartbeat(WorkerReport),
+    /// The program failed and cannot go on; control replaces the worker.
+    ProgramFailed { detail: String },
+}
+
+/// A successful reply.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ReplyOk {
+    /// The SDP answer with all our candidates.
+    IngestOpened { answer: String },
+    /// Frames flow.
+    ProgramStarted,
+    /// The scene is on the program since `pts`; `took_ms` from command to that frame.
+    Composed { pts: MediaTime, took_ms: u32 },
+    /// No frame follows.
+    ProgramStopped,
+}
+
+/// A refused command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum ReplyError {
+    /// webrtcbin would not have the offer.
+    #[error("the offer was not accepted: {detail}")]
+    OfferRefused { detail: String },
+    /// A source of the scene has never delivered, or delivers nothing now.
+    #[error("a source delivers no media")]
+    MediaNotReady { which: SourceId },
+    /// The deadline of a `Compose` passed; the old scene stays.
+    #[error("the new source was not ready in time")]
+    Timeout,
+    /// A newer `Compose` overtook this one.
+    #[error("a newer switch took its place")]
+    Superseded,
+    /// Not in this state (a second start, a compose without program).
+    #[error("not possible now: {detail}")]
+    WrongState { detail: String },
+    /// Our own fault.
+    #[error("the worker failed: {detail}")]
+    Internal { detail: String },
+}
+
+/// Why an ingest ended by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SessionEndReason {
+    /// No RTP for `inactivity_ms`.
+    Inactive,
+    /// The peer closed, or ICE or DTLS failed.
+    Disconnected,
+    /// The DTLS certificate is not the one the offer named.
+    FingerprintMismatch,
+    /// Our pipeline failed.
+    PipelineError { detail: String },
+}
+
+/// A worker's figures.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct WorkerReport {
+    /// Counters of the running program; zero without one.
+    pub program: ProgramReport,
+    /// One for each open source.
+    pub sources: Vec<SourceReport>,
+    /// Frames that the worker dropped since control did not read them in time.
+    pub link_drops: u64,
+}
+
+/// Counters of a program since its start in this worker.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramReport {
+    /// Video frames made.
+    pub frames: u64,
+    /// Frames of a live source that had to be shown again since no new one was there.
+    pub repeated: u64,
+    /// Frames left out since the encoder could not follow.
+    pub dropped: u64,
+}
+
+/// What a source delivers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SourceReport {
+    /// The source.
+    pub source: SourceId,
+    /// The session that feeds it.
+    pub session: SessionId,
+    /// Decoded picture, `None` until the first.
+    pub video: Option<VideoReport>,
+    /// Milliseconds since the last sound, `None` until the first.
+    pub audio_age_ms: Option<u32>,
+}
+
+/// A source's decoded picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VideoReport {
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Frames decoded so far.
+    pub frames: u64,
+    /// Milliseconds since the last one.
+    pub age_ms: u32,
+}

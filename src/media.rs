@@ -1,0 +1,78 @@
+//! The one media type that crosses rooms: encoded frames and what a decoder must know before them.
+
+use crate::units::MediaTime;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// Which of the program's two tracks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Track {
+    /// H.264, one access unit a frame, length-prefixed NAL units (4 bytes, ISO 14496-15 "avc1").
+    Video,
+    /// AAC-LC, one raw frame (1024 samples, no ADTS header) a frame.
+    Audio,
+}
+
+/// One encoded frame of the program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncodedFrame {
+    /// Its track.
+    pub track: Track,
+    /// When it is shown or heard.
+    pub pts: MediaTime,
+    /// When it is decoded; equals `pts` as long as the encoder makes no B-frames.
+    pub dts: MediaTime,
+    /// How long it lasts.
+    pub duration: MediaTime,
+    /// Decoding can start here (IDR). Every audio frame is one.
+    pub keyframe: bool,
+    /// The bytes, in the format [`Track`] names.
+    pub data: Bytes,
+}
+
+/// What a decoder needs before a track's first frame.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TrackConfig {
+    /// H.264.
+    Video(VideoConfig),
+    /// AAC.
+    Audio(AudioConfig),
+}
+
+/// The video track's parameters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VideoConfig {
+    /// AVCDecoderConfigurationRecord (ISO 14496-15 §5.3.3.1).
+    pub avcc: Bytes,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Frames a second.
+    pub fps: u32,
+    /// The encoder's target, kbit/s: what RTMP metadata and HLS `BANDWIDTH` announce.
+    pub kbps: u32,
+}
+
+/// The audio track's parameters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AudioConfig {
+    /// AudioSpecificConfig (ISO 14496-3 §1.6.2.1).
+    pub asc: Bytes,
+    /// Samples a second.
+    pub sample_rate: u32,
+    /// Channels.
+    pub channels: u32,
+    /// The encoder's target, kbit/s.
+    pub kbps: u32,
+}
+
+impl TrackConfig {
+    /// The track these parameters belong to.
+    pub const fn track(&self) -> Track {
+        match self {
+            Self::Video(_) => Track::Video,
+            Self::Audio(_) => Track::Audio,
+        }
+    }
+}

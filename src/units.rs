@@ -1,0 +1,113 @@
+//! Units: a number without one does not cross a function.
+
+use serde::{Deserialize, Serialize};
+use std::{
+    fmt,
+    ops::{Add, Sub},
+    time::Duration,
+};
+
+/// A point on a cast's timeline, in nanoseconds since the cast's epoch.
+///
+/// All workers of a conference count from the same epoch on the machine's monotonic clock, so a
+/// replaced worker goes on where real time is, and egress never maps one timeline to another.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MediaTime(pub u64);
+
+impl MediaTime {
+    /// The epoch itself.
+    pub const ZERO: Self = Self(0);
+
+    /// From whole milliseconds.
+    pub const fn from_millis(ms: u64) -> Self {
+        Self(ms * 1_000_000)
+    }
+
+    /// Whole milliseconds, rounded down.
+    pub const fn as_millis(self) -> u64 {
+        self.0 / 1_000_000
+    }
+
+    /// Seconds, for reports.
+    pub fn as_secs_f64(self) -> f64 {
+        self.0 as f64 / 1e9
+    }
+
+    /// This time on a clock of `rate` ticks a second, rounded to the nearest tick.
+    pub const fn to_timescale(self, rate: u32) -> u64 {
+        ((self.0 as u128 * rate as u128 + 500_000_000) / 1_000_000_000) as u64
+    }
+
+    /// The time from `earlier` to `self`, zero when `earlier` is later.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for MediaTime {
+    type Output = Self;
+    fn add(self, rhs: Duration) -> Self {
+        Self(self.0.saturating_add(rhs.as_nanos() as u64))
+    }
+}
+
+impl Sub<Duration> for MediaTime {
+    type Output = Self;
+    fn sub(self, rhs: Duration) -> Self {
+        Self(self.0.saturating_sub(rhs.as_nanos() as u64))
+    }
+}
+
+impl fmt::Display for MediaTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3}s", self.as_secs_f64())
+    }
+}
+
+/// A bit rate in kilobits (1000 bits) a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Kbps(pub u32);
+
+impl Kbps {
+    /// Bits a second.
+    pub const fn bits_per_second(self) -> u64 {
+        self.0 as u64 * 1000
+    }
+}
+
+/// Frames a second, a whole number from 5 to 60.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FrameRate(pub u32);
+
+impl FrameRate {
+    /// When frame `n` (from 0) starts; exact to the nanosecond, so that no rounding adds up.
+    pub const fn frame_time(self, n: u64) -> MediaTime {
+        MediaTime((n as u128 * 1_000_000_000 / self.0 as u128) as u64)
+    }
+
+    /// How long one frame lasts.
+    pub const fn frame_duration(self) -> Duration {
+        Duration::from_nanos(1_000_000_000 / self.0 as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frame_times_do_not_drift() {
+        assert_eq!(FrameRate(30).frame_time(30 * 3600), MediaTime::from_millis(3_600_000));
+        assert_eq!(FrameRate(30).frame_time(1).0, 33_333_333);
+    }
+
+    #[test]
+    fn timescales_round_to_the_nearest_tick() {
+        assert_eq!(FrameRate(30).frame_time(1).to_timescale(90_000), 3000);
+        assert_eq!(FrameRate(30).frame_time(2).to_timescale(90_000), 6000);
+        assert_eq!(MediaTime::from_millis(1500).to_timescale(48_000), 72_000);
+    }
+}
