@@ -2,3 +2,4 @@
 //! numbers; never a user.
 
 pub mod pipeline_file;
+pub mod program;

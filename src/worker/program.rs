@@ -1,0 +1,4 @@
+//! The program: one picture and one sound, made frame by frame on the conference's clock.
+pub mod layout;
+pub mod picture;
+pub mod sound;
