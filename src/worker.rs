@@ -1,7 +1,10 @@
 //! The worker: one child process per conference, all of its GStreamer. Knows sources, scenes and
 //! numbers; never a user.
 
+pub mod encoder;
+pub mod ingest;
 pub mod pipeline;
 pub mod pipeline_file;
 pub mod program;
+pub mod source;
 pub mod timeline;
