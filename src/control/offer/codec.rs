@@ -34,14 +34,15 @@ const FEEDBACK: [&str; 4] = ["nack", "nack pli", "ccm fir", TRANSPORT_CC_FEEDBAC
 pub(super) const TRANSPORT_CC_FEEDBACK: &str = "transport-cc";
 
 impl Codec {
-    /// Video: H.264 with packetization-mode 1 in a profile that we decode (Baseline, Main, High), as the
-    /// client orders them; else VP8. Audio: Opus.
+    /// Video: H.264 with packetization-mode 1 in a profile that we decode (Constrained Baseline, Main, High,
+    /// as the client orders them, and plain Baseline after these), else VP8. Audio: Opus.
     pub(super) fn choose(media: &Media, kind: Kind) -> Result<Self, OfferError> {
         let formats = Formats::read(media)?;
         let chosen = match kind {
             Kind::Audio => formats.first("OPUS/48000/2", |_| true).map(|pt| (pt, None)),
             Kind::Video => formats
-                .first("H264/90000", is_decodable_h264)
+                .first("H264/90000", |parameter| h264_profile(parameter) == Some(Profile::Full))
+                .or_else(|| formats.first("H264/90000", |parameter| h264_profile(parameter).is_some()))
                 .map(|pt| (pt, Some(VideoCodec::H264)))
                 .or_else(|| formats.first("VP8/90000", |_| true).map(|pt| (pt, Some(VideoCodec::Vp8)))),
         };
@@ -215,15 +216,34 @@ impl<'a> Formats<'a> {
     }
 }
 
-/// Mode 1, and a profile that every H.264 decoder knows. Without `profile-level-id` it is Baseline
-/// (RFC 6184 §8.1); without `packetization-mode` it is mode 0.
-fn is_decodable_h264<'a>(parameter: &dyn Fn(&str) -> Option<&'a str>) -> bool {
-    let profile_is_good = parameter("profile-level-id").is_none_or(|id| {
-        id.len() == 6
-            && id.bytes().all(|b| b.is_ascii_hexdigit())
-            && ["42", "4d", "64"].contains(&id[..2].to_ascii_lowercase().as_str())
-    });
-    parameter("packetization-mode") == Some("1") && profile_is_good
+/// How much of an H.264 profile our decoder knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Profile {
+    /// Constrained Baseline, Main, High.
+    Full,
+    /// Plain Baseline allows slice orders that libavcodec does not decode. Browsers offer it before the
+    /// constrained one and send the constrained one all the same, so it is good enough alone.
+    Baseline,
+}
+
+/// The profile of an H.264 format with mode 1. Without `profile-level-id` it is Baseline (RFC 6184 §8.1);
+/// without `packetization-mode` it is mode 0.
+fn h264_profile<'a>(parameter: &dyn Fn(&str) -> Option<&'a str>) -> Option<Profile> {
+    /// `constraint_set1_flag`: the stream keeps to what Main allows too.
+    const CONSTRAINT_SET_1: u8 = 0x40;
+    if parameter("packetization-mode") != Some("1") {
+        return None;
+    }
+    let Some(id) = parameter("profile-level-id") else { return Some(Profile::Baseline) };
+    if id.len() != 6 || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    let [_, profile, constraints, _] = u32::from_str_radix(id, 16).ok()?.to_be_bytes();
+    match profile {
+        66 if constraints & CONSTRAINT_SET_1 == 0 => Some(Profile::Baseline),
+        66 | 77 | 100 => Some(Profile::Full),
+        _ => None,
+    }
 }
 
 fn format_line(value: Option<&str>) -> Option<(u8, &str)> {

@@ -66,15 +66,15 @@ fn what_is_in_each_clients_offer_is_told() {
     };
     use VideoCodec::{H264, Vp8};
     for (name, sdp, expected_video, expected_audio) in [
-        ("chromium", CHROMIUM, video(H264, 102, Some(103), Some(3), 1), audio(111, Some(3), Some(1), 0)),
-        ("simulcast", SIMULCAST, video(H264, 102, Some(103), Some(3), 1), audio(111, Some(3), Some(1), 0)),
+        ("chromium", CHROMIUM, video(H264, 108, Some(109), Some(3), 1), audio(111, Some(3), Some(1), 0)),
+        ("simulcast", SIMULCAST, video(H264, 108, Some(109), Some(3), 1), audio(111, Some(3), Some(1), 0)),
         // Firefox has no transport-cc feedback for Opus.
         ("firefox", FIREFOX, video(H264, 126, Some(127), Some(7), 1), audio(109, None, Some(1), 0)),
         ("obs", OBS, video(H264, 96, None, None, 1), audio(111, None, None, 0)),
         ("whipsink", WHIPSINK, video(H264, 96, Some(97), Some(1), 0), audio(98, Some(1), None, 1)),
         ("bundle-only", BUNDLE_ONLY, video(Vp8, 96, Some(97), None, 1), audio(111, None, None, 0)),
         ("audio-only", AUDIO_ONLY, None, audio(111, Some(3), Some(1), 0)),
-        ("video-only", VIDEO_ONLY, video(H264, 102, Some(103), Some(3), 0), None),
+        ("video-only", VIDEO_ONLY, video(H264, 108, Some(109), Some(3), 0), None),
     ] {
         let offer = good(sdp);
         assert_eq!(offer.video, expected_video, "{name}");
@@ -168,6 +168,11 @@ fn h264_is_preferred_and_vp8_is_taken_where_there_is_none() {
             .replace("packetization-mode=1;profile-level-id=42e01f", other);
         assert_eq!(good(&odd).video.unwrap().payload_type, 116, "{other}");
     }
+    // Plain Baseline is taken after the others, and where there is nothing else.
+    let plain = CHROMIUM.replace("=42e01f", "=42001f").replace("=4d001f", "=42001f");
+    assert_eq!(good(&plain).video.unwrap().payload_type, 102);
+    let unnamed = OBS.replace("profile-level-id=42e01f;", "");
+    assert!(!good(&unnamed).sdp.contains("profile-level-id"));
     let case = CHROMIUM.replace("H264/90000", "h264/90000").replace("opus/48000/2", "OPUS/48000/2");
     assert_eq!(good(&case), good(CHROMIUM));
 }
@@ -199,7 +204,7 @@ fn transport_cc_needs_both_the_extension_and_the_feedback() {
         assert_eq!(offer.audio.unwrap().transport_cc_id, None);
         assert!(!offer.sdp.contains("transport-"), "{}", offer.sdp);
     }
-    let wildcard = CHROMIUM.replace("a=rtcp-fb:102 transport-cc", "a=rtcp-fb:* transport-cc");
+    let wildcard = CHROMIUM.replace("a=rtcp-fb:108 transport-cc", "a=rtcp-fb:* transport-cc");
     assert_eq!(good(&wildcard), good(CHROMIUM));
 }
 
