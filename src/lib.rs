@@ -15,3 +15,4 @@ pub mod ipc;
 pub mod media;
 pub mod redacted;
 pub mod units;
+pub mod worker;

@@ -1,0 +1,7 @@
+//! The program: one picture and one sound, made frame by frame on the conference's clock.
+pub mod canvas;
+pub mod card;
+pub mod frame;
+pub mod layout;
+pub mod picture;
+pub mod sound;
