@@ -8,7 +8,7 @@ use crate::{
         pipeline::{PipelineError, PipelineEvent, RunningPipeline},
         pipeline_file::{ParamValue, PipelineFile, PipelineFileError, Role},
         program::sound,
-        timeline::Timeline,
+        timeline::{Timeline, presented_at},
     },
 };
 use bytes::Bytes;
@@ -292,7 +292,7 @@ impl VideoOut {
             self.out.try_send(WorkerEvent::Config(TrackConfig::Video(config))).ok()?;
             self.config = Some(avcc);
         }
-        let pts = MediaTime(buffer.pts()?.nseconds());
+        let pts = presented_at(sample)?;
         let frame = EncodedFrame {
             track: Track::Video,
             pts,
@@ -328,7 +328,7 @@ impl AudioOut {
 
     fn take(&mut self, sample: &gst::Sample) -> Option<()> {
         let (data, codec_data) = payload(sample)?;
-        let first = *self.first.get_or_insert(sample.buffer()?.pts()?.nseconds());
+        let first = *self.first.get_or_insert(presented_at(sample)?.0);
         let at = |frame: u64| first + frame * AAC_FRAME * 1_000_000_000 / sound::RATE;
         let frame_number = self.count;
         self.count += 1;

@@ -8,7 +8,7 @@ use crate::{
         pipeline_file::{PipelineFile, Role},
         program::frame::Frame,
         source::SourceTap,
-        timeline::Timeline,
+        timeline::{Timeline, presented_at},
     },
 };
 
@@ -54,12 +54,9 @@ pub fn build(medium: Medium, tap: &SourceTap, timeline: &Timeline) -> Result<gst
 }
 
 fn hand_over(sample: &gst::Sample, medium: Medium, tap: &SourceTap, now: MediaTime) -> Option<()> {
-    // All pipelines share clock and base time, so running time is the conference's time.
-    let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
-    let buffer = sample.buffer_owned()?;
-    let pts = MediaTime(segment.to_running_time(buffer.pts()?)?.nseconds());
+    let pts = presented_at(sample)?;
     match medium {
-        Medium::Audio => tap.sound(pts, buffer, now),
+        Medium::Audio => tap.sound(pts, sample.buffer_owned()?, now),
         Medium::Video(_) => tap.picture(pts, Frame::from_sample(sample)?, now),
         Medium::Unwanted => {}
     }
