@@ -6,6 +6,7 @@
 //! both.
 
 pub mod controller;
+pub mod elements;
 pub mod encoder;
 pub mod ingest;
 pub mod pipeline;
