@@ -29,3 +29,10 @@ impl Timeline {
         pipeline.set_base_time(self.epoch);
     }
 }
+
+/// When a sample's buffer is presented. Its timestamp alone would not do: x264enc, for one, counts from
+/// 1000 hours and says so in the segment.
+pub fn presented_at(sample: &gst::Sample) -> Option<MediaTime> {
+    let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
+    Some(MediaTime(segment.to_running_time(sample.buffer()?.pts()?)?.nseconds()))
+}

@@ -200,10 +200,10 @@ mod tests {
         gst::init().unwrap();
         let mut canvas = Canvas::new(64, 64, 0).unwrap();
         let fits = Layer { rect: Rect::full(64, 64), frame: Frame::plain(64, 64, 0x123456) };
-        let out = canvas.draw(&[fits.clone()]).unwrap();
+        let out = canvas.draw(std::slice::from_ref(&fits)).unwrap();
         assert_eq!(out.peek_memory(0).as_ptr(), fits.frame.buffer().peek_memory(0).as_ptr());
         let small = Layer { rect: Rect::full(64, 64).fit(32, 16), frame: Frame::plain(32, 16, 0x123456) };
-        let first = canvas.draw(&[small.clone()]).unwrap();
+        let first = canvas.draw(std::slice::from_ref(&small)).unwrap();
         let second = canvas.draw(&[small]).unwrap();
         assert_eq!(first.peek_memory(0).as_ptr(), second.peek_memory(0).as_ptr());
     }
