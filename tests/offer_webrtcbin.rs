@@ -5,13 +5,13 @@
 
 use gst::prelude::*;
 use meetingcast::{control::offer, ipc::IngestOffer};
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 /// Far longer than webrtcbin needs for a description; a test that gets here has failed.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// The fixtures, and fixtures with such changes as lead to other forms of the written SDP.
-fn offers() -> Vec<(String, IngestOffer)> {
+/// What real clients offer, by the name of the file.
+fn fixtures() -> Vec<(String, String)> {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/offers");
     let mut texts: Vec<(String, String)> = std::fs::read_dir(dir)
         .unwrap()
@@ -23,6 +23,11 @@ fn offers() -> Vec<(String, IngestOffer)> {
         .collect();
     texts.sort();
     assert!(texts.len() >= 9, "fixtures are missing");
+    texts
+}
+
+/// The fixtures, and fixtures with such changes as lead to other forms of the written SDP.
+fn offers() -> Vec<(String, IngestOffer)> {
     let changes = [
         ("tag is the second m-line", "BUNDLE 0 1", "BUNDLE 1 0"),
         ("client is the DTLS client", "a=setup:actpass", "a=setup:active"),
@@ -34,7 +39,7 @@ fn offers() -> Vec<(String, IngestOffer)> {
         ("odd SSRC", "a=ssrc:389696549", "a=ssrc:4294967295"),
     ];
     let mut all = Vec::new();
-    for (name, text) in texts {
+    for (name, text) in fixtures() {
         for (change, from, to) in changes {
             let mut changed = text.replace(from, to);
             if change == "odd mid" {
@@ -173,4 +178,60 @@ fn an_offer_of_webrtcbin_itself_is_accepted() {
     let offer = offer::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     assert_eq!(offer.audio.unwrap().payload_type, 97);
     assert_eq!(offer.video.unwrap().payload_type, 96);
+}
+
+/// A sequence of numbers that is the same in every run (xorshift64).
+struct Sequence(u64);
+
+impl Sequence {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit as u64) as usize
+    }
+}
+
+/// One to eight lines removed, exchanged, taken from another client, or with a character changed.
+fn damage(texts: &[(String, String)], sequence: &mut Sequence) -> String {
+    let lines_of = |index: usize| texts[index].1.lines().map(str::to_owned).collect::<Vec<_>>();
+    let mut lines = lines_of(sequence.below(texts.len()));
+    for _ in 0..=sequence.below(8) {
+        let at = sequence.below(lines.len());
+        match sequence.below(5) {
+            0 => drop(lines.remove(at)),
+            1 => {
+                let others = lines_of(sequence.below(texts.len()));
+                lines.insert(at, others[sequence.below(others.len())].clone());
+            }
+            2 => {
+                let other = sequence.below(lines.len());
+                lines.swap(at, other);
+            }
+            _ => {
+                let mut characters: Vec<char> = lines[at].chars().collect();
+                let place = sequence.below(characters.len());
+                characters[place] = char::from(b' ' + sequence.below(95) as u8);
+                lines[at] = characters.into_iter().collect();
+            }
+        }
+    }
+    lines.join("\r\n")
+}
+
+/// Whatever our reader lets through of damaged offers, webrtcbin answers.
+#[test]
+fn webrtcbin_answers_damaged_offers_that_were_accepted() {
+    gst::init().unwrap();
+    let texts = fixtures();
+    let mut sequence = Sequence(88_172_645_463_325_252);
+    let mut accepted = BTreeSet::new();
+    for _ in 0..3000 {
+        if let Ok(offer) = offer::parse(&damage(&texts, &mut sequence))
+            && accepted.insert(offer.sdp.clone())
+        {
+            answer_to(&offer).unwrap_or_else(|error| panic!("{error}\n{}", offer.sdp));
+        }
+    }
+    assert!(accepted.len() > 150, "only {} were accepted", accepted.len());
 }

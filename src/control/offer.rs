@@ -8,11 +8,11 @@
 //!
 //! 1. Everything is bounded: [`MAX_OFFER_BYTES`], [`MAX_LINES`], [`MAX_LINE_BYTES`],
 //!    [`MAX_CANDIDATES`], [`MAX_SSRCS`].
-//! 2. At most one audio and one video m-line, `UDP/TLS/RTP/SAVPF`, that sends (RFC 9725 §4.4).
+//! 2. At most one audio and one video m-line, `UDP/TLS/RTP/SAVPF`, that sends (RFC 9725 §4.4.2).
 //!    Nothing is rejected in part: an m-line that cannot be taken refuses the offer (§4.4.3).
 //! 3. One transport: BUNDLE over everything, rtcp-mux, one ICE ufrag and password, one SHA-256
 //!    fingerprint, one DTLS role. They may stand at session level (OBS) or only in the first m-section
-//!    of the bundle (RFC 8843 bundle-only); written they stand in each m-section and nowhere else.
+//!    of the bundle (RFC 9143 §6, bundle-only); written they stand in each m-section and nowhere else.
 //! 4. One codec per medium: Opus; H.264 with packetization-mode 1, else VP8, with its RTX.
 //! 5. Of the header extensions stay the three that we use, of the candidates the UDP ones with a
 //!    literal address, of the SSRCs the numbers.

@@ -29,7 +29,7 @@ pub struct TrickleFragment {
 #[error("{0}")]
 pub struct TrickleError(String);
 
-/// Reads a fragment. Lines that we know nothing of are passed over (RFC 8840 §9.2).
+/// Reads a fragment. Lines that we know nothing of are passed over (RFC 8840 §9).
 ///
 /// # Errors
 /// [`TrickleError`] when it is too big, not of the form of a fragment, or holds more than

@@ -15,7 +15,7 @@ pub(super) struct Extensions {
     pub(super) transport_cc: Option<u8>,
     /// RFC 6464: who speaks, without decoding.
     pub(super) audio_level: Option<u8>,
-    /// RFC 9143: tells webrtcbin which m-line an SSRC belongs to.
+    /// RFC 9143 §15: tells webrtcbin which m-line an SSRC belongs to.
     pub(super) mid: Option<u8>,
 }
 
@@ -61,7 +61,7 @@ impl Extensions {
     }
 }
 
-/// Within a bundle an id means one extension (RFC 9143 §8); webrtcbin fails to answer otherwise.
+/// Within a bundle an id means one extension (RFC 9143 §12); webrtcbin fails to answer otherwise.
 pub(super) fn refuse_clashes<'a>(sections: impl Iterator<Item = &'a Extensions>) -> Result<(), OfferError> {
     let mut meaning = BTreeMap::new();
     for (id, uri) in sections.flat_map(Extensions::all) {

@@ -30,7 +30,7 @@ impl fmt::Display for Kind {
 /// The one profile that WebRTC uses (RFC 8834 §4.2), and that webrtcbin answers with in any case.
 const PROTO: &str = "UDP/TLS/RTP/SAVPF";
 
-/// Longest mid, bytes. RFC 9143 §5 advises three; browsers and SDKs use up to ten.
+/// Longest mid, bytes. RFC 8829 §5.2.1 advises three; browsers and SDKs use up to ten.
 const MAX_MID_BYTES: usize = 32;
 
 /// What we keep of an m-section, apart from its transport.
@@ -90,7 +90,7 @@ impl Section {
         if self.reduced_size {
             line(format_args!("a=rtcp-rsize"));
         }
-        // Also for sendrecv: we never send on a publisher's session (RFC 9725 §4.4.2), and "recvonly" is
+        // Also for sendrecv: we never send on a publisher's session (RFC 9725 §4.2), and "recvonly" is
         // a good answer to both.
         line(format_args!("a=sendonly"));
         self.extensions.write(line);

@@ -351,6 +351,11 @@ fn only_unsupported_codecs_are_a_matter_of_codecs_and_name_both_sides() {
     assert!(error.starts_with("the video m-line offers no codec with an a=rtpmap"), "{error}");
 }
 
+#[test]
+fn the_configured_limit_is_the_one_the_parser_keeps() {
+    assert_eq!(crate::config::Config::default().limits.max_sdp_bytes, super::MAX_OFFER_BYTES);
+}
+
 /// The written SDP is a fixed point: whatever is accepted means the same when read again.
 fn check_fixed_point(sdp: &str) {
     if let Ok(offer) = parse(sdp) {
