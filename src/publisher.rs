@@ -1,0 +1,11 @@
+//! `meetingcast publish`: a real WebRTC client with test media, and the viewer that reads such media
+//! back from a recording. For the demo, the tests and the benches.
+//!
+//! Beside `src/worker` this is the only place that may use GStreamer.
+
+pub mod glyphs;
+pub mod listener;
+pub mod palette;
+pub mod pattern;
+pub mod planes;
+pub mod tone;
