@@ -16,3 +16,4 @@ pub mod media;
 pub mod publisher;
 pub mod redacted;
 pub mod units;
+pub mod worker;
