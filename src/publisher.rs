@@ -8,4 +8,5 @@ pub mod listener;
 pub mod palette;
 pub mod pattern;
 pub mod planes;
+pub mod recording;
 pub mod tone;
