@@ -9,4 +9,6 @@ pub mod palette;
 pub mod pattern;
 pub mod planes;
 pub mod recording;
+pub mod roles;
 pub mod tone;
+pub mod viewer;
