@@ -3,12 +3,18 @@
 //!
 //! Beside `src/worker` this is the only place that may use GStreamer.
 
+pub mod client;
 pub mod glyphs;
 pub mod listener;
+pub mod options;
 pub mod palette;
 pub mod pattern;
+pub mod peer;
 pub mod planes;
 pub mod recording;
 pub mod roles;
+pub mod source;
+pub mod stats;
 pub mod tone;
 pub mod viewer;
+pub mod whip;

@@ -109,7 +109,8 @@ impl Pattern {
         rate: FrameRate,
     ) -> Result<Self, InvalidPattern> {
         let PictureSize { width, height } = size;
-        let allowed = |value: usize, min: usize, max: usize| (min..=max).contains(&value) && value % 2 == 0;
+        let allowed =
+            |value: usize, min: usize, max: usize| (min..=max).contains(&value) && value.is_multiple_of(2);
         if !allowed(width, MIN_SIZE.width, 3840) || !allowed(height, MIN_SIZE.height, 2160) {
             return Err(InvalidPattern::Size);
         }

@@ -81,10 +81,10 @@ fn check_clean(recording: &Recording, participant: usize, seconds: u64) -> super
         assert_eq!(reading.colour, Some(Colour::of(participant)));
         assert_eq!(reading.flash, n % 30 < 2);
     }
-    assert_eq!(
-        (report.gaps.len(), report.frozen.len(), report.black.len(), report.clicks_ns.len()),
-        (0, 0, 0, 0)
-    );
+    assert_eq!((report.gaps.len(), report.frozen.len(), report.black.len()), (0, 0, 0));
+    // Sound that begins or ends in the middle of a beep does so with a click.
+    let inside = 50_000_000..seconds * 1_000_000_000;
+    assert!(!report.clicks_ns.iter().any(|at| inside.contains(at)), "{:?}", report.clicks_ns);
     assert!(report.audio_steps_ns.is_empty(), "{:?}", report.audio_steps_ns);
     let windows = &recording.audio.heard.windows;
     assert!(windows.len() as u64 >= seconds * 100 - 10);
