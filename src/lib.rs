@@ -14,6 +14,7 @@ pub mod egress;
 pub mod ids;
 pub mod ipc;
 pub mod media;
+pub mod publisher;
 pub mod redacted;
 pub mod units;
 pub mod worker;

@@ -1,0 +1,20 @@
+//! `meetingcast publish`: a real WebRTC client with test media, and the viewer that reads such media
+//! back from a recording. For the demo, the tests and the benches.
+//!
+//! Beside `src/worker` this is the only place that may use GStreamer.
+
+pub mod client;
+pub mod glyphs;
+pub mod listener;
+pub mod options;
+pub mod palette;
+pub mod pattern;
+pub mod peer;
+pub mod planes;
+pub mod recording;
+pub mod roles;
+pub mod source;
+pub mod stats;
+pub mod tone;
+pub mod viewer;
+pub mod whip;
