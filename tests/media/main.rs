@@ -7,5 +7,6 @@ mod flv_file;
 #[path = "../support/worker_process.rs"]
 mod worker_process;
 
+mod join_leave;
 mod program_cadence;
 mod switching;

@@ -48,6 +48,11 @@ pub fn small_program() -> ProgramSpec {
 impl WorkerProcess {
     /// Starts one and waits for its `Ready`.
     pub async fn start() -> Self {
+        Self::start_with(15_000).await
+    }
+
+    /// The same, ending publishers that send nothing for `inactivity_ms`.
+    pub async fn start_with(inactivity_ms: u32) -> Self {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_meetingcast"))
             .args(["worker", "--conference", "test"])
@@ -67,7 +72,7 @@ impl WorkerProcess {
                 stun_server: None,
                 turn_servers: Vec::new(),
                 jitter_ms: 100,
-                inactivity_ms: 15_000,
+                inactivity_ms,
             },
         };
         commands.send(&WorkerCommand::Configure(setup)).await.unwrap();
