@@ -57,3 +57,13 @@ export async function openPage(url, { viewport = { width: 640, height: 400 }, bi
     throw error;
   }
 }
+
+/** Calls `window.<object>.<method>(argument)` in the page; what it throws becomes a failed check with the page's own sentence. */
+export async function inPage(page, object, method, argument) {
+  try {
+    return await page.evaluate(([on, name, given]) => window[on][name](given), [object, method, argument]);
+  } catch (error) {
+    // Playwright puts the call before the message and the page's stack behind it.
+    throw new CheckFailed(error.message.replace(/^page\.evaluate: (?:Error: )?/, '').replace(/\n    at [\s\S]*$/, ''));
+  }
+}

@@ -1,5 +1,5 @@
 // hls.js in a real browser plays a program and says what a viewer would have noticed. See README.md.
-import { openPage } from './chromium.mjs';
+import { inPage, openPage } from './chromium.mjs';
 import { inOrder, near } from './expectation.mjs';
 import { servePages } from './page-server.mjs';
 import { address, after, CheckFailed, colour, emit, number, options, run, signalled, stdinClosed, WrongUsage } from './report.mjs';
@@ -92,7 +92,7 @@ class Viewing {
       if (gap && !fatal && GAP_ERRORS.includes(details)) continue;
       faults.push(`hls.js: ${[`${fatal ? 'fatal ' : ''}${details}`, reason, message, status && `status ${status}`, url].filter(Boolean).join(', ')}`);
     }
-    if (!this.playing) return [...faults, `nothing was playing after ${given.startTimeout} s`];
+    if (!this.playing) return [...faults, `nothing was played (a start is waited for ${given.startTimeout} s)`];
     const stalledMs = this.stalledMs + end.stall_now_ms;
     if (this.stalls > 0 && stalledMs > given.allowGapMs) {
       faults.push(`the picture stood still ${this.stalls} times, ${stalledMs} ms in all (allowed: ${given.allowGapMs} ms)`);
@@ -132,14 +132,14 @@ await run(async () => {
   });
   try {
     const told = [signalled(), viewing.over, ...(given.seconds === undefined ? [stdinClosed()] : [])];
-    const start = page.evaluate((wanted) => window.player.start(wanted), {
+    const start = inPage(page, 'player', 'start', {
       url: given.url, sampleMs: given.sampleMs, tile: given.tile, readCode: given.readCode,
     });
     await Promise.race([start, crashed, after(given.startTimeout * 1000), ...told]);
     const began = performance.now();
     if (viewing.playing) await Promise.race([crashed, ...(given.seconds === undefined ? [] : [after(given.seconds * 1000)]), ...told]);
     const watchedMs = Math.round(performance.now() - began);
-    const end = await Promise.race([page.evaluate(() => window.player.end()), crashed]);
+    const end = await Promise.race([inPage(page, 'player', 'end'), crashed]);
     if (given.screenshot) await page.screenshot({ path: given.screenshot });
     const faults = viewing.faults(end, watchedMs);
     emit('summary', {

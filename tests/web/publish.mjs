@@ -1,5 +1,5 @@
 // A browser that sends a test picture and a tone to a WHIP endpoint. See README.md.
-import { openPage } from './chromium.mjs';
+import { inPage, openPage } from './chromium.mjs';
 import { servePages } from './page-server.mjs';
 import { address, after, CheckFailed, colour, emit, number, options, required, run, signalled, stdinClosed, WrongUsage } from './report.mjs';
 
@@ -91,10 +91,10 @@ await run(async () => {
   });
   try {
     const stop = Promise.race([stdinClosed(), signalled()]);
-    const started = await Promise.race([page.evaluate((given) => window.sender.start(given), pageSettings).then(() => true), stop, crashed]);
+    const started = await Promise.race([inPage(page, 'sender', 'start', pageSettings).then(() => true), stop, crashed]);
     if (started === true) await Promise.race([after(seconds * 1000), stop, crashed, watch.broken]);
     if (screenshot) await page.screenshot({ path: screenshot });
-    const status = await Promise.race([page.evaluate(() => window.sender.stop()), crashed, after(HANG_UP_DEADLINE_MS)]);
+    const status = await Promise.race([inPage(page, 'sender', 'stop'), crashed, after(HANG_UP_DEADLINE_MS)]);
     emit('ended', { delete_status: status ?? null, best_kbps: watch.best, reached_at_ms: watch.reachedAt });
     if (started !== true) throw new CheckFailed('stopped before it was connected');
     if (status !== 200 && status !== 204) throw new CheckFailed(`the DELETE of the session was answered with ${status ?? 'nothing'}`);

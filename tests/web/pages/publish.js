@@ -72,6 +72,15 @@ function until(event, state, deadline, sentence) {
   });
 }
 
+/** `fetch` whose failure says what could not be reached. */
+async function call(url, request) {
+  try {
+    return await fetch(url, request);
+  } catch (error) {
+    throw new Error(`${request.method} ${url}: ${error.message} (not reachable, or CORS does not allow it)`);
+  }
+}
+
 /** Offers, posts, takes the answer, and resolves when media can flow. */
 async function connect({ whip, token, codec, fps, maxKbps }, video, audio) {
   peer = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
@@ -99,7 +108,7 @@ async function connect({ whip, token, codec, fps, maxKbps }, video, audio) {
   await peer.setLocalDescription();
   await until('icegatheringstatechange', () => peer.iceGatheringState === 'complete', GATHER_DEADLINE_MS, () => 'ICE gathering did not end');
   const headers = { 'content-type': 'application/sdp', ...(token && { authorization: `Bearer ${token}` }) };
-  const response = await fetch(whip, { method: 'POST', headers, body: peer.localDescription.sdp });
+  const response = await call(whip, { method: 'POST', headers, body: peer.localDescription.sdp });
   const body = await response.text();
   if (response.status !== 201) throw new Error(`WHIP answered ${response.status}: ${body.slice(0, 2000)}`);
   const location = response.headers.get('location');
@@ -167,7 +176,7 @@ window.sender = {
   },
   /** Hangs up; resolves to the status of the DELETE, `null` if there was no session. */
   async stop() {
-    const status = session ? (await fetch(session.url, { method: 'DELETE', headers: session.headers })).status : null;
+    const status = session ? (await call(session.url, { method: 'DELETE', headers: session.headers })).status : null;
     peer?.close();
     return status;
   },

@@ -1,7 +1,6 @@
 // A live HLS stream for the self test: ffmpeg makes fMP4 segments, a few lines of node give them the contract's names,
 // types and headers. `tamper(path, reply)` may spoil a reply, to prove that the tools notice.
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -13,11 +12,11 @@ const SIZE = '640x360';
 const INDEX = `#EXTM3U
 #EXT-X-VERSION:7
 #EXT-X-INDEPENDENT-SEGMENTS
-#EXT-X-STREAM-INF:BANDWIDTH=900000,AVERAGE-BANDWIDTH=600000,CODECS="avc1.42c01f,mp4a.40.2",RESOLUTION=${SIZE},FRAME-RATE=30.000
+#EXT-X-STREAM-INF:BANDWIDTH=900000,AVERAGE-BANDWIDTH=600000,CODECS="avc1.42c01e,mp4a.40.2",RESOLUTION=${SIZE},FRAME-RATE=30.000
 main/media.m3u8
 `;
 
-function encode(folder, colours, segmentSeconds) {
+function encode(folder, colours, segmentSeconds, again) {
   // Each colour 6 s long, round and round; a tone with it.
   const inputs = ['-re', '-f', 'lavfi', '-i', `color=c=0x${colours[0]}:s=${SIZE}:r=30`, '-re', '-f', 'lavfi', '-i', 'sine=f=440:r=48000'];
   const boxes = colours.slice(1).map((colour, at) => {
@@ -29,32 +28,35 @@ function encode(folder, colours, segmentSeconds) {
   const hls = [
     '-f', 'hls', '-hls_time', `${segmentSeconds}`, '-hls_list_size', '8', '-hls_delete_threshold', '8', '-hls_segment_type', 'fmp4',
     '-hls_fmp4_init_filename', 'init-0.mp4', '-hls_segment_filename', join(folder, 'seg-%d.m4s'),
-    '-hls_flags', 'delete_segments+program_date_time+independent_segments+temp_file', join(folder, 'media.m3u8'),
+    '-hls_flags', `delete_segments+program_date_time+independent_segments+temp_file${again ? '+append_list+discont_start' : ''}`, join(folder, 'media.m3u8'),
   ];
   return spawn('ffmpeg', ['-hide_banner', '-loglevel', 'error', ...inputs, '-vf', filter, ...video, '-c:a', 'aac', '-ac', '2', '-b:a', '96k', ...hls], {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
 }
 
+/** `bytes=a-b`, `bytes=a-` or `bytes=-n` → `[first, last]`, `null` when there is nothing there, `undefined` when not asked. */
+function asked(range, length) {
+  const [, from, to] = /^bytes=(\d*)-(\d*)$/.exec(range ?? '') ?? [];
+  if (from === undefined) return undefined;
+  const first = from === '' ? Math.max(0, length - Number(to)) : Number(from);
+  const last = from === '' || to === '' ? length - 1 : Math.min(Number(to), length - 1);
+  return first < length ? [first, last] : null;
+}
+
 function answer(request, response, path, reply) {
-  const headers = {
-    'access-control-allow-origin': '*',
-    'access-control-expose-headers': '*',
-    'content-type': contentType(path),
-    'accept-ranges': 'bytes',
-    ...(path.endsWith('.m3u8')
-      ? { 'cache-control': 'no-cache', vary: 'accept-encoding' }
-      : { 'cache-control': 'public, max-age=3600, immutable', etag: `"${createHash('sha1').update(reply.body).digest('hex').slice(0, 16)}"` }),
-    ...reply.headers,
-  };
-  let { body } = reply;
-  let { status } = reply;
-  const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
-  if (range && status === 200) {
-    const [first, last] = [Number(range[1]), range[2] ? Number(range[2]) : body.length - 1];
-    headers['content-range'] = `bytes ${first}-${last}/${body.length}`;
-    body = body.subarray(first, last + 1);
-    status = 206;
+  let { body, status } = reply;
+  const headers = { 'access-control-allow-origin': '*', 'access-control-expose-headers': '*', 'content-type': contentType(path) };
+  if (path.endsWith('.m3u8')) Object.assign(headers, { 'cache-control': 'no-cache', vary: 'accept-encoding' });
+  else if (status === 200) Object.assign(headers, { 'cache-control': 'public, max-age=3600, immutable', 'accept-ranges': 'bytes' });
+  Object.assign(headers, reply.headers);
+  const range = status === 200 ? asked(request.headers.range, body.length) : undefined;
+  if (range) {
+    headers['content-range'] = `bytes ${range[0]}-${range[1]}/${body.length}`;
+    [status, body] = [206, body.subarray(range[0], range[1] + 1)];
+  } else if (range === null) {
+    headers['content-range'] = `bytes */${body.length}`;
+    [status, body] = [416, Buffer.alloc(0)];
   } else if (path.endsWith('.m3u8') && /\bgzip\b/.test(request.headers['accept-encoding'] ?? '')) {
     headers['content-encoding'] = 'gzip';
     body = gzipSync(body);
@@ -66,8 +68,12 @@ function answer(request, response, path, reply) {
 /** Starts a stream; `state.tamper` can be exchanged while it runs. */
 export async function startHls({ colours = ['c02020', '2020c0'], segmentSeconds = 1 } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'meetingcast-hls-'));
-  const encoder = encode(folder, colours, segmentSeconds);
-  const gone = new Promise((resolve) => encoder.once('exit', resolve));
+  let encoder = encode(folder, colours, segmentSeconds, false);
+  const kill = (child) =>
+    new Promise((resolve) => {
+      child.once('exit', resolve);
+      child.kill('SIGKILL');
+    });
   const state = { tamper: null };
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, 'http://localhost');
@@ -87,9 +93,13 @@ export async function startHls({ colours = ['c02020', '2020c0'], segmentSeconds 
     url,
     state,
     media: async () => (await fetch(new URL('main/media.m3u8', url))).text(),
+    /** Kills the encoder in the middle and lets another go on in the same playlist, after a discontinuity. */
+    async restart() {
+      await kill(encoder);
+      encoder = encode(folder, colours, segmentSeconds, true);
+    },
     async close() {
-      encoder.kill('SIGKILL');
-      await gone;
+      await kill(encoder);
       await close(server);
       await rm(folder, { recursive: true, force: true });
     },
