@@ -1,7 +1,7 @@
 // As much of ISO 14496-12 as a validator of CMAF segments needs: where tracks begin, how long they last, what starts them.
 
-/** The boxes in `bytes`: `{ type, body }`. Stops with an error at a box that does not fit. */
-function* boxes(bytes) {
+/** The boxes in `bytes`: `{ type, body, whole }`. Stops with an error at a box that does not fit. */
+export function* boxes(bytes) {
   for (let at = 0; at < bytes.length; ) {
     if (at + 8 > bytes.length) throw new Error(`${bytes.length - at} stray bytes after the last box`);
     let size = bytes.readUInt32BE(at);
@@ -12,7 +12,7 @@ function* boxes(bytes) {
     }
     const type = bytes.toString('latin1', at + 4, at + 8);
     if (size < head || at + size > bytes.length) throw new Error(`box ${type} of ${size} bytes does not fit`);
-    yield { type, body: bytes.subarray(at + head, at + size) };
+    yield { type, body: bytes.subarray(at + head, at + size), whole: bytes.subarray(at, at + size) };
     at += size;
   }
 }

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { after, run } from './report.mjs';
 import { startHls } from './selftest/hls-source.mjs';
+import { startLowLatency } from './selftest/low-latency-source.mjs';
 import { receive } from './selftest/whip-receiver.mjs';
 
 /** Starts a tool; `events` grows as it speaks, `done` resolves to its exit code. */
@@ -172,6 +173,46 @@ const WATCHING = {
   },
 };
 
+/** Scenarios with a low-latency stream. */
+const LOW_LATENCY = {
+  'low latency: validate accepts a good stream': async (source) => {
+    const tool = validate(source, '--polls', '6', '--over', '5', '--require-low-latency');
+    await tool.passes();
+    const { rules } = tool.of('report')[0];
+    for (const rule of ['a blocking reload brings what it asked for', 'directives that make no sense are answered with 400', 'a delta update skips what is old', 'the parts of a segment last as long as it']) {
+      assert.ok(rules[rule]?.checked > 0, `${rule} was not looked at: ${rules[rule]?.skipped}`);
+    }
+  },
+  'low latency: play is about a second and a half behind': async (source) => {
+    const tool = play(source, '--seconds', '8', '--expect-colours', '20c020', '--expect-tones', '440', '--max-latency', '2.5', '--read-code');
+    await tool.passes();
+    const { codes } = tool.of('summary')[0];
+    assert.ok(codes.read > 150 && codes.unreadable === 0 && codes.steps === 0, JSON.stringify([codes, tool.of('step')]));
+  },
+  'low latency: validate sees a reload that does not block': async (source) => {
+    source.state.blocking = false;
+    await validate(source, '--polls', '1', '--over', '0').fails(/a blocking reload brings what it asked for: asked for/);
+  },
+  'low latency: validate sees nonsense that is not refused, and parts of a wrong length': async (source) => {
+    source.state.tamper = (name, reply) => {
+      if (reply.status === 400) Object.assign(reply, { status: 200, body: Buffer.from('#EXTM3U\n') });
+      if (name === 'media.m3u8') reply.body = Buffer.from(reply.body.toString().replaceAll('PART:DURATION=0.5', 'PART:DURATION=0.45'));
+    };
+    const tool = validate(source, '--polls', '1', '--over', '0');
+    await tool.fails(/directives that make no sense are answered with 400: _HLS_part=0: 200/);
+    assert.match(tool.errors, /the parts of a segment last as long as it/);
+  },
+  'low latency: validate sees a stream without it': async () => {
+    const plain = await startHls();
+    try {
+      await after(4000);
+      await validate(plain, '--polls', '1', '--over', '0', '--require-low-latency').fails(/low latency is offered/);
+    } finally {
+      await plain.close();
+    }
+  },
+};
+
 async function scenario(name, setUp, body) {
   const began = performance.now();
   const world = await setUp();
@@ -197,7 +238,7 @@ async function fullStream() {
 await run(async () => {
   const word = process.argv[2] ?? '';
   let failed = 0;
-  for (const [scenarios, setUp] of [[SENDING, () => receive({ token: 'secret' })], [WATCHING, fullStream]]) {
+  for (const [scenarios, setUp] of [[SENDING, () => receive({ token: 'secret' })], [WATCHING, fullStream], [LOW_LATENCY, startLowLatency]]) {
     for (const [name, body] of Object.entries(scenarios)) {
       if (name.includes(word) && !(await scenario(name, setUp, body))) failed += 1;
     }

@@ -56,7 +56,8 @@ function decode(bits) {
   return crc8(counter) === parseInt(bits.slice(24).join(''), 2) ? counter : null;
 }
 
-function cell(index) {
+/** Where the cell of a bit lies. */
+export function cell(index) {
   const [column, row] = [index % COLUMNS, Math.floor(index / COLUMNS)];
   const part = ([from, to], at, count) => [from + ((to - from) * at) / count, from + ((to - from) * (at + 1)) / count];
   return { x: part(CODE.x, column, COLUMNS), y: part(CODE.y, row, ROWS) };

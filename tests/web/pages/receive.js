@@ -1,5 +1,5 @@
 // The other end of publish.mjs in the self test: answers one offer and looks at what arrives.
-import { read, reader } from './pattern.js';
+import { TONE_MAX_HZ, read, reader } from './pattern.js';
 
 const view = document.getElementById('view');
 const seen = { frames: 0, unreadable: 0, steps: [], flashes: [], last: null };
@@ -51,7 +51,9 @@ window.receiver = {
     const video = all.find((entry) => entry.type === 'inbound-rtp' && entry.kind === 'video');
     const spectrum = new Float32Array(analyser.frequencyBinCount);
     analyser.getFloatFrequencyData(spectrum);
-    const peak = spectrum.indexOf(Math.max(...spectrum));
+    // Below the beep, which may be what sounds just now.
+    const tones = spectrum.subarray(0, Math.floor((TONE_MAX_HZ * 8192) / 48_000));
+    const peak = tones.indexOf(Math.max(...tones));
     return {
       codec: all.find((entry) => entry.id === video.codecId)?.mimeType,
       framesDecoded: video.framesDecoded,

@@ -5,8 +5,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
-import { close, contentType, listen } from '../page-server.mjs';
+import { close, listen } from '../page-server.mjs';
+import { answer } from './reply.mjs';
 
 const SIZE = '640x360';
 const INDEX = `#EXTM3U
@@ -33,36 +33,6 @@ function encode(folder, colours, segmentSeconds, again) {
   return spawn('ffmpeg', ['-hide_banner', '-loglevel', 'error', ...inputs, '-vf', filter, ...video, '-c:a', 'aac', '-ac', '2', '-b:a', '96k', ...hls], {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
-}
-
-/** `bytes=a-b`, `bytes=a-` or `bytes=-n` → `[first, last]`, `null` when there is nothing there, `undefined` when not asked. */
-function asked(range, length) {
-  const [, from, to] = /^bytes=(\d*)-(\d*)$/.exec(range ?? '') ?? [];
-  if (from === undefined) return undefined;
-  const first = from === '' ? Math.max(0, length - Number(to)) : Number(from);
-  const last = from === '' || to === '' ? length - 1 : Math.min(Number(to), length - 1);
-  return first < length ? [first, last] : null;
-}
-
-function answer(request, response, path, reply) {
-  let { body, status } = reply;
-  const headers = { 'access-control-allow-origin': '*', 'access-control-expose-headers': '*', 'content-type': contentType(path) };
-  if (path.endsWith('.m3u8')) Object.assign(headers, { 'cache-control': 'no-cache', vary: 'accept-encoding' });
-  else if (status === 200) Object.assign(headers, { 'cache-control': 'public, max-age=3600, immutable', 'accept-ranges': 'bytes' });
-  Object.assign(headers, reply.headers);
-  const range = status === 200 ? asked(request.headers.range, body.length) : undefined;
-  if (range) {
-    headers['content-range'] = `bytes ${range[0]}-${range[1]}/${body.length}`;
-    [status, body] = [206, body.subarray(range[0], range[1] + 1)];
-  } else if (range === null) {
-    headers['content-range'] = `bytes */${body.length}`;
-    [status, body] = [416, Buffer.alloc(0)];
-  } else if (path.endsWith('.m3u8') && /\bgzip\b/.test(request.headers['accept-encoding'] ?? '')) {
-    headers['content-encoding'] = 'gzip';
-    body = gzipSync(body);
-  }
-  headers['content-length'] = body.length;
-  response.writeHead(status, headers).end(request.method === 'HEAD' ? undefined : body);
 }
 
 /** Starts a stream; `state.tamper` can be exchanged while it runs. */
