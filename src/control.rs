@@ -8,3 +8,4 @@ pub mod cast;
 pub mod conference;
 pub mod directory;
 pub mod error;
+pub mod http;
