@@ -29,6 +29,7 @@ const MAILBOX: usize = 4;
 pub struct HlsOutput {
     requests: mpsc::Sender<HlsRequest>,
     status: watch::Receiver<OutputStatus>,
+    stream: Arc<LiveStream>,
 }
 
 #[derive(Debug)]
@@ -83,14 +84,17 @@ impl HlsOutput {
             bytes_stored: 0,
             packaging_error: None,
         };
-        tokio::spawn(disk::run(stream).instrument(span.clone()));
+        tokio::spawn(disk::run(stream.clone()).instrument(span.clone()));
         tokio::spawn(runner.run().instrument(span));
-        Self { requests, status: watched }
+        Self { requests, status: watched, stream }
     }
 
     /// The figures as of now.
     pub fn status(&self) -> OutputStatus {
-        self.status.borrow().clone()
+        let mut status = self.status.borrow().clone();
+        // The disk fails on its own time, not when a segment is published.
+        status.last_error = status.last_error.or_else(|| self.stream.disk_error());
+        status
     }
 
     /// Waits until the playlist has its first segment; false if the output ended without one.
@@ -201,7 +205,7 @@ impl HlsOutputRunner {
             }
             status.bytes_sent = self.bytes_stored;
             status.frames_dropped = self.reader.dropped() + self.packager.discarded();
-            status.last_error = self.packaging_error.clone().or_else(|| self.stream.disk_error());
+            status.last_error.clone_from(&self.packaging_error);
         });
     }
 
