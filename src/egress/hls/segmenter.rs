@@ -28,6 +28,10 @@ use crate::{
 };
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+mod segment;
+
+pub use segment::{Era, FrameRun, Segment};
+
 /// How long a finished segment waits for its sound: five times what the worker's tracks differ by.
 pub const SOUND_PATIENCE: Duration = Duration::from_millis(500);
 /// A longer hole in the leading track is a discontinuity; a shorter one prolongs a frame.
@@ -44,42 +48,6 @@ const STALL: Duration = Duration::from_secs(2);
 const MAX_SEGMENT_BYTES: usize = 64 * 1024 * 1024;
 /// By how much a segment may exceed the target duration: half a second, less what rounding adds.
 const TOLERANCE: Duration = Duration::from_millis(499);
-
-/// What the segments of one era have in common.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Era {
-    /// 0 for the first; every later one starts with a discontinuity.
-    pub number: u32,
-    /// The media time that is 0 in the segments. The same in all eras of a cast, so that timestamps go
-    /// on rising over a discontinuity also for players that do not know the tag.
-    pub base: MediaTime,
-    pub video: Option<VideoConfig>,
-    pub audio: Option<AudioConfig>,
-}
-
-/// Frames that become one fragment (`moof` + `mdat`), in decoding order.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct FrameRun {
-    pub video: Vec<Arc<EncodedFrame>>,
-    /// When the frame after the last one is decoded.
-    pub video_end: MediaTime,
-    pub audio: Vec<Arc<EncodedFrame>>,
-    /// When the frame after the last one is decoded.
-    pub audio_end: MediaTime,
-}
-
-/// A finished segment.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Segment {
-    pub era: Arc<Era>,
-    /// When its first frame is shown.
-    pub start: MediaTime,
-    /// When the next segment's first frame is shown.
-    pub end: MediaTime,
-    /// It starts with a keyframe.
-    pub independent: bool,
-    pub run: FrameRun,
-}
 
 /// The state machine: [`handle`](Self::handle) items, then [`poll`](Self::poll) segments.
 #[derive(Debug)]
