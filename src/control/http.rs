@@ -1,0 +1,3 @@
+//! The HTTP interface: one file per resource.
+
+pub mod hls;
