@@ -9,6 +9,7 @@
 
 pub mod config;
 pub mod control;
+pub mod doctor;
 pub mod egress;
 pub mod ids;
 pub mod ipc;
