@@ -97,6 +97,7 @@ impl Peer {
         pipeline.set_start_time(gst::ClockTime::NONE);
         pipeline.set_base_time(gst::ClockTime::from_nseconds(epoch_ns));
         let peer = file.element(&pipeline, "peer")?;
+        stamp_captures(&peer)?;
         counters.close_gate();
         let mut this = Self {
             pipeline,
@@ -350,6 +351,16 @@ impl Drop for Peer {
             tracing::warn!(pipeline = "publisher", "the pipeline does not stop cleanly");
         }
     }
+}
+
+/// Sender reports shall map RTP time to the time of capture, as a browser's do. By default rtpbin
+/// takes the time of sending, and a receiver that syncs by it keeps the encoders' different delays
+/// (27 ms between Opus and x264) between sound and picture for ever.
+fn stamp_captures(peer: &gst::Element) -> Result<(), PeerError> {
+    let rtp = peer.downcast_ref::<gst::Bin>().and_then(|peer| peer.by_name("rtpbin"));
+    let rtp = rtp.ok_or(PeerError::Link { what: "sender reports" })?;
+    rtp.set_property("rtcp-sync-send-time", false);
+    Ok(())
 }
 
 /// Constrained baseline at the level browsers offer, 3.1 (up to 720p30), or the next one of 4 and 5.2

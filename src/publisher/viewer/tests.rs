@@ -4,7 +4,8 @@ use super::*;
 use crate::{
     publisher::{
         palette::Colour,
-        pattern::Pattern,
+        pattern::{Pattern, Tile},
+        recording::Cadence,
         tone::{RATE, Tone},
     },
     units::FrameRate,
@@ -140,6 +141,35 @@ fn what_vp8_and_opus_made_of_it_is_read_from_matroska() {
         assert!(av.offset_ns.abs() < 10_000_000, "{av:?}");
     }
     assert_eq!(report.av_offsets.len(), 3);
+}
+
+#[test]
+fn tiles_made_by_a_real_scaler_are_read_each_by_its_rectangle() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tiles.mp4");
+    let launch = "compositor name=c background=black sink_0::width=320 sink_0::height=180 \
+        sink_1::xpos=330 sink_1::ypos=190 sink_1::width=160 sink_1::height=90 \
+        ! video/x-raw,width=640,height=360 ! x264enc tune=zerolatency speed-preset=ultrafast bitrate=600 ! h264parse ! queue ! mux. \
+        appsrc name=video ! tee name=t t. ! queue ! c.sink_0 t. ! queue ! c.sink_1 \
+        appsrc name=audio ! audioconvert ! avenc_aac ! queue max-size-time=0 max-size-bytes=0 max-size-buffers=0 ! mux. mp4mux name=mux ! filesink name=file";
+    encode(&path, launch, 6, 2, 0);
+    let tile = |x, y, width, height| Tile { x, y, width, height };
+    let tiles = vec![
+        tile(0.0, 0.0, 320.0, 180.0),
+        tile(330.0, 190.0, 160.0, 90.0),
+        tile(330.0, 0.0, 160.0, 90.0),
+        tile(640.0, 0.0, 160.0, 90.0),
+    ];
+    let recording = view_file(&path, Layout::Tiles(tiles)).unwrap();
+    assert_eq!(recording.sizes, [(0, SIZE)]);
+    for tile in [0, 1] {
+        let clean = Cadence { frames: 60, ..Cadence::default() };
+        assert_eq!(recording.cadence(tile), clean, "tile {tile}");
+        assert_eq!(recording.video[59].reading(tile).unwrap().counter, Some(59));
+    }
+    assert_eq!(recording.cadence(2).nobody, 60);
+    assert_eq!(recording.black(2, Duration::from_secs(1)).len(), 1);
+    assert_eq!(recording.cadence(3), Cadence::default(), "outside of the frame");
 }
 
 #[test]
