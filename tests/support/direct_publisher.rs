@@ -18,7 +18,6 @@ use tokio::sync::mpsc;
 pub struct DirectPublisher {
     pub peer: Option<Peer>,
     pub session: SessionId,
-    pub source: SourceId,
 }
 
 impl DirectPublisher {
@@ -71,7 +70,7 @@ impl DirectPublisher {
                 )
             })
             .await;
-        Self { peer: Some(peer), session, source }
+        Self { peer: Some(peer), session }
     }
 
     /// Closes the peer connection without a word to the worker.
