@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod config;
 pub mod control;
 pub mod egress;
@@ -14,4 +15,5 @@ pub mod ids;
 pub mod ipc;
 pub mod media;
 pub mod redacted;
+pub mod telemetry;
 pub mod units;
