@@ -306,7 +306,7 @@ fn within(path: &str, name: &str) -> String {
 
 /// serde's words for types in a client's words.
 fn plain(expected: &str) -> String {
-    let expected = expected.trim_start_matches("one of ").replace('`', "");
+    let expected = expected.trim_start_matches("one of ").replace("` or `", ", ").replace('`', "");
     match expected.as_str() {
         "a boolean" => "true or false".to_owned(),
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, not negative".to_owned(),
@@ -389,7 +389,7 @@ mod tests {
             (
                 "{\"count\":1,\"mode\":\"hush\"}",
                 "mode",
-                "mode has a value that is not allowed; allowed: cut or fade",
+                "mode has a value that is not allowed; allowed: cut, fade",
             ),
         ] {
             assert_eq!(fault(text), (Some(field.to_owned()), detail.to_owned()), "{text}");
