@@ -150,7 +150,10 @@ mod tests {
                 };
                 assert_ne!(keyframe_ms * fps % 1000, 0);
                 let nearest: u32 = hint.split(' ').rev().nth(1).unwrap().parse().unwrap();
-                assert!(KEYFRAME_MS.contains(&nearest) && nearest * fps % 1000 == 0, "{fps} {keyframe_ms}");
+                assert!(
+                    KEYFRAME_MS.contains(&nearest) && (nearest * fps).is_multiple_of(1000),
+                    "{fps} {keyframe_ms}"
+                );
             }
         }
     }

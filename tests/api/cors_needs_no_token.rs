@@ -23,13 +23,24 @@ async fn a_preflight_lists_what_the_route_takes() {
             words.sort();
             words
         };
-        assert_eq!(sorted(reply.header("access-control-allow-methods").unwrap()), sorted(methods), "{path}");
+        assert_eq!(sorted(reply.header("allow").unwrap()), sorted(methods), "{path}");
+        let all = reply.header("access-control-allow-methods").unwrap();
+        for method in methods.split(',') {
+            assert!(all.split(", ").any(|allowed| allowed == method), "{path}: {method} is not in {all}");
+        }
         assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
         let headers = reply.header("access-control-allow-headers").unwrap();
         for header in ["authorization", "content-type", "if-match"] {
             assert!(headers.contains(header), "{path}: {headers}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_path_that_is_not_there_stays_404() {
+    let reply = Api::open().call("OPTIONS", "/nowhere", &PREFLIGHT, "").await;
+    reply.is(404, "not_found");
+    assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
 }
 
 #[tokio::test]

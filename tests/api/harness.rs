@@ -90,6 +90,7 @@ impl Api {
     }
 
     pub fn new(config: Config) -> Self {
+        super::captured_log::install();
         assert_eq!(config.faults(), Vec::<String>::new());
         let fake = Fake::default().with_alice("room");
         let seen = Arc::clone(&fake.seen);

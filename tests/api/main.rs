@@ -1,6 +1,7 @@
 //! The HTTP API, with conferences that are played by a fake: what every request, good or bad, is
 //! answered.
 
+mod captured_log;
 mod fake;
 mod harness;
 

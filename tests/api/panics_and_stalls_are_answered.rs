@@ -23,15 +23,19 @@ async fn a_request_that_is_not_answered_in_time_is_504() {
 #[tokio::test(start_paused = true)]
 async fn a_full_mailbox_is_503_with_retry_after() {
     let api = Api::open();
-    // The fake's mailbox holds eight; one more is in the actor's hands.
-    let held: Vec<_> = (0..9)
-        .map(|_| {
+    // The fake's mailbox holds eight, and its actor takes one out and no more. The second wave fills
+    // the place of that one, whenever it was taken.
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        for _ in 0..9 {
             let api = api.clone();
-            tokio::spawn(async move { api.call("PUT", &format!("/v1/conferences/{HANGS}"), &[], "").await })
-        })
-        .collect();
-    for _ in 0..100 {
-        tokio::task::yield_now().await;
+            held.push(tokio::spawn(async move {
+                api.call("PUT", &format!("/v1/conferences/{HANGS}"), &[], "").await
+            }));
+        }
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
     }
     let reply = api.call("PUT", &format!("/v1/conferences/{HANGS}"), &[], "").await;
     reply.is(503, "overloaded");

@@ -1,45 +1,14 @@
 //! Stream keys, tokens and secrets are marked `hush` here: no answer and no log line may hold it.
 
-use super::harness::{Api, bearer, key, token_config};
+use super::{
+    captured_log,
+    harness::{Api, bearer, key, token_config},
+};
 use meetingcast::control::auth::Grant;
 use serde_json::json;
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
-use tracing_subscriber::fmt::MakeWriter;
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
 
 #[tokio::test]
 async fn no_answer_and_no_log_line_holds_a_secret() {
-    let log = Log::default();
-    let lines = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL)
-        .with_writer(log.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(lines);
-
     let mut config = token_config();
     config.webrtc.turn_servers = vec!["turn:user:hush@t.example:3478".to_owned()];
     let api = Api::new(config);
@@ -86,8 +55,7 @@ async fn no_answer_and_no_log_line_holds_a_secret() {
             answers.push_str(&format!("{:?} {}\n", reply.headers, reply.text()));
         }
     }
-    drop(guard);
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = captured_log::text();
     assert!(log.contains("request answered") && log.contains("conference=room"), "{log}");
     // The panic of the fake holds a key, which a real panic of ours must not; its line is the one
     // exception, and it goes to the log only.

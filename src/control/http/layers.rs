@@ -104,33 +104,26 @@ pub async fn deadline(limit: Duration, request: Request, next: Next) -> Response
 }
 
 /// CORS for everybody: rights come from tokens, never from cookies, so no page can borrow them. A
-/// preflight (any `OPTIONS`) needs no token; it lists the methods that the route really takes.
+/// preflight (any `OPTIONS` to a path that is there) needs no token. Its `Allow` lists what the route
+/// really takes; axum adds it outside of this layer.
 pub async fn cors(request: Request, next: Next) -> Response {
     let preflight = request.method() == Method::OPTIONS;
     let mut response = next.run(request).await;
-    if preflight && matches!(response.status(), StatusCode::METHOD_NOT_ALLOWED | StatusCode::OK) {
-        let allow = response.headers().get(header::ALLOW).cloned();
-        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-            response = StatusCode::OK.into_response();
-        }
-        let headers = response.headers_mut();
-        if let Some(allow) = allow {
-            headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, allow.clone());
-            headers.insert(header::ALLOW, allow);
-        }
-        headers.insert(
-            header::ACCESS_CONTROL_ALLOW_HEADERS,
-            HeaderValue::from_static("authorization, content-type, if-match, x-request-id"),
-        );
-        // Two hours: the longest that Chromium keeps.
-        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("7200"));
+    if preflight && response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        response = StatusCode::OK.into_response();
     }
-    let headers = response.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert(
+    let mut set = |name, value| response.headers_mut().insert(name, HeaderValue::from_static(value));
+    set(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    set(
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("location, link, etag, retry-after, accept-post, x-request-id"),
+        "location, link, etag, allow, retry-after, accept-post, accept-patch, x-request-id",
     );
+    if preflight {
+        set(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+        set(header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, if-match, x-request-id");
+        // Two hours: the longest that Chromium keeps.
+        set(header::ACCESS_CONTROL_MAX_AGE, "7200");
+    }
     response
 }
 

@@ -25,6 +25,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// After an error of `accept` (no file descriptor left, most likely) the next try comes so much later.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Longest head of a request: a token has 8 KiB at most, the rest some hundred bytes.
+const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// What a connection too many is told.
 const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -85,7 +87,7 @@ pub async fn serve(
         let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
             metrics::counter!("meetingcast_http_connections_refused_total").increment(1);
             // The socket's buffer is empty, so this does not block; if it fails, closing must do.
-            let _ = stream.try_write(FULL);
+            let _ = stream.into_std().and_then(|mut stream| io::Write::write_all(&mut stream, FULL));
             continue;
         };
         let (app, closing, aborting) = (app.clone(), closing.clone(), aborting.clone());
@@ -110,7 +112,7 @@ async fn connection(stream: TcpStream, app: Router, limits: ConnectionLimits, cl
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
-        .max_buf_size(64 * 1024) // the longest head; tokens have a few KiB
+        .max_header_size(MAX_HEAD_BYTES)
         .serve_connection(io, TowerToHyperService::new(app))
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
