@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod config;
 pub mod control;
 pub mod doctor;
@@ -16,5 +17,6 @@ pub mod ipc;
 pub mod media;
 pub mod publisher;
 pub mod redacted;
+pub mod telemetry;
 pub mod units;
 pub mod worker;
