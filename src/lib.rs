@@ -9,6 +9,7 @@
 
 pub mod config;
 pub mod control;
+pub mod demo;
 pub mod egress;
 pub mod ids;
 pub mod ipc;

@@ -117,6 +117,7 @@ pub enum SessionError {
 pub struct Session {
     stage: Stage,
     stage_since: Instant,
+    reached: Stage,
     handshake: Handshake,
     input: ChunkReader,
     chunks: ChunkSerializer,
@@ -140,6 +141,7 @@ impl Session {
         Ok(Self {
             stage: Stage::Handshake,
             stage_since: now,
+            reached: Stage::Handshake,
             handshake,
             input: ChunkReader::new(MAX_SERVER_MESSAGE),
             chunks: ChunkSerializer::new(),
@@ -164,6 +166,11 @@ impl Session {
     /// When it got there: deadlines count from here.
     pub const fn stage_since(&self) -> Instant {
         self.stage_since
+    }
+
+    /// The last stage before [`Stage::Closed`]: what was going on when it ended.
+    pub const fn reached(&self) -> Stage {
+        self.reached
     }
 
     /// Live, and the next video frame that can be sent is a keyframe.
@@ -235,6 +242,9 @@ impl Session {
         if self.stage != stage {
             self.stage = stage;
             self.stage_since = now;
+            if stage != Stage::Closed {
+                self.reached = stage;
+            }
         }
     }
 

@@ -25,22 +25,21 @@ pub(super) struct MediaMessage {
 pub(super) struct MediaOut {
     video: Option<VideoConfig>,
     audio: Option<AudioConfig>,
-    video_header: SequenceHeader,
-    audio_header: SequenceHeader,
-    /// Parameters changed since `onMetaData` was sent.
-    metadata_due: bool,
+    metadata: Announcement,
+    video_header: Announcement,
+    audio_header: Announcement,
     timeline: Timeline,
 }
 
-/// A sequence header and whether the server has it. Equal bytes are never sent twice: servers take
-/// each one for a new stream.
+/// `onMetaData` or a sequence header, and what of it the server has. Equal bytes are never sent twice:
+/// servers take each header for a new stream.
 #[derive(Default)]
-struct SequenceHeader {
+struct Announcement {
     now: Option<Bytes>,
     sent: Option<Bytes>,
 }
 
-impl SequenceHeader {
+impl Announcement {
     fn due(&mut self) -> Option<Bytes> {
         if self.now == self.sent {
             return None;
@@ -59,16 +58,20 @@ impl MediaOut {
                     // Frames up to the next keyframe belong to the old parameters.
                     self.timeline.need_keyframe();
                 }
-                self.metadata_due |= self.video.as_ref() != Some(video);
                 self.video = Some(video.clone());
                 self.video_header.now = header;
             }
             TrackConfig::Audio(audio) => {
-                self.metadata_due |= self.audio.as_ref() != Some(audio);
                 self.audio = Some(audio.clone());
                 self.audio_header.now = header;
             }
         }
+        let values = [
+            Value::string("@setDataFrame"),
+            Value::string("onMetaData"),
+            flv::metadata(self.video.as_ref(), self.audio.as_ref()),
+        ];
+        self.metadata.now = Some(amf0::write_all(&values).into());
     }
 
     pub(super) fn need_keyframe(&mut self) {
@@ -92,8 +95,8 @@ impl MediaOut {
         let Some(placed) = self.timeline.place(frame, self.video.is_some()) else { return Vec::new() };
         let timestamp = placed.timestamp;
         let mut messages = Vec::new();
-        if std::mem::take(&mut self.metadata_due) {
-            messages.push(MediaMessage { kind: super::DATA_AMF0, timestamp, payload: self.metadata() });
+        if let Some(payload) = self.metadata.due() {
+            messages.push(MediaMessage { kind: super::DATA_AMF0, timestamp, payload });
         }
         if (placed.first || (frame.track == Track::Video && frame.keyframe))
             && let Some(payload) = self.video_header.due()
@@ -108,14 +111,5 @@ impl MediaOut {
         let kind = if frame.track == Track::Video { VIDEO } else { AUDIO };
         messages.push(MediaMessage { kind, timestamp, payload: flv::frame(frame, placed.composition) });
         messages
-    }
-
-    fn metadata(&self) -> Bytes {
-        amf0::write_all(&[
-            Value::string("@setDataFrame"),
-            Value::string("onMetaData"),
-            flv::metadata(self.video.as_ref(), self.audio.as_ref()),
-        ])
-        .into()
     }
 }
