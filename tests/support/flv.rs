@@ -17,6 +17,9 @@ pub struct Clip {
     /// In the file's order.
     pub frames: Vec<EncodedFrame>,
     pub length_ms: u64,
+    /// When each track's first frame is; audio begins later by the B-frames' and the encoder's delay.
+    video_begin: Option<u64>,
+    audio_begin: Option<u64>,
 }
 
 /// Encodes `seconds` of test picture (H.264 with B-frames, an IDR a second) and a 440 Hz tone (AAC).
@@ -41,7 +44,8 @@ pub fn clip(dir: &Path, seconds: u64) -> Clip {
 fn parse(mut file: &[u8], length_ms: u64) -> Clip {
     assert_eq!(&file[..3], b"FLV");
     file = &file[13..];
-    let mut clip = Clip { configs: Vec::new(), frames: Vec::new(), length_ms };
+    let mut clip =
+        Clip { configs: Vec::new(), frames: Vec::new(), length_ms, video_begin: None, audio_begin: None };
     while file.len() > 11 {
         let number = |bytes: &[u8]| bytes.iter().fold(0u32, |sum, byte| sum << 8 | u32::from(*byte));
         let (kind, size) = (file[0], number(&file[1..4]) as usize);
@@ -79,7 +83,12 @@ impl Clip {
     }
 
     fn frame(&mut self, track: Track, time: u64, composition: u64, keyframe: bool, data: &[u8]) {
-        if time < self.length_ms {
+        let begin = match track {
+            Track::Video => *self.video_begin.get_or_insert(time),
+            Track::Audio => *self.audio_begin.get_or_insert(time),
+        };
+        // Each track is exactly as long as the loop.
+        if time < begin + self.length_ms {
             self.frames.push(EncodedFrame {
                 track,
                 pts: MediaTime::from_millis(time + composition),
