@@ -166,12 +166,14 @@ impl Server {
         let request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
         let response = match body {
             Some(body) => {
-                let request = request.header("content-type", "application/json").body(body.to_string()).unwrap();
+                let request =
+                    request.header("content-type", "application/json").body(body.to_string()).unwrap();
                 self.agent.run(request)
             }
             None => self.agent.run(request.body(()).unwrap()),
         };
-        let mut response = response.unwrap_or_else(|error| panic!("{method} {path}: {error}\n{}", self.process.said()));
+        let mut response =
+            response.unwrap_or_else(|error| panic!("{method} {path}: {error}\n{}", self.process.said()));
         let status = response.status().as_u16();
         let text = response.body_mut().read_to_string().unwrap();
         Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
@@ -208,7 +210,9 @@ impl Server {
     pub fn workers(&self) -> Vec<(u32, String)> {
         let mut workers = Vec::new();
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+                continue;
+            };
             let read = |what: &str| std::fs::read_to_string(entry.path().join(what)).unwrap_or_default();
             let parent = format!("PPid:\t{}\n", self.process.child.id());
             let command = read("cmdline");

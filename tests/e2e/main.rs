@@ -1,0 +1,11 @@
+//! The whole server with real publishers, real browsers and real receivers.
+//!
+//! One behaviour per file. Each takes its turn ([`server::one_at_a_time`]): two cores carry one at a time.
+
+#[path = "../support/nginx.rs"]
+mod nginx;
+#[path = "../support/server.rs"]
+mod server;
+
+mod delay;
+mod switching;
