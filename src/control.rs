@@ -8,3 +8,5 @@ pub mod cast;
 pub mod conference;
 pub mod directory;
 pub mod error;
+pub mod store;
+pub mod supervisor;
