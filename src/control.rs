@@ -8,5 +8,6 @@ pub mod cast;
 pub mod conference;
 pub mod directory;
 pub mod error;
+pub mod figures;
 pub mod store;
 pub mod supervisor;
