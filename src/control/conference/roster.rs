@@ -159,12 +159,7 @@ impl Roster {
 
     /// Lets a publication begin: the participant joins unless he is in, the stream gets its number.
     /// Every success is followed by one [`Self::opened`] or [`Self::refused`].
-    pub fn begin(
-        &mut self,
-        publish: &Publish,
-        max: usize,
-        now: Timestamp,
-    ) -> Result<SourceId, ControlError> {
+    pub fn begin(&mut self, publish: &Publish, max: usize, now: Timestamp) -> Result<SourceId, ControlError> {
         let count = self.participants.len();
         match self.participants.iter_mut().find(|participant| participant.id == publish.participant) {
             Some(participant) => {
@@ -209,13 +204,7 @@ impl Roster {
     }
 
     /// The worker opened a publication.
-    pub fn opened(
-        &mut self,
-        publish: &Publish,
-        source: SourceId,
-        session: SessionId,
-        serial: u64,
-    ) -> Opened {
+    pub fn opened(&mut self, publish: &Publish, source: SourceId, session: SessionId, serial: u64) -> Opened {
         let Some(participant) = self.participants.iter_mut().find(|p| p.id == publish.participant) else {
             return Opened::Overtaken;
         };
@@ -303,9 +292,7 @@ impl Roster {
     /// Gives up the places of streams that were lost too long ago.
     pub fn expire(&mut self, now: Instant) {
         for participant in &mut self.participants {
-            participant
-                .streams
-                .retain(|stream| !matches!(stream.feed, Feed::Lost { until } if until <= now));
+            participant.streams.retain(|stream| !matches!(stream.feed, Feed::Lost { until } if until <= now));
         }
         self.sweep();
     }

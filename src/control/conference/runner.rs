@@ -130,7 +130,9 @@ impl ConferenceRunner {
             worker: None,
             hub: Hub::new(),
             outputs: HashMap::new(),
-            keyframe: KeyframeRequest::new(move || { let _ = wanted.try_send(()); }),
+            keyframe: KeyframeRequest::new(move || {
+                let _ = wanted.try_send(());
+            }),
             keyframes,
             tasks: JoinSet::new(),
             figures: Figures::default(),

@@ -71,9 +71,15 @@ pub enum Input {
 #[derive(Debug, PartialEq)]
 pub enum Effect {
     /// Answer a request; each ticket exactly once.
-    Answer { ticket: Ticket, result: Result<Reply, ControlError> },
+    Answer {
+        ticket: Ticket,
+        result: Result<Reply, ControlError>,
+    },
     /// Launch a worker; there is none.
-    LaunchWorker { incarnation: Incarnation, replacement: bool },
+    LaunchWorker {
+        incarnation: Incarnation,
+        replacement: bool,
+    },
     /// Let the worker go in order; nothing of it is waited for.
     ShutWorker,
     /// Kill the worker; nothing of it is waited for.
@@ -93,11 +99,17 @@ pub enum Effect {
     /// The cast's last frame was passed on.
     EndHub,
     /// Make an output; the cast's zero is `epoch`. Answered by [`Input::OutputCreated`].
-    CreateOutput { key: OutputKey, spec: OutputSpec, epoch: Timestamp },
+    CreateOutput {
+        key: OutputKey,
+        spec: OutputSpec,
+        epoch: Timestamp,
+    },
     /// Stop an output within bounded time. Answered by [`Input::OutputStopped`].
     StopOutput(OutputKey),
     /// It is over: let the worker go, then answer these with `Done`.
-    Finish { answer: Vec<Ticket> },
+    Finish {
+        answer: Vec<Ticket>,
+    },
 }
 
 /// An output of a cast. Not its id: an id may come again after a removal.

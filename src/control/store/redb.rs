@@ -144,7 +144,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = RedbStore::open(dir.path()).unwrap();
         write(&store.database, "room", Some(b"{\"id\":7}")).unwrap();
-        let Err(StoreError::Record { key, .. }) = store.conferences().await else { panic!("expected an error") };
+        let Err(StoreError::Record { key, .. }) = store.conferences().await else {
+            panic!("expected an error")
+        };
         assert_eq!(key, "room");
     }
 }

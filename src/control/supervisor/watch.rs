@@ -13,7 +13,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::mpsc,
     task::AbortHandle,
-    time::{Instant, sleep_until, timeout, timeout_at},
+    time::{Instant, sleep_until, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -89,7 +89,7 @@ impl WorkerWatch {
         let exit = leave_alone_or_kill(process.as_mut(), &leave, &link.kill).await;
         match leave {
             Leave::Closed => WorkerEnd::Exited { exit },
-            Leave::Shut => WorkerEnd::ShutDown,
+            Leave::Shut { .. } => WorkerEnd::ShutDown,
             Leave::Kill(end) => end,
         }
     }
@@ -99,8 +99,9 @@ impl WorkerWatch {
 enum Leave {
     /// The worker closed its end; it is about to exit by itself.
     Closed,
-    /// The shutdown that was asked for went through, or its time is over.
-    Shut,
+    /// The shutdown that was asked for went through, or its time is over; the process may live until
+    /// then.
+    Shut { until: Instant },
     /// It must not live on.
     Kill(WorkerEnd),
 }
@@ -136,7 +137,7 @@ impl<R: AsyncRead + Unpin> Link<R> {
                             return leave;
                         }
                     }
-                    Ok(None) if closing => return Leave::Shut,
+                    Ok(None) if closing => return Leave::Shut { until: self.deadline },
                     Ok(None) => return Leave::Closed,
                     Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                         return Leave::Kill(WorkerEnd::Protocol(error));
@@ -146,7 +147,7 @@ impl<R: AsyncRead + Unpin> Link<R> {
                 },
                 () = sleep_until(self.deadline) => {
                     return if closing {
-                        Leave::Shut
+                        Leave::Shut { until: self.deadline }
                     } else if self.ready {
                         Leave::Kill(WorkerEnd::Silent(self.heartbeat_timeout))
                     } else {
@@ -185,9 +186,14 @@ async fn leave_alone_or_kill(
     leave: &Leave,
     kill: &CancellationToken,
 ) -> String {
-    if !matches!(leave, Leave::Kill(_)) {
+    let until = match leave {
+        Leave::Closed => Some(Instant::now() + EXIT_GRACE),
+        Leave::Shut { until } => Some(*until),
+        Leave::Kill(_) => None,
+    };
+    if let Some(until) = until {
         let exit = tokio::select! {
-            exit = timeout(EXIT_GRACE, process.wait()) => exit.ok(),
+            exit = timeout_at(until, process.wait()) => exit.ok(),
             () = kill.cancelled() => None,
         };
         if let Some(exit) = exit {

@@ -116,6 +116,8 @@ enum OutputStage {
     /// Waits for the cast's zero.
     Planned,
     Running {
+        /// [`super::Input::OutputCreated`] told that it went well.
+        created: bool,
         playable: bool,
     },
     Stopping,
@@ -410,7 +412,9 @@ impl ConferenceState {
             return;
         }
         match run.program {
-            ProgramPhase::Starting { deadline } | ProgramPhase::Stopping { deadline } if deadline <= now.at => {
+            ProgramPhase::Starting { deadline } | ProgramPhase::Stopping { deadline }
+                if deadline <= now.at =>
+            {
                 self.kill_worker(now);
             }
             _ => {}

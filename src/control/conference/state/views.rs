@@ -81,7 +81,11 @@ impl ConferenceState {
             Source::Participant { participant, stream } => {
                 let found = self.roster.participant(participant).ok();
                 let stream = found.and_then(|found| found.stream(stream));
-                stream.filter(|stream| stream.session().is_some()).map(|stream| stream.source).into_iter().collect()
+                stream
+                    .filter(|stream| stream.session().is_some())
+                    .map(|stream| stream.source)
+                    .into_iter()
+                    .collect()
             }
             Source::Speaker { focus } => self.shown_source(focus).into_iter().collect(),
             Source::Grid { .. } => scene::on_picture(source, &self.roster)

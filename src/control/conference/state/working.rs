@@ -32,7 +32,9 @@ pub(super) enum Expected {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WorkerPhase {
     /// None; the next one not before.
-    Absent { not_before: Option<Instant> },
+    Absent {
+        not_before: Option<Instant>,
+    },
     /// Launched, not ready.
     Starting,
     Ready,

@@ -11,7 +11,9 @@ impl OutputRecord {
     pub(super) fn is_settled(&self) -> bool {
         match self.stage {
             OutputStage::Planned => false,
-            OutputStage::Running { playable } => playable || !matches!(self.spec.kind, OutputKind::Hls),
+            OutputStage::Running { created, playable } => {
+                created && (playable || self.spec.kind != OutputKind::Hls)
+            }
             OutputStage::Stopping | OutputStage::Stopped => true,
         }
     }
@@ -42,7 +44,8 @@ impl ConferenceState {
         let allowed = &self.config.cast.allowed_output_hosts;
         match &output.kind {
             OutputKind::Rtmp { url }
-                if !allowed.is_empty() && !allowed.iter().any(|host| host.eq_ignore_ascii_case(url.host())) =>
+                if !allowed.is_empty()
+                    && !allowed.iter().any(|host| host.eq_ignore_ascii_case(url.host())) =>
             {
                 Err(ControlError::OutputUrlForbidden(url.host().to_owned()))
             }
@@ -50,12 +53,7 @@ impl ConferenceState {
         }
     }
 
-    pub(super) fn plan_output(
-        &mut self,
-        now: Now,
-        spec: OutputSpec,
-        adding: Option<Ticket>,
-    ) -> OutputRecord {
+    pub(super) fn plan_output(&mut self, now: Now, spec: OutputSpec, adding: Option<Ticket>) -> OutputRecord {
         OutputRecord {
             key: OutputKey(self.serial()),
             spec,
@@ -71,7 +69,7 @@ impl ConferenceState {
         let Some(run) = &mut self.cast else { return };
         let (Some(epoch), true) = (run.epoch, run.needs_worker()) else { return };
         for output in run.outputs.iter_mut().filter(|output| output.stage == OutputStage::Planned) {
-            output.stage = OutputStage::Running { playable: false };
+            output.stage = OutputStage::Running { created: false, playable: false };
             let (key, spec) = (output.key, output.spec.clone());
             self.out.push(Effect::CreateOutput { key, spec, epoch });
         }
@@ -89,6 +87,9 @@ impl ConferenceState {
         match result {
             Ok(status) => {
                 output.status = status;
+                if let OutputStage::Running { created, .. } = &mut output.stage {
+                    *created = true;
+                }
                 let (adding, view) = (output.adding.take(), output.view());
                 if let Some(ticket) = adding {
                     self.answer(ticket, Ok(Reply::Output(view)));
@@ -111,7 +112,7 @@ impl ConferenceState {
 
     pub(in super::super) fn output_playable(&mut self, key: OutputKey) {
         if let Some(output) = self.output_mut(key)
-            && let OutputStage::Running { playable } = &mut output.stage
+            && let OutputStage::Running { playable, .. } = &mut output.stage
         {
             *playable = true;
         }
