@@ -4,6 +4,11 @@
 //! environment. An unknown key, a wrong type or a bad value is an error that names the key and what
 //! is allowed; nothing falls back silently.
 
+pub mod check;
+pub mod encoding;
+pub mod ice;
+pub mod load;
+
 use crate::redacted::Redacted;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -91,6 +96,8 @@ pub struct LimitsConfig {
     pub max_participants: usize,
     /// Outputs of a cast.
     pub max_outputs: usize,
+    /// TCP connections to the HTTP port at once; more are answered 503.
+    pub max_connections: usize,
 }
 
 /// `[webrtc]`
@@ -258,6 +265,7 @@ impl Default for LimitsConfig {
             max_conferences: 100,
             max_participants: 16,
             max_outputs: 8,
+            max_connections: 2048,
         }
     }
 }

@@ -4,10 +4,15 @@
 //! ([`conference`]) decides with pure state machines ([`cast`]), the [`supervisor`] talks to the
 //! worker process, and the answer goes back when the thing has *happened*.
 
+pub mod auth;
 pub mod cast;
 pub mod conference;
 pub mod directory;
 pub mod error;
 pub mod figures;
+pub mod http;
+pub mod offer;
+pub mod serve;
 pub mod store;
 pub mod supervisor;
+pub mod trickle;

@@ -7,11 +7,16 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod config;
 pub mod control;
+pub mod doctor;
 pub mod egress;
 pub mod ids;
 pub mod ipc;
 pub mod media;
+pub mod publisher;
 pub mod redacted;
+pub mod telemetry;
 pub mod units;
+pub mod worker;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The binary: see [`meetingcast::cli`].
+
+fn main() -> std::process::ExitCode {
+    meetingcast::cli::main()
+}

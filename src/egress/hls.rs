@@ -1,1 +1,29 @@
-//! HLS.
+//! HLS: a program's frames as fMP4 segments and playlists (RFC 8216).
+//!
+//! A frame's way: the hub's reader → [`segmenter`] (decides the cuts) → [`fmp4`] (makes the bytes) →
+//! [`store`] (memory, disk, rendered [`playlist`]s) → `control::http::hls`. The first three and the
+//! playlists are sans-IO, put together by the [`packager`]; [`output`] is the actor around them.
+//!
+//! Media sequence numbers start at the Unix time of the cast's start and go up by one a segment, and
+//! an init segment bears the number of the first segment that needs it. So a URL never names two
+//! different things, not even when a conference is cast again or the server restarts, and everything
+//! but the playlists can be cached for ever.
+
+pub mod codec;
+mod disk;
+pub mod fmp4;
+pub mod library;
+pub mod output;
+pub mod packager;
+pub mod playlist;
+pub mod segmenter;
+pub mod store;
+
+pub use library::HlsLibrary;
+pub use output::HlsOutput;
+
+/// The name of the one rendition, as it stands in URLs.
+pub const RENDITION: &str = "video";
+
+#[cfg(test)]
+mod synthetic;

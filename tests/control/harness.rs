@@ -21,6 +21,7 @@ use meetingcast::{
     egress::{
         hub::{HubItem, QueueLimits},
         output::{OutputState, OutputStatus},
+        rtmp::url::RtmpUrl,
     },
     ids::{ConferenceId, SourceId, StreamName},
     ipc::{
@@ -326,6 +327,7 @@ impl OutputFactory for Outputs {
         let items = if first { self.items.clone() } else { Arc::default() };
         self.orders.lock().unwrap().push(order);
         let (sender, status) = watch::channel(OutputStatus::connecting(Timestamp::now()));
+        let stuck = self.stuck.load(std::sync::atomic::Ordering::Relaxed);
         let task = tokio::spawn(async move {
             let mut keyframes = 0;
             loop {
@@ -343,8 +345,10 @@ impl OutputFactory for Outputs {
                 }
             }
             sender.send_modify(|status| status.enter(OutputState::Stopped, Timestamp::now()));
+            if stuck {
+                std::future::pending::<()>().await;
+            }
         });
-        let stuck = self.stuck.load(std::sync::atomic::Ordering::Relaxed);
         Ok(Box::new(FakeOutput { status, task, stuck }))
     }
 }
@@ -354,14 +358,11 @@ impl OutputHandle for FakeOutput {
         self.status.borrow().clone()
     }
 
-    fn playable(&self) -> BoxFuture<'static, ()> {
+    fn playable(&self) -> BoxFuture<'static, bool> {
         let (mut status, stuck) = (self.status.clone(), self.stuck);
         async move {
             let live = |status: &OutputStatus| !stuck && status.state == OutputState::Live;
-            if status.wait_for(live).await.is_ok() {
-                return;
-            }
-            std::future::pending::<()>().await;
+            status.wait_for(live).await.is_ok()
         }
         .boxed()
     }
@@ -453,7 +454,7 @@ pub fn hls() -> OutputSpec {
 pub fn rtmp(id: &str) -> OutputSpec {
     OutputSpec {
         id: id.parse().unwrap(),
-        kind: OutputKind::Rtmp { url: "rtmp://host/app/key".parse().unwrap() },
+        kind: OutputKind::Rtmp { url: RtmpUrl::parse("rtmp://host/app/key").unwrap() },
     }
 }
 

@@ -62,9 +62,9 @@ impl fmt::Debug for KeyframeRequest {
 pub trait OutputHandle: Send + Sync + 'static {
     /// Its figures now.
     fn status(&self) -> OutputStatus;
-    /// Done when a client can play it. Outputs that the start of a cast does not wait for (RTMP) are
-    /// never asked.
-    fn playable(&self) -> BoxFuture<'static, ()>;
+    /// Done when a client can play it; false if it ended before that. Outputs that the start of a cast
+    /// does not wait for (RTMP) are never asked.
+    fn playable(&self) -> BoxFuture<'static, bool>;
     /// Ends it cleanly: what is queued in the hub before `End` is delivered first. Resolves with the
     /// final figures. May be dropped when it takes too long.
     fn stop(self: Box<Self>) -> BoxFuture<'static, OutputStatus>;

@@ -318,8 +318,8 @@ impl ConferenceRunner {
             if waits {
                 let playable = output.playable();
                 self.tasks.spawn(async move {
-                    playable.await;
-                    Input::OutputPlayable(key)
+                    let playable = playable.await;
+                    Input::OutputPlayable { key, playable }
                 });
             }
             self.outputs.insert(key, output);

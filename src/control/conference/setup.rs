@@ -1,7 +1,10 @@
 //! What a worker is told of the server's configuration.
 
 use crate::{
-    config::{Config, WebrtcConfig},
+    config::{
+        Config, WebrtcConfig,
+        ice::{StunServer, TurnServer},
+    },
     ids::{ConferenceId, Incarnation},
     ipc::{WebrtcSetup, WorkerSetup},
 };
@@ -36,22 +39,37 @@ pub fn worker(
 }
 
 fn webrtc(config: &WebrtcConfig) -> WebrtcSetup {
+    // The configuration was checked when it was loaded, so that none of these is left out here.
+    let stun = StunServer::parse(&config.stun_server);
+    let turn = config.turn_servers.iter().filter_map(|server| TurnServer::parse(server));
     WebrtcSetup {
         udp_ports: (config.udp_port_min, config.udp_port_max),
         public_ip: config.public_ip,
-        stun_server: (!config.stun_server.is_empty()).then(|| with_slashes(&config.stun_server)),
-        turn_servers: config.turn_servers.iter().map(|server| with_slashes(server)).collect(),
+        stun_server: stun.map(|server| format!("stun://{}:{}", server.host, server.port)),
+        turn_servers: turn.map(|server| turn_uri(&server)).collect(),
         jitter_ms: config.jitter_ms,
         inactivity_ms: config.inactivity_timeout_s.saturating_mul(1000),
     }
 }
 
-/// WebRTC writes `stun:host:port` (RFC 7064), GStreamer `stun://host:port`.
-fn with_slashes(server: &str) -> String {
-    match server.split_once(':') {
-        Some((scheme, rest)) if !rest.starts_with("//") => format!("{scheme}://{rest}"),
-        _ => server.to_owned(),
+/// As webrtcbin reads it: it unescapes user and password, and takes the first `:` for their border.
+fn turn_uri(server: &TurnServer) -> String {
+    let TurnServer { tls, user, password, host, port } = server;
+    let scheme = if *tls { "turns" } else { "turn" };
+    format!("{scheme}://{}:{}@{host}:{port}", escaped(user), escaped(password.expose()))
+}
+
+/// Everything but RFC 3986's unreserved characters as `%XX`.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(byte.into());
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
     }
+    out
 }
 
 #[cfg(test)]
@@ -71,8 +89,8 @@ mod tests {
         let config = WebrtcConfig {
             stun_server: "stun:stun.example.org:3478".to_owned(),
             turn_servers: vec![
-                "turn:user:pass@turn.example.org:3478".to_owned(),
-                "turns://u:p@t.example.org".to_owned(),
+                "turn:user:p:w@x/%@turn.example.org:3478".to_owned(),
+                "turns:u:p@[::1]:5349".to_owned(),
             ],
             inactivity_timeout_s: 15,
             ..WebrtcConfig::default()
@@ -81,7 +99,7 @@ mod tests {
         assert_eq!(setup.stun_server.as_deref(), Some("stun://stun.example.org:3478"));
         assert_eq!(
             setup.turn_servers,
-            ["turn://user:pass@turn.example.org:3478", "turns://u:p@t.example.org"]
+            ["turn://user:p%3Aw%40x%2F%25@turn.example.org:3478", "turns://u:p@[::1]:5349"]
         );
         assert_eq!(setup.inactivity_ms, 15_000);
         assert_eq!(webrtc(&WebrtcConfig::default()).stun_server, None);

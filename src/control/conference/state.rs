@@ -57,8 +57,8 @@ pub enum Input {
     WorkerGone,
     /// What came of [`Effect::CreateOutput`].
     OutputCreated { key: OutputKey, result: Result<OutputStatus, String> },
-    /// An HLS output can be played.
-    OutputPlayable(OutputKey),
+    /// An HLS output can be played, or ended before it could.
+    OutputPlayable { key: OutputKey, playable: bool },
     /// What came of [`Effect::StopOutput`].
     OutputStopped { key: OutputKey, status: OutputStatus },
     /// An output asks for an IDR.
@@ -209,7 +209,7 @@ impl ConferenceState {
             }
             Input::WorkerGone => self.worker_gone(now),
             Input::OutputCreated { key, result } => self.output_created(now, key, result),
-            Input::OutputPlayable(key) => self.output_playable(key),
+            Input::OutputPlayable { key, playable } => self.output_playable(key, playable),
             Input::OutputStopped { key, status } => self.output_stopped(key, status),
             Input::KeyframeWanted => self.keyframe_wanted(),
             Input::Tick => {}

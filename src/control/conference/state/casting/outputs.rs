@@ -110,11 +110,15 @@ impl ConferenceState {
         }
     }
 
-    pub(in super::super) fn output_playable(&mut self, key: OutputKey) {
-        if let Some(output) = self.output_mut(key)
-            && let OutputStage::Running { playable, .. } = &mut output.stage
-        {
-            *playable = true;
+    pub(in super::super) fn output_playable(&mut self, key: OutputKey, is_playable: bool) {
+        let Some(output) = self.output_mut(key) else { return };
+        let OutputStage::Running { playable, .. } = &mut output.stage else { return };
+        *playable = is_playable;
+        if !is_playable {
+            let reason = format!("output {} ended before it was playable", output.spec.id);
+            if self.cast.as_ref().is_some_and(|run| matches!(run.phase, Phase::Starting { .. })) {
+                self.fail_cast(&reason);
+            }
         }
     }
 

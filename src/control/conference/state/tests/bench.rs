@@ -6,6 +6,7 @@ use crate::{
         cast::{AudioChoice, Encoding, OutputKind, Source, StartCast},
         conference::{Publish, Published},
     },
+    egress::rtmp::url::RtmpUrl,
     ids::{ParticipantId, RequestId, SourceId, StreamName},
     ipc::{IngestOffer, OfferedAudio, OfferedVideo, ReplyError, ReplyOk, SceneSpec, VideoCodec},
     media::Track,
@@ -65,7 +66,7 @@ pub fn hls() -> OutputSpec {
 }
 
 pub fn rtmp(id: &str, url: &str) -> OutputSpec {
-    OutputSpec { id: id.parse().unwrap(), kind: OutputKind::Rtmp { url: url.parse().unwrap() } }
+    OutputSpec { id: id.parse().unwrap(), kind: OutputKind::Rtmp { url: RtmpUrl::parse(url).unwrap() } }
 }
 
 pub fn start(source: Source, outputs: &[OutputSpec]) -> StartCast {
@@ -248,7 +249,7 @@ impl Bench {
         let keys = self.create_outputs();
         self.reply(request, Ok(ReplyOk::ProgramStarted));
         for key in &keys {
-            self.feed(Input::OutputPlayable(*key));
+            self.feed(Input::OutputPlayable { key: *key, playable: true });
         }
         assert!(matches!(self.ok(ticket), Reply::Cast(_)));
         self.effects();

@@ -73,7 +73,7 @@ fn a_start_answers_when_everything_is_playable() {
     }
     bench.reply(*request, Ok(ReplyOk::ProgramStarted));
     assert_eq!(bench.answer(ticket), None, "HLS is not playable yet");
-    bench.feed(Input::OutputPlayable(*play));
+    bench.feed(Input::OutputPlayable { key: *play, playable: true });
     let Reply::Cast(view) = bench.ok(ticket) else { panic!() };
     assert_eq!(view.state, CastState::Live);
     assert_eq!(view.outputs[1].url.as_deref(), Some("rtmp://h/app/****"));
@@ -159,6 +159,19 @@ fn a_start_that_takes_too_long_is_undone() {
     assert_eq!((view.state, view.error), (CastState::Failed, Some(reason)));
     bench.go_live(camera("alice"), &[hls()]);
     assert_eq!(cast(&bench).state, CastState::Live);
+}
+
+#[test]
+fn an_output_that_ends_before_it_is_playable_fails_the_start_at_once() {
+    let mut bench = Bench::new();
+    let ticket = bench.ask(Ask::StartCast(start(Source::Slate, &[hls()])));
+    bench.ready();
+    bench.feed(Input::Worker(WorkerEvent::Frame(frame(Track::Video, 0, true))));
+    let key = bench.create_outputs()[0];
+    bench.feed(Input::OutputPlayable { key, playable: false });
+    bench.wind_down();
+    let reason = "output hls ended before it was playable".to_owned();
+    assert_eq!(bench.error(ticket), &ControlError::CastFailed(reason));
 }
 
 #[test]

@@ -37,7 +37,7 @@ enum Op {
     ProgramFailed,
     Frame(bool, bool),
     Heartbeat,
-    Playable(usize),
+    Playable(usize, bool),
     OutputStopped(usize),
     Pass(u64),
     Keyframe,
@@ -64,7 +64,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::ProgramFailed),
         6 => (any::<bool>(), any::<bool>()).prop_map(|(video, key)| Op::Frame(video, key)),
         1 => Just(Op::Heartbeat),
-        4 => (0..4_usize).prop_map(Op::Playable),
+        4 => (0..4_usize, prop::bool::weighted(0.9)).prop_map(|(which, well)| Op::Playable(which, well)),
         3 => (0..4_usize).prop_map(Op::OutputStopped),
         3 => (0..20_000_u64).prop_map(Op::Pass),
         1 => Just(Op::Keyframe),
@@ -366,9 +366,9 @@ impl World {
                 self.event(WorkerEvent::Frame(frame));
             }
             Op::Heartbeat => self.event(WorkerEvent::Heartbeat(WorkerReport::default())),
-            Op::Playable(index) => {
+            Op::Playable(index, playable) => {
                 if let Some(key) = self.outputs.get(index).copied() {
-                    self.feed(Input::OutputPlayable(key));
+                    self.feed(Input::OutputPlayable { key, playable });
                 }
             }
             Op::OutputStopped(index) => self.output_stopped(index),
@@ -394,7 +394,7 @@ impl World {
             Op::Start(0, true),
             Op::Frame(true, true),
             Op::Reply(0, 0),
-            Op::Playable(0),
+            Op::Playable(0, true),
         ] {
             self.run(op);
         }

@@ -1,0 +1,110 @@
+//! What it costs to tile four 720p pictures into one: the program's canvas against GStreamer's compositor,
+//! in turn in the same run. Prints CPU seconds per thousand frames and the median ratio.
+//!
+//! `cargo bench --bench program_picture`
+
+use gst::prelude::*;
+use meetingcast::worker::program::{
+    canvas::{Canvas, Layer},
+    frame::{self, Frame},
+    layout,
+};
+use std::time::Duration;
+
+const FRAMES: usize = 300;
+const ROUNDS: usize = 5;
+const WIDTH: u32 = 1280;
+const HEIGHT: u32 = 720;
+const COLOURS: [u32; 4] = [0xff0000, 0x00ff00, 0x0000ff, 0xffff00];
+
+fn cpu_time() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}
+
+fn measured(work: impl FnOnce()) -> f64 {
+    let before = cpu_time();
+    work();
+    (cpu_time() - before).as_secs_f64() * 1000.0 / FRAMES as f64
+}
+
+/// Two pictures per source, shown in turn, so that nothing can be taken from the frame before.
+fn pictures() -> Vec<[Frame; 2]> {
+    COLOURS.iter().map(|c| [Frame::plain(WIDTH, HEIGHT, *c), Frame::plain(WIDTH, HEIGHT, *c)]).collect()
+}
+
+fn ours(pictures: &[[Frame; 2]]) {
+    let mut canvas = Canvas::new(WIDTH, HEIGHT, 0x101820).expect("a canvas");
+    let tiles = layout::grid(4, WIDTH, HEIGHT);
+    for n in 0..FRAMES {
+        let layers: Vec<Layer> = tiles
+            .iter()
+            .zip(pictures)
+            .map(|(tile, pair)| Layer { rect: tile.fit(WIDTH, HEIGHT), frame: pair[n % 2].clone() })
+            .collect();
+        canvas.draw(&layers).expect("a picture");
+    }
+}
+
+fn compositor(pictures: &[[Frame; 2]]) {
+    let tiles = layout::grid(4, WIDTH, HEIGHT);
+    let pads: String = tiles
+        .iter()
+        .enumerate()
+        .map(|(n, t)| {
+            format!(
+                " sink_{n}::xpos={} sink_{n}::ypos={} sink_{n}::width={} sink_{n}::height={}",
+                t.x, t.y, t.width, t.height
+            )
+        })
+        .collect();
+    let inputs: String = (0..4)
+        .map(|n| format!(" appsrc name=in{n} format=time max-buffers=8 block=true ! mix.sink_{n}"))
+        .collect();
+    let text = format!(
+        "compositor name=mix background=black{pads} ! \
+         video/x-raw,format=I420,width={WIDTH},height={HEIGHT},framerate=30/1 ! fakesink name=out sync=false{inputs}"
+    );
+    let pipeline =
+        gst::parse::launch(&text).expect("a pipeline").downcast::<gst::Pipeline>().expect("a pipeline");
+    let caps = frame::info(WIDTH, HEIGHT).to_caps().expect("caps");
+    let sources: Vec<gst_app::AppSrc> = (0..4)
+        .map(|n| pipeline.by_name(&format!("in{n}")).expect("a source").downcast().expect("an appsrc"))
+        .collect();
+    for source in &sources {
+        source.set_caps(Some(&caps));
+    }
+    pipeline.set_state(gst::State::Playing).expect("playing");
+    for n in 0..FRAMES {
+        for (source, pair) in sources.iter().zip(pictures) {
+            let mut buffer = pair[n % 2].buffer().copy();
+            let header = buffer.get_mut().expect("a fresh header");
+            header.set_pts(gst::ClockTime::from_nseconds(n as u64 * 1_000_000_000 / 30));
+            header.set_duration(gst::ClockTime::from_nseconds(33_333_333));
+            source.push_buffer(buffer).expect("pushed");
+        }
+    }
+    for source in &sources {
+        source.end_of_stream().expect("ended");
+    }
+    let bus = pipeline.bus().expect("a bus");
+    let last = bus.timed_pop_filtered(
+        gst::ClockTime::from_seconds(60),
+        &[gst::MessageType::Eos, gst::MessageType::Error],
+    );
+    assert!(matches!(last.expect("an end").view(), gst::MessageView::Eos(_)), "the compositor failed");
+    pipeline.set_state(gst::State::Null).expect("stopped");
+}
+
+fn main() {
+    gst::init().expect("GStreamer");
+    let pictures = pictures();
+    let mut ratios = Vec::new();
+    for round in 0..ROUNDS {
+        let (ours, theirs) = (measured(|| ours(&pictures)), measured(|| compositor(&pictures)));
+        println!("round {round}: canvas {ours:.2} s, compositor {theirs:.2} s CPU per 1000 frames");
+        ratios.push(ours / theirs);
+    }
+    ratios.sort_by(f64::total_cmp);
+    println!("median ratio canvas / compositor: {:.2}", ratios[ROUNDS / 2]);
+}

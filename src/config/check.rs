@@ -1,0 +1,388 @@
+//! What types cannot say: ranges and relations. Every fault is a sentence that names the key and what
+//! is allowed; a secret's value is never in it.
+
+use super::{
+    AuthMode, Config,
+    encoding::{Numbers, PRESETS},
+    ice::{StunServer, TurnServer},
+};
+use std::{collections::HashSet, ops::RangeInclusive, time::Duration};
+use tracing_subscriber::EnvFilter;
+
+/// RFC 7518 §3.2: an HS256 key has at least the size of the hash.
+const MIN_SECRET_BYTES: usize = 32;
+/// A watchdog that allows fewer missed heartbeats would kill workers for a scheduler's hiccup.
+const MIN_MISSED_HEARTBEATS: u32 = 4;
+/// A day: longest of all times that are counted in seconds.
+const DAY_S: u32 = 86_400;
+
+impl Config {
+    /// Everything that is wrong, one sentence each; empty when the server can start with it.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Faults(Vec::new());
+        self.check_server(&mut faults);
+        self.check_auth(&mut faults);
+        self.check_limits(&mut faults);
+        self.check_webrtc(&mut faults);
+        self.check_cast(&mut faults);
+        self.check_encoding(&mut faults);
+        self.check_egress(&mut faults);
+        self.check_worker(&mut faults);
+        faults.0
+    }
+
+    fn check_server(&self, faults: &mut Faults) {
+        let url = &self.server.public_url;
+        let good = url.is_empty()
+            || url::Url::parse(url).is_ok_and(|parsed| {
+                matches!(parsed.scheme(), "http" | "https")
+                    && parsed.host().is_some()
+                    && parsed.username().is_empty()
+                    && parsed.password().is_none()
+                    && parsed.query().is_none()
+                    && parsed.fragment().is_none()
+                    && !url.ends_with('/')
+            });
+        if !good {
+            faults.add(
+                "server.public_url",
+                "is not usable",
+                "\"\" or http(s)://host[:port][/path] without a slash at the end, a query or a password",
+            );
+        }
+        if self.server.data_dir.as_os_str().is_empty() {
+            faults.add("server.data_dir", "is empty", "a directory");
+        }
+        faults.range("server.shutdown_timeout_s", self.server.shutdown_timeout_s, 1..=300, "s");
+        if EnvFilter::try_new(&self.log.filter).is_err() {
+            faults.add(
+                "log.filter",
+                &format!("= {:?} is not allowed", self.log.filter),
+                "a tracing filter such as \"info\" or \"warn,meetingcast=debug\"",
+            );
+        }
+    }
+
+    fn check_auth(&self, faults: &mut Faults) {
+        if self.auth.mode == AuthMode::Token && self.auth.keys.is_empty() {
+            faults.add("auth.keys", "is empty", "at least one [[auth.keys]] when auth.mode = \"token\"");
+        }
+        let mut ids = HashSet::new();
+        for (index, key) in self.auth.keys.iter().enumerate() {
+            let name = |field: &str| format!("auth.keys[{index}].{field}");
+            let id_ok = (1..=128).contains(&key.id.len()) && key.id.bytes().all(|b| b.is_ascii_graphic());
+            if !id_ok {
+                faults.add(
+                    &name("id"),
+                    "is not allowed",
+                    "1 to 128 printable ASCII characters without spaces",
+                );
+            }
+            if !ids.insert(&key.id) {
+                faults.add(&name("id"), "stands twice", "ids that differ");
+            }
+            if key.secret.expose().len() < MIN_SECRET_BYTES {
+                faults.add(&name("secret"), "is too short", "at least 32 bytes");
+            }
+        }
+    }
+
+    fn check_limits(&self, faults: &mut Faults) {
+        let limits = &self.limits;
+        faults.range("limits.max_body_bytes", limits.max_body_bytes, 1024..=16 * 1024 * 1024, "bytes");
+        faults.range("limits.max_sdp_bytes", limits.max_sdp_bytes, 1024..=1024 * 1024, "bytes");
+        faults.range("limits.request_timeout_s", limits.request_timeout_s, 1..=300, "s");
+        faults.range("limits.max_conferences", limits.max_conferences, 1..=10_000, "conferences");
+        faults.range("limits.max_participants", limits.max_participants, 1..=100, "participants");
+        faults.range("limits.max_outputs", limits.max_outputs, 1..=64, "outputs");
+        faults.range("limits.max_connections", limits.max_connections, 16..=100_000, "connections");
+        let timeout_ms = limits.request_timeout_s.saturating_mul(1000);
+        for (key, value) in [
+            ("cast.start_timeout_ms", self.cast.start_timeout_ms),
+            ("switching.switch_timeout_ms", self.switching.switch_timeout_ms),
+            ("worker.launch_timeout_ms", self.worker.launch_timeout_ms),
+        ] {
+            if value >= timeout_ms {
+                faults.add(
+                    "limits.request_timeout_s",
+                    &format!("= {} is not longer than {key} = {value}", limits.request_timeout_s),
+                    "more, so that a request's own deadline answers first",
+                );
+            }
+        }
+    }
+
+    fn check_webrtc(&self, faults: &mut Faults) {
+        let webrtc = &self.webrtc;
+        let (min, max) = (webrtc.udp_port_min, webrtc.udp_port_max);
+        if min > max || (min == 0) != (max == 0) {
+            faults.add(
+                "webrtc.udp_port_min",
+                &format!("= {min} and webrtc.udp_port_max = {max} are not allowed together"),
+                "both 0, or 1 to 65535 with min not above max",
+            );
+        }
+        if !webrtc.stun_server.is_empty() && StunServer::parse(&webrtc.stun_server).is_none() {
+            faults.add("webrtc.stun_server", "is not usable", "\"\" or stun:host:port");
+        }
+        for (index, turn) in webrtc.turn_servers.iter().enumerate() {
+            if TurnServer::parse(turn).is_none() {
+                faults.add(
+                    &format!("webrtc.turn_servers[{index}]"),
+                    "is not usable",
+                    "turn:user:password@host:port or turns:user:password@host:port",
+                );
+            }
+        }
+        faults.range("webrtc.inactivity_timeout_s", webrtc.inactivity_timeout_s, 2..=600, "s");
+        faults.range("webrtc.jitter_ms", webrtc.jitter_ms, 0..=2000, "ms");
+        faults.range("conference.empty_timeout_s", self.conference.empty_timeout_s, 1..=DAY_S, "s");
+    }
+
+    fn check_cast(&self, faults: &mut Faults) {
+        let cast = &self.cast;
+        if cast.default_outputs.len() != 1 || cast.default_outputs.iter().any(|kind| kind != "hls") {
+            faults.add(
+                "cast.default_outputs",
+                &format!("= {:?} is not allowed", cast.default_outputs),
+                "[\"hls\"]; an RTMP output needs a URL, which only a start can name",
+            );
+        }
+        faults.range("cast.idle_timeout_s", cast.idle_timeout_s, 1..=DAY_S, "s");
+        faults.range("cast.start_timeout_ms", cast.start_timeout_ms, 1000..=120_000, "ms");
+        for (index, host) in cast.allowed_output_hosts.iter().enumerate() {
+            if host.is_empty() || host.contains(['/', ' ', '@', '*']) {
+                faults.add(
+                    &format!("cast.allowed_output_hosts[{index}]"),
+                    "is not usable",
+                    "a host name or an IP address, without scheme, port or path",
+                );
+            }
+        }
+        faults.range("switching.switch_timeout_ms", self.switching.switch_timeout_ms, 100..=60_000, "ms");
+        let colour = self.program.background.strip_prefix('#');
+        if !colour.is_some_and(|hex| hex.len() == 6 && hex.bytes().all(|b| b.is_ascii_hexdigit())) {
+            faults.add("program.background", "is not a colour", "#rrggbb, six hexadecimal digits");
+        }
+        faults.range("program.stall_hold_ms", self.program.stall_hold_ms, 0..=60_000, "ms");
+    }
+
+    fn check_encoding(&self, faults: &mut Faults) {
+        let encoding = &self.encoding;
+        let numbers = Numbers {
+            width: encoding.width,
+            height: encoding.height,
+            fps: encoding.fps,
+            video_kbps: encoding.video_kbps,
+            audio_kbps: encoding.audio_kbps,
+            keyframe_ms: encoding.keyframe_ms,
+        };
+        for fault in numbers.faults() {
+            faults.0.push(format!("encoding.{fault}"));
+        }
+        if !PRESETS.contains(&encoding.preset.as_str()) {
+            faults.add(
+                "encoding.preset",
+                &format!("= {:?} is not allowed", encoding.preset),
+                &PRESETS.join(", "),
+            );
+        }
+    }
+
+    fn check_egress(&self, faults: &mut Faults) {
+        let rtmp = &self.rtmp;
+        faults.range("rtmp.stage_timeout_ms", rtmp.stage_timeout_ms, 100..=60_000, "ms");
+        faults.range("rtmp.stall_timeout_ms", rtmp.stall_timeout_ms, 500..=120_000, "ms");
+        faults.range("rtmp.backoff_min_ms", rtmp.backoff_min_ms, 50..=60_000, "ms");
+        faults.range("rtmp.backoff_max_ms", rtmp.backoff_max_ms, 50..=600_000, "ms");
+        faults.ordered(
+            ("rtmp.backoff_min_ms", rtmp.backoff_min_ms),
+            ("rtmp.backoff_max_ms", rtmp.backoff_max_ms),
+        );
+        faults.range("rtmp.backoff_reset_s", rtmp.backoff_reset_s, 1..=DAY_S, "s");
+        faults.range("rtmp.max_queue_ms", rtmp.max_queue_ms, 500..=60_000, "ms");
+        faults.range("rtmp.max_queue_bytes", rtmp.max_queue_bytes, 65_536..=1 << 30, "bytes");
+        let hls = &self.hls;
+        faults.range("hls.segment_ms", hls.segment_ms, 500..=10_000, "ms");
+        faults.range("hls.window_s", hls.window_s, 3..=DAY_S, "s");
+        faults.range("hls.keep_s", hls.keep_s, 0..=DAY_S, "s");
+    }
+
+    fn check_worker(&self, faults: &mut Faults) {
+        let worker = &self.worker;
+        faults.range("worker.launch_timeout_ms", worker.launch_timeout_ms, 500..=120_000, "ms");
+        faults.range("worker.heartbeat_ms", worker.heartbeat_ms, 50..=10_000, "ms");
+        faults.range("worker.heartbeat_timeout_ms", worker.heartbeat_timeout_ms, 200..=60_000, "ms");
+        let least = worker.heartbeat_ms.saturating_mul(MIN_MISSED_HEARTBEATS);
+        if worker.heartbeat_timeout_ms < least {
+            faults.add(
+                "worker.heartbeat_timeout_ms",
+                &format!("= {} is too short", worker.heartbeat_timeout_ms),
+                &format!("at least 4 times worker.heartbeat_ms, which is {least} ms"),
+            );
+        }
+        faults.range("worker.backoff_min_ms", worker.backoff_min_ms, 50..=60_000, "ms");
+        faults.range("worker.backoff_max_ms", worker.backoff_max_ms, 50..=600_000, "ms");
+        faults.ordered(
+            ("worker.backoff_min_ms", worker.backoff_min_ms),
+            ("worker.backoff_max_ms", worker.backoff_max_ms),
+        );
+    }
+
+    /// `limits.request_timeout_s`.
+    pub fn request_timeout(&self) -> Duration {
+        Duration::from_secs(self.limits.request_timeout_s.into())
+    }
+}
+
+/// The sentences.
+struct Faults(Vec<String>);
+
+impl Faults {
+    fn add(&mut self, key: &str, what: &str, allowed: &str) {
+        self.0.push(format!("{key} {what}; allowed: {allowed}"));
+    }
+
+    fn range<T: PartialOrd + std::fmt::Display>(
+        &mut self,
+        key: &str,
+        value: T,
+        range: RangeInclusive<T>,
+        unit: &str,
+    ) {
+        if !range.contains(&value) {
+            let allowed = format!("{} to {} {unit}", range.start(), range.end());
+            self.add(key, &format!("= {value} is not allowed"), &allowed);
+        }
+    }
+
+    fn ordered(&mut self, (least, min): (&str, u32), (most, max): (&str, u32)) {
+        if min > max {
+            self.add(most, &format!("= {max} is not allowed"), &format!("at least {least}, which is {min}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::AuthKey, redacted::Redacted};
+
+    fn faults(change: impl FnOnce(&mut Config)) -> Vec<String> {
+        let mut config = Config::default();
+        change(&mut config);
+        config.faults()
+    }
+
+    #[test]
+    fn the_defaults_are_good() {
+        assert_eq!(Config::default().faults(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_fault_is_one_exact_sentence() {
+        type Change = fn(&mut Config);
+        let table: [(Change, &str); 22] = [
+            (
+                |c| c.server.public_url = "https://cast.example/".into(),
+                "server.public_url is not usable; allowed: \"\" or http(s)://host[:port][/path] without a \
+                 slash at the end, a query or a password",
+            ),
+            (
+                |c| c.server.shutdown_timeout_s = 0,
+                "server.shutdown_timeout_s = 0 is not allowed; allowed: 1 to 300 s",
+            ),
+            (
+                |c| c.log.filter = "info,=[".into(),
+                "log.filter = \"info,=[\" is not allowed; allowed: a tracing filter such as \"info\" or \
+                 \"warn,meetingcast=debug\"",
+            ),
+            (
+                |c| c.auth.mode = AuthMode::Token,
+                "auth.keys is empty; allowed: at least one [[auth.keys]] when auth.mode = \"token\"",
+            ),
+            (
+                |c| c.auth.keys = vec![AuthKey { id: "k".into(), secret: Redacted::new("hush".into()) }],
+                "auth.keys[0].secret is too short; allowed: at least 32 bytes",
+            ),
+            (|c| c.limits.max_outputs = 0, "limits.max_outputs = 0 is not allowed; allowed: 1 to 64 outputs"),
+            (
+                |c| c.limits.request_timeout_s = 12,
+                "limits.request_timeout_s = 12 is not longer than cast.start_timeout_ms = 15000; allowed: \
+                 more, so that a request's own deadline answers first",
+            ),
+            (
+                |c| (c.webrtc.udp_port_min, c.webrtc.udp_port_max) = (20_000, 10_000),
+                "webrtc.udp_port_min = 20000 and webrtc.udp_port_max = 10000 are not allowed together; \
+                 allowed: both 0, or 1 to 65535 with min not above max",
+            ),
+            (
+                |c| c.webrtc.udp_port_max = 9,
+                "webrtc.udp_port_min = 0 and webrtc.udp_port_max = 9 are not allowed together; allowed: \
+                 both 0, or 1 to 65535 with min not above max",
+            ),
+            (
+                |c| c.webrtc.stun_server = "stun.example:3478".into(),
+                "webrtc.stun_server is not usable; allowed: \"\" or stun:host:port",
+            ),
+            (
+                |c| c.webrtc.turn_servers = vec!["turn:hush@t:1".into()],
+                "webrtc.turn_servers[0] is not usable; allowed: turn:user:password@host:port or \
+                 turns:user:password@host:port",
+            ),
+            (
+                |c| c.cast.default_outputs = vec!["rtmp".into()],
+                "cast.default_outputs = [\"rtmp\"] is not allowed; allowed: [\"hls\"]; an RTMP output needs \
+                 a URL, which only a start can name",
+            ),
+            (
+                |c| c.cast.allowed_output_hosts = vec!["rtmp://a".into()],
+                "cast.allowed_output_hosts[0] is not usable; allowed: a host name or an IP address, without \
+                 scheme, port or path",
+            ),
+            (
+                |c| c.switching.switch_timeout_ms = 50,
+                "switching.switch_timeout_ms = 50 is not allowed; allowed: 100 to 60000 ms",
+            ),
+            (
+                |c| c.program.background = "red".into(),
+                "program.background is not a colour; allowed: #rrggbb, six hexadecimal digits",
+            ),
+            (|c| c.encoding.fps = 4, "encoding.fps = 4 is not allowed; allowed: 5 to 60 frames a second"),
+            (
+                |c| c.encoding.keyframe_ms = 2010,
+                "encoding.keyframe_ms = 2010 is not allowed; allowed: a whole number of frames at 30 frames \
+                 a second, the nearest is 2000 ms",
+            ),
+            (
+                |c| c.encoding.preset = "placebo".into(),
+                "encoding.preset = \"placebo\" is not allowed; allowed: ultrafast, superfast, veryfast, \
+                 faster, fast, medium",
+            ),
+            (
+                |c| c.rtmp.backoff_max_ms = 400,
+                "rtmp.backoff_max_ms = 400 is not allowed; allowed: at least rtmp.backoff_min_ms, which is 500",
+            ),
+            (|c| c.hls.window_s = 2, "hls.window_s = 2 is not allowed; allowed: 3 to 86400 s"),
+            (
+                |c| c.worker.heartbeat_timeout_ms = 999,
+                "worker.heartbeat_timeout_ms = 999 is too short; allowed: at least 4 times \
+                 worker.heartbeat_ms, which is 1000 ms",
+            ),
+            (|c| c.server.data_dir = "".into(), "server.data_dir is empty; allowed: a directory"),
+        ];
+        for (change, sentence) in table {
+            assert_eq!(faults(change), [sentence]);
+        }
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once() {
+        let told = faults(|c| {
+            c.encoding.fps = 0;
+            c.encoding.width = 7;
+            c.limits.max_conferences = 0;
+        });
+        assert_eq!(told.len(), 3, "{told:?}");
+    }
+}

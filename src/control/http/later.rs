@@ -1,0 +1,66 @@
+//! What the contract names and this version does not have yet: each says so with `not_implemented`,
+//! after the same check of rights as it will have then.
+
+use super::{
+    extract::{Holder, InConference, Named, ToSubscribe},
+    problem::{HttpError, Problem},
+};
+use crate::{control::error::ControlError, ids::ParticipantId};
+
+fn later(what: &str) -> HttpError {
+    ControlError::NotImplemented(what.to_owned()).into()
+}
+
+/// Receive a participant's media (WHEP). Not implemented yet. Grant: `subscribe`.
+#[utoipa::path(post, path = "/v1/conferences/{conference}/participants/{participant}/whep", tag = "whep",
+    params(("conference" = String, Path, description = "Conference id"),
+           ("participant" = String, Path, description = "Participant id")),
+    responses((status = 501, body = Problem, description = "`not_implemented`")))]
+pub async fn participant_whep(_: InConference<ToSubscribe>, _: Named<ParticipantId>) -> HttpError {
+    later("receiving a participant by WHEP")
+}
+
+/// Receive the program (WHEP). Not implemented yet. Grant: `subscribe`.
+#[utoipa::path(post, path = "/v1/conferences/{conference}/program/whep", tag = "whep",
+    params(("conference" = String, Path, description = "Conference id")),
+    responses((status = 501, body = Problem, description = "`not_implemented`")))]
+pub async fn program_whep(_: InConference<ToSubscribe>) -> HttpError {
+    later("receiving the program by WHEP")
+}
+
+/// The program as it looks now. Not implemented yet. Grant: `subscribe`.
+#[utoipa::path(get, path = "/v1/conferences/{conference}/cast/snapshot.jpg", tag = "cast",
+    params(("conference" = String, Path, description = "Conference id")),
+    responses((status = 501, body = Problem, description = "`not_implemented`")))]
+pub async fn snapshot(_: InConference<ToSubscribe>) -> HttpError {
+    later("a snapshot of the program")
+}
+
+/// The signalling WebSocket. Not implemented yet. Grant: `subscribe`.
+#[utoipa::path(get, path = "/v1/signal", tag = "signal",
+    responses((status = 501, body = Problem, description = "`not_implemented`")))]
+pub async fn signal(_: Holder<ToSubscribe>) -> HttpError {
+    later("the signalling WebSocket")
+}
+
+/// The studio. Not implemented yet.
+#[utoipa::path(get, path = "/", tag = "pages",
+    responses((status = 501, body = Problem, description = "`not_implemented`")))]
+pub async fn studio() -> HttpError {
+    later("the studio page")
+}
+
+/// A viewer's page. Not implemented yet.
+#[utoipa::path(get, path = "/watch/{conference}", tag = "pages",
+    params(("conference" = String, Path, description = "Conference id")),
+    responses((status = 501, body = Problem, description = "`not_implemented`")))]
+pub async fn watch() -> HttpError {
+    later("the viewer's page")
+}
+
+/// The browser SDK. Not implemented yet.
+#[utoipa::path(get, path = "/sdk/meetingcast.js", tag = "pages",
+    responses((status = 501, body = Problem, description = "`not_implemented`")))]
+pub async fn sdk() -> HttpError {
+    later("the browser SDK")
+}

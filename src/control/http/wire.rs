@@ -1,0 +1,11 @@
+//! The JSON of the API. Wire types differ from the domain's: unknown fields are errors, defaults and
+//! validation happen once, in the conversion beside the type.
+
+pub mod cast;
+pub mod conference;
+pub mod encoding;
+pub mod output;
+pub mod participant;
+pub mod source;
+pub mod start_cast;
+pub mod switch;

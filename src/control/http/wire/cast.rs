@@ -1,0 +1,112 @@
+//! `Cast`: what a cast tells about itself.
+
+use super::{
+    encoding::EncodingJson,
+    output::OutputJson,
+    source::{AudioJson, SourceJson},
+};
+use crate::control::cast::{CastState, CastView, SourceState};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A cast, as read at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(title = "Cast")]
+pub struct CastJson {
+    /// Whose program it is.
+    pub conference: String,
+    /// `idle`, `starting`, `live`, `stopping`, `stopped` or `failed`.
+    #[schema(example = "live")]
+    pub state: &'static str,
+    /// What the program shows; `null` before the first start.
+    pub source: Option<SourceJson>,
+    /// `live`, `stalled` or `absent`.
+    #[schema(example = "live")]
+    pub source_state: &'static str,
+    /// Since the source's last frame; `null` when it never had one.
+    pub source_age_ms: Option<u32>,
+    /// Who is heard.
+    pub audio: AudioJson,
+    /// `null` before the first start.
+    #[schema(format = DateTime)]
+    pub started_at: Option<String>,
+    /// `null` while it runs.
+    #[schema(format = DateTime)]
+    pub stopped_at: Option<String>,
+    /// `null` before the first start.
+    pub encoding: Option<EncodingJson>,
+    /// Where viewers go. These URLs outlive switches and workers.
+    pub play: PlayJson,
+    /// Where it is sent.
+    pub outputs: Vec<OutputJson>,
+    /// The program's counters.
+    pub program: ProgramJson,
+    /// Why it failed, where it did.
+    pub error: Option<String>,
+}
+
+/// Where viewers go; `null` for what this cast does not have.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PlayJson {
+    /// The multivariant playlist.
+    pub hls: Option<String>,
+    /// RTMP play.
+    pub rtmp: Option<String>,
+    /// The program by WHEP.
+    pub whep: Option<String>,
+}
+
+/// Frames since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ProgramJson {
+    /// Made.
+    pub frames: u64,
+    /// Shown again since the live source had no new one.
+    pub repeated: u64,
+    /// Left out since the encoder could not follow.
+    pub dropped: u64,
+}
+
+/// A cast's state in JSON.
+pub const fn state_name(state: CastState) -> &'static str {
+    match state {
+        CastState::Idle => "idle",
+        CastState::Starting => "starting",
+        CastState::Live => "live",
+        CastState::Stopping => "stopping",
+        CastState::Stopped => "stopped",
+        CastState::Failed => "failed",
+    }
+}
+
+impl CastJson {
+    /// `base_url` stands before the paths of play URLs.
+    pub fn new(cast: &CastView, base_url: &str) -> Self {
+        let has_hls = cast.outputs.iter().any(|output| output.kind == "hls");
+        // Every character that an id may have may stand in a path segment as it is (RFC 3986 §3.3).
+        let hls = has_hls.then(|| format!("{base_url}/hls/{}/index.m3u8", cast.conference));
+        Self {
+            conference: cast.conference.to_string(),
+            state: state_name(cast.state),
+            source: cast.source.as_ref().map(SourceJson::from),
+            source_state: match cast.source_state {
+                SourceState::Live => "live",
+                SourceState::Stalled => "stalled",
+                SourceState::Absent => "absent",
+            },
+            source_age_ms: cast.source_age_ms,
+            audio: cast.audio.into(),
+            started_at: cast.started_at.map(|at| at.to_string()),
+            stopped_at: cast.stopped_at.map(|at| at.to_string()),
+            encoding: cast.encoding.as_ref().map(EncodingJson::from),
+            play: PlayJson { hls, rtmp: None, whep: None },
+            outputs: cast.outputs.iter().map(OutputJson::from).collect(),
+            program: ProgramJson {
+                frames: cast.program.frames,
+                repeated: cast.program.repeated,
+                dropped: cast.program.dropped,
+            },
+            error: cast.error.clone(),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! `meetingcast serve`: everything put together, and taken down in order.
+
+use super::{
+    auth::{Auth, OpenNetwork, check_listen},
+    directory::Directory,
+    http::{
+        self,
+        server::{ConnectionLimits, serve},
+        state::{AppState, Conferences, Readiness, SdpReaders},
+    },
+};
+use crate::{
+    config::{Config, ServerConfig},
+    telemetry::{self, TelemetryError},
+};
+use axum::Router;
+use std::{
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How often the metrics' histograms are folded; the library advises every few seconds.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+/// What the command line adds to the configuration.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ServeOptions {
+    /// Open mode may listen beyond loopback.
+    pub allow_open_network: bool,
+}
+
+/// Why the server did not run, or did not end as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(transparent)]
+    OpenNetwork(#[from] OpenNetwork),
+    #[error("{listen} is in use by another program; end it, or choose another address with --listen")]
+    PortInUse { listen: SocketAddr },
+    #[error("listening on {listen} failed")]
+    Listen {
+        listen: SocketAddr,
+        #[source]
+        source: io::Error,
+    },
+    #[error("making the data directory {} failed", dir.display())]
+    DataDir {
+        dir: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    #[error("installing the handler of signals failed")]
+    Signals(#[source] io::Error),
+    #[error("building the server failed")]
+    Build(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the shutdown was not done within {0} s; what was left has been cut")]
+    ShutdownTimeout(u32),
+}
+
+/// What [`build`] makes.
+struct Parts {
+    directory: Directory,
+    /// HLS.
+    media: Router,
+    sdp: SdpReaders,
+}
+
+/// The conferences, HLS and the SDP parsers: the one place that knows how they are made.
+// TODO(lead): construct the real Directory (supervisor, hub), merge hls::router(library), and map
+// offer::parse and trickle::parse into SdpReaders.
+fn build(_config: &Arc<Config>) -> Result<Parts, ServeError> {
+    use super::error::ControlError;
+    Ok(Parts {
+        directory: Directory {},
+        media: Router::new(),
+        sdp: SdpReaders {
+            offer: |_| Err(ControlError::NotImplemented("reading SDP offers".to_owned())),
+            trickle: |_| Err(ControlError::NotImplemented("reading trickled candidates".to_owned())),
+        },
+    })
+}
+
+/// Serves until SIGTERM or SIGINT, then drains.
+///
+/// # Errors
+/// [`ServeError`]: before the first request, or when the drain took too long.
+pub async fn run(config: Config, options: ServeOptions) -> Result<(), ServeError> {
+    check_listen(config.auth.mode, config.server.listen, options.allow_open_network)?;
+    let listener = bind(config.server.listen).await?;
+    let bound = listener.local_addr().unwrap_or(config.server.listen);
+    let dir = &config.server.data_dir;
+    std::fs::create_dir_all(dir).map_err(|source| ServeError::DataDir { dir: dir.clone(), source })?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
+    let metrics = telemetry::init_metrics()?;
+    let upkeep = metrics.clone();
+    let upkeep = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(METRICS_UPKEEP).await;
+            upkeep.run_upkeep();
+        }
+    });
+
+    let config = Arc::new(config);
+    let parts = build(&config)?;
+    let directory = Arc::new(parts.directory);
+    let readiness = Readiness::default();
+    let conferences: Arc<dyn Conferences> = directory.clone();
+    let state = AppState {
+        conferences,
+        auth: Auth::new(&config.auth),
+        base_url: base_url(&config.server, bound).into(),
+        sdp: parts.sdp,
+        metrics,
+        readiness: readiness.clone(),
+        config: Arc::clone(&config),
+    };
+    let closing = CancellationToken::new();
+    let limits = ConnectionLimits::new(config.limits.max_connections);
+    let mut server = tokio::spawn(serve(
+        listener,
+        http::app(state, parts.media),
+        limits,
+        closing.clone().cancelled_owned(),
+    ));
+    tracing::info!("listening on http://{bound}");
+
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("shutting down: no new conferences, casts end");
+    readiness.begin_drain();
+    let limit = config.server.shutdown_timeout_s;
+    let deadline = Instant::now() + Duration::from_secs(limit.into());
+    // The API answers while casts end, so that clients can see them end; then it closes too.
+    let drain = async {
+        directory.drain().await;
+        closing.cancel();
+        // A panic in `serve` is in the log; there is nothing left to wait for.
+        let _ = (&mut server).await;
+    };
+    let in_time = tokio::select! {
+        drained = tokio::time::timeout_at(deadline.into(), drain) => drained.is_ok(),
+        // Who asks twice is in a hurry.
+        _ = terminate.recv() => false,
+        _ = interrupt.recv() => false,
+    };
+    upkeep.abort();
+    if !in_time {
+        server.abort();
+        return Err(ServeError::ShutdownTimeout(limit));
+    }
+    tracing::info!("shut down");
+    Ok(())
+}
+
+async fn bind(listen: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(listen).await.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => ServeError::PortInUse { listen },
+        _ => ServeError::Listen { listen, source },
+    })
+}
+
+/// What stands before `/hls/…`: as configured, or where we listen.
+fn base_url(server: &ServerConfig, bound: SocketAddr) -> String {
+    if server.public_url.is_empty() { format!("http://{bound}") } else { server.public_url.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_in_use_is_told_as_such() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listen = taken.local_addr().unwrap();
+        let error = bind(listen).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("{listen} is in use by another program; end it, or choose another address with --listen")
+        );
+    }
+
+    #[test]
+    fn urls_begin_as_the_operator_says_or_where_we_listen() {
+        let bound = "127.0.0.1:4711".parse().unwrap();
+        let mut server = ServerConfig::default();
+        assert_eq!(base_url(&server, bound), "http://127.0.0.1:4711");
+        server.public_url = "https://cast.example".to_owned();
+        assert_eq!(base_url(&server, bound), "https://cast.example");
+    }
+}

@@ -1,0 +1,198 @@
+//! Which conference's stream is where: what the HTTP routes read.
+
+use crate::{
+    egress::hls::{
+        RENDITION,
+        playlist::segment_name,
+        store::{Located, RenderedPlaylist, Store},
+    },
+    ids::ConferenceId,
+};
+use bytes::Bytes;
+use std::{
+    collections::HashMap,
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::sync::Notify;
+
+/// The folder under the data directory that holds all streams' segments.
+const FOLDER: &str = "hls";
+
+/// All streams that can be watched. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct HlsLibrary {
+    streams: Arc<Mutex<HashMap<ConferenceId, Arc<LiveStream>>>>,
+}
+
+/// One cast's stream.
+#[derive(Debug)]
+pub struct LiveStream {
+    conference: ConferenceId,
+    /// `data_dir/hls/<conference>/<nonce>`.
+    folder: PathBuf,
+    first_msn: u64,
+    /// Never held over an await or a file operation.
+    contents: Mutex<Contents>,
+    /// There is something for the disk to do.
+    pub(super) disk_work: Notify,
+    /// The stream is out of the library.
+    pub(super) removed: Notify,
+}
+
+#[derive(Debug)]
+struct Contents {
+    store: Store,
+    disk_error: Option<String>,
+    removed: bool,
+}
+
+impl HlsLibrary {
+    /// An empty library.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Removes what a former run of the server left under `data_dir`. For the server's start, before
+    /// any cast.
+    ///
+    /// # Errors
+    /// When the folder is there but cannot be removed.
+    pub async fn remove_leftovers(data_dir: &Path) -> io::Result<()> {
+        absent_is_fine(tokio::fs::remove_dir_all(data_dir.join(FOLDER)).await)
+    }
+
+    /// The conference's stream, live or ended not long ago.
+    pub fn find(&self, conference: &ConferenceId) -> Option<Arc<LiveStream>> {
+        lock(&self.streams).get(conference).cloned()
+    }
+
+    /// A new stream for `conference`; it takes the place of an older one. `now` in Unix seconds is
+    /// its first media sequence number, unless the older one got further.
+    pub(super) fn open(
+        &self,
+        conference: ConferenceId,
+        data_dir: &Path,
+        window: Duration,
+        now: u64,
+    ) -> Arc<LiveStream> {
+        let nonce = format!("{:016x}", rand::random::<u64>());
+        let mut streams = lock(&self.streams);
+        let after = streams.get(&conference).and_then(|old| old.with(|store| store.last_msn()));
+        let stream = Arc::new(LiveStream {
+            folder: data_dir.join(FOLDER).join(conference.file_name()).join(&nonce),
+            first_msn: after.map_or(now, |last| now.max(last + 1)),
+            contents: Mutex::new(Contents {
+                store: Store::new(window, nonce),
+                disk_error: None,
+                removed: false,
+            }),
+            disk_work: Notify::new(),
+            removed: Notify::new(),
+            conference: conference.clone(),
+        });
+        if let Some(old) = streams.insert(conference, stream.clone()) {
+            old.mark_removed();
+        }
+        stream
+    }
+
+    /// Takes `stream` out, unless another has taken its place already.
+    pub(super) fn remove(&self, stream: &Arc<LiveStream>) {
+        let mut streams = lock(&self.streams);
+        if streams.get(&stream.conference).is_some_and(|current| Arc::ptr_eq(current, stream)) {
+            streams.remove(&stream.conference);
+        }
+        stream.mark_removed();
+    }
+}
+
+impl LiveStream {
+    /// The multivariant playlist, once there is a segment.
+    pub fn multivariant(&self) -> Option<RenderedPlaylist> {
+        self.with(|store| store.multivariant().cloned())
+    }
+
+    /// A rendition's media playlist, once it has a segment.
+    pub fn media(&self, rendition: &str) -> Option<RenderedPlaylist> {
+        (rendition == RENDITION).then(|| self.with(|store| store.media().cloned())).flatten()
+    }
+
+    /// A rendition's init segment.
+    pub fn init(&self, rendition: &str, number: u64) -> Option<Bytes> {
+        (rendition == RENDITION).then(|| self.with(|store| store.init(number))).flatten()
+    }
+
+    /// A rendition's segment, from memory or disk; `None` when it is not there (any more).
+    ///
+    /// # Errors
+    /// When the file is there but cannot be read.
+    pub async fn segment(&self, rendition: &str, msn: u64) -> io::Result<Option<Bytes>> {
+        if rendition != RENDITION {
+            return Ok(None);
+        }
+        match self.with(|store| store.segment(msn)) {
+            None => Ok(None),
+            Some(Located::Memory(data)) => Ok(Some(data)),
+            Some(Located::Disk) => match tokio::fs::read(self.segment_file(msn)).await {
+                Ok(data) => Ok(Some(data.into())),
+                // It expired since we asked.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    pub(super) fn conference(&self) -> &ConferenceId {
+        &self.conference
+    }
+
+    pub(super) fn first_msn(&self) -> u64 {
+        self.first_msn
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn segment_file(&self, msn: u64) -> PathBuf {
+        self.folder.join(RENDITION).join(segment_name(msn))
+    }
+
+    /// Reads or changes the store.
+    pub(super) fn with<T>(&self, act: impl FnOnce(&mut Store) -> T) -> T {
+        act(&mut lock(&self.contents).store)
+    }
+
+    pub(super) fn disk_error(&self) -> Option<String> {
+        lock(&self.contents).disk_error.clone()
+    }
+
+    /// Returns what it was.
+    pub(super) fn set_disk_error(&self, error: Option<String>) -> Option<String> {
+        std::mem::replace(&mut lock(&self.contents).disk_error, error)
+    }
+
+    pub(super) fn is_removed(&self) -> bool {
+        lock(&self.contents).removed
+    }
+
+    fn mark_removed(&self) {
+        lock(&self.contents).removed = true;
+        // One waiter each; a permit is kept for one that is not waiting yet.
+        self.disk_work.notify_one();
+        self.removed.notify_one();
+    }
+}
+
+/// A file or folder that is not there need not be removed.
+pub(super) fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
+    result.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
+/// Nothing under these locks can panic halfway through a change that matters.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,225 @@
+//! The HLS output of a cast: an actor that reads the hub, packages, and publishes in the library.
+
+use crate::{
+    config::HlsConfig,
+    egress::{
+        hls::{
+            HlsLibrary, disk,
+            library::LiveStream,
+            packager::{Packaged, Packager},
+        },
+        hub::{Hub, HubItem, HubReader, QueueLimits},
+        output::{OutputState, OutputStatus},
+    },
+    ids::ConferenceId,
+};
+use jiff::Timestamp;
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::Instrument;
+
+/// Packaging takes microseconds a frame, so the queue only has to bridge a busy machine: 30 s.
+const QUEUE: QueueLimits = QueueLimits { bytes: 64 * 1024 * 1024, span: Duration::from_secs(30) };
+
+/// Requests waiting at once; there is one kind, and asking twice is the most that makes sense.
+const MAILBOX: usize = 4;
+
+/// Handle of a running HLS output. Dropping it ends the stream as [`stop`](Self::stop) does.
+#[derive(Debug, Clone)]
+pub struct HlsOutput {
+    requests: mpsc::Sender<HlsRequest>,
+    status: watch::Receiver<OutputStatus>,
+    stream: Arc<LiveStream>,
+}
+
+#[derive(Debug)]
+enum HlsRequest {
+    /// Answered when the playlist has its `EXT-X-ENDLIST`.
+    Stop { done: oneshot::Sender<()> },
+}
+
+struct HlsOutputRunner {
+    reader: HubReader,
+    packager: Packager,
+    stream: Arc<LiveStream>,
+    library: HlsLibrary,
+    keep: Duration,
+    requests: mpsc::Receiver<HlsRequest>,
+    status: watch::Sender<OutputStatus>,
+    bytes_stored: u64,
+    packaging_error: Option<String>,
+}
+
+impl HlsOutput {
+    /// Starts packaging what comes out of `hub`; the stream is in `library` at once and playable with
+    /// its first segment. `epoch` is the wall-clock time of media time 0. Segments are kept under
+    /// `data_dir/hls/<conference>/`. `config.segment_ms` should not be less than the encoder's keyframe
+    /// distance. An older stream of the same conference is replaced.
+    ///
+    /// Must be called within a tokio runtime.
+    pub fn spawn(
+        hub: &Hub,
+        conference: ConferenceId,
+        epoch: Timestamp,
+        config: HlsConfig,
+        data_dir: PathBuf,
+        library: HlsLibrary,
+    ) -> Self {
+        let now = Timestamp::now();
+        let span = tracing::info_span!("hls", conference = %conference);
+        let seconds = |s: u32| Duration::from_secs(s.into());
+        let unix = u64::try_from(now.as_second()).unwrap_or(0);
+        let stream = library.open(conference, &data_dir, seconds(config.window_s), unix);
+        let segment = Duration::from_millis(config.segment_ms.into());
+        let (requests, mailbox) = mpsc::channel(MAILBOX);
+        let (status, watched) = watch::channel(OutputStatus::connecting(now));
+        let runner = HlsOutputRunner {
+            reader: hub.subscribe(QUEUE),
+            packager: Packager::new(segment, epoch, stream.first_msn()),
+            stream: stream.clone(),
+            library,
+            keep: seconds(config.keep_s),
+            requests: mailbox,
+            status,
+            bytes_stored: 0,
+            packaging_error: None,
+        };
+        tokio::spawn(disk::run(stream.clone()).instrument(span.clone()));
+        tokio::spawn(runner.run().instrument(span));
+        Self { requests, status: watched, stream }
+    }
+
+    /// The figures as of now.
+    pub fn status(&self) -> OutputStatus {
+        let mut status = self.status.borrow().clone();
+        // The disk fails on its own time, not when a segment is published.
+        status.last_error = status.last_error.or_else(|| self.stream.disk_error());
+        status
+    }
+
+    /// Waits until the playlist has its first segment; false if the output ended without one.
+    /// Cancel-safe.
+    pub async fn playable(&self) -> bool {
+        let mut status = self.status.clone();
+        match status.wait_for(|status| status.state != OutputState::Connecting).await {
+            Ok(status) => status.bytes_sent > 0,
+            // The runner is gone, so this is its last word.
+            Err(_) => self.status().bytes_sent > 0,
+        }
+    }
+
+    /// Publishes what is queued and `EXT-X-ENDLIST`, and returns when that is done. The stream stays
+    /// in the library for `hls.keep_s`. A second call does nothing.
+    pub async fn stop(&self) {
+        let (done, answer) = oneshot::channel();
+        // Either way the runner is gone or has ended the stream: that is what was asked for.
+        if self.requests.send(HlsRequest::Stop { done }).await.is_ok() {
+            answer.await.unwrap_or_default();
+        }
+    }
+}
+
+impl HlsOutputRunner {
+    async fn run(mut self) {
+        let stopped = self.package().await;
+        self.finish();
+        if let Some(done) = stopped {
+            // Whoever asked may have stopped waiting.
+            done.send(()).unwrap_or_default();
+        }
+        self.linger().await;
+        self.library.remove(&self.stream);
+    }
+
+    /// Until the hub or somebody else ends it. Stop goes first: it must not wait behind frames.
+    async fn package(&mut self) -> Option<oneshot::Sender<()>> {
+        loop {
+            tokio::select! {
+                biased;
+                request = self.requests.recv() => {
+                    while let Some(item) = self.reader.try_recv() {
+                        self.take(&item);
+                    }
+                    return request.map(|HlsRequest::Stop { done }| done);
+                }
+                item = self.reader.recv() => {
+                    self.take(&item);
+                    if item == HubItem::End {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, item: &HubItem) {
+        self.packager.handle(item);
+        loop {
+            match self.packager.poll() {
+                Ok(Some(packaged)) => self.publish(packaged),
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "media could not be packaged");
+                    self.packaging_error = Some(error.to_string());
+                    self.report(None);
+                }
+            }
+        }
+    }
+
+    fn publish(&mut self, packaged: Packaged) {
+        let segment_bytes = match &packaged {
+            Packaged::Init { .. } => None,
+            Packaged::Segment { entry, data } => {
+                if !entry.independent {
+                    tracing::warn!("no keyframe came in time, so a segment starts without one");
+                }
+                Some(data.len() as u64)
+            }
+        };
+        let target = self.packager.target_duration().unwrap_or(1);
+        let (variant, independent) = (self.packager.variant(), self.packager.independent());
+        self.stream.with(|store| {
+            store.publish(packaged, target);
+            store.describe(vec![variant], independent);
+        });
+        if let Some(bytes) = segment_bytes {
+            self.stream.disk_work.notify_one();
+            self.bytes_stored += bytes;
+            self.packaging_error = None;
+            self.report(Some(OutputState::Live));
+        }
+    }
+
+    fn finish(&mut self) {
+        self.take(&HubItem::End);
+        self.stream.with(|store| store.end());
+        self.report(Some(OutputState::Stopped));
+    }
+
+    fn report(&self, state: Option<OutputState>) {
+        let now = Timestamp::now();
+        self.status.send_modify(|status| {
+            if let Some(state) = state {
+                status.enter(state, now);
+            }
+            status.bytes_sent = self.bytes_stored;
+            status.frames_dropped = self.reader.dropped() + self.packager.discarded();
+            status.last_error.clone_from(&self.packaging_error);
+        });
+    }
+
+    /// Keeps the ended stream in the library for a while, unless it is replaced before.
+    async fn linger(&mut self) {
+        let keep = tokio::time::sleep(self.keep);
+        tokio::pin!(keep);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut keep => return,
+                () = self.stream.removed.notified() => return,
+                Some(HlsRequest::Stop { done }) = self.requests.recv() => done.send(()).unwrap_or_default(),
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! From hub items to named segments: the segmenter, the muxer and the bit rates in one. Sans-IO.
+
+use crate::{
+    egress::{
+        hls::{
+            RENDITION, codec,
+            fmp4::{self, Fmp4Error, Muxer},
+            playlist::{SegmentEntry, Variant},
+            segmenter::{Segment, Segmenter},
+        },
+        hub::HubItem,
+    },
+    units::{Kbps, MediaTime},
+};
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use std::{collections::VecDeque, time::Duration};
+
+/// Something to be stored, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Packaged {
+    /// An init segment; the segments after it name it.
+    Init { number: u64, data: Bytes },
+    /// A segment.
+    Segment { entry: SegmentEntry, data: Bytes },
+}
+
+/// [`handle`](Self::handle) items, then [`poll`](Self::poll) what came of them.
+#[derive(Debug)]
+pub struct Packager {
+    segmenter: Segmenter,
+    epoch: Timestamp,
+    segment: Duration,
+    next_msn: u64,
+    era: Option<PackagedEra>,
+    next_fragment: u32,
+    discontinuity: bool,
+    independent: bool,
+    rates: Rates,
+    ready: VecDeque<Packaged>,
+    discarded: u64,
+}
+
+#[derive(Debug)]
+struct PackagedEra {
+    number: u32,
+    /// Number of its init segment; none if it could not be made.
+    init: Option<u64>,
+    muxer: Muxer,
+}
+
+/// Measured over the whole cast.
+#[derive(Debug, Default)]
+struct Rates {
+    bytes: u64,
+    duration: Duration,
+    peak: u64,
+}
+
+impl Packager {
+    /// `epoch` is the wall-clock time of media time 0; `first_msn` the first segment's number.
+    pub fn new(segment: Duration, epoch: Timestamp, first_msn: u64) -> Self {
+        Self {
+            segmenter: Segmenter::new(segment),
+            epoch,
+            segment,
+            next_msn: first_msn,
+            era: None,
+            next_fragment: 1,
+            discontinuity: false,
+            independent: true,
+            rates: Rates::default(),
+            ready: VecDeque::new(),
+            discarded: 0,
+        }
+    }
+
+    /// Takes the next item.
+    pub fn handle(&mut self, item: &HubItem) {
+        self.segmenter.handle(item);
+    }
+
+    /// The next thing to store.
+    ///
+    /// # Errors
+    /// When an era's parameters or a segment cannot be written; polling on goes past it.
+    pub fn poll(&mut self) -> Result<Option<Packaged>, Fmp4Error> {
+        while self.ready.is_empty() {
+            let Some(segment) = self.segmenter.poll() else { return Ok(None) };
+            self.package(&segment)?;
+        }
+        Ok(self.ready.pop_front())
+    }
+
+    /// `EXT-X-TARGETDURATION`, seconds; known with the first segment.
+    pub fn target_duration(&self) -> Option<u32> {
+        self.segmenter.target_duration()
+    }
+
+    /// Every segment so far starts with a keyframe.
+    pub fn independent(&self) -> bool {
+        self.independent
+    }
+
+    /// Frames that came into no segment.
+    pub fn discarded(&self) -> u64 {
+        self.segmenter.discarded() + self.discarded
+    }
+
+    /// What the multivariant playlist says. The rates are the encoder's targets with the container's
+    /// overhead and a quarter more for the peak, or what was measured, whichever is higher.
+    pub fn variant(&self) -> Variant {
+        let (video, audio) = (self.segmenter.video(), self.segmenter.audio());
+        let kbps = video.map_or(0, |video| video.kbps) + audio.map_or(0, |audio| audio.kbps);
+        // Per segment styp, moof and their like; per sample at most duration, size and flags.
+        let boxes = 250.0 / self.segment.as_secs_f64().max(0.1)
+            + 12.0 * f64::from(video.map_or(0, |video| video.fps))
+            + 8.0 * f64::from(audio.map_or(0, |audio| audio.sample_rate / 1024));
+        let planned = Kbps(kbps).bits_per_second() + (boxes * 8.0) as u64;
+        let average = planned.max(bits_per_second(self.rates.bytes, self.rates.duration));
+        Variant {
+            name: RENDITION,
+            peak: (average + average / 4).max(self.rates.peak),
+            average,
+            codecs: [video.and_then(codec::avc1), audio.and_then(codec::mp4a)]
+                .into_iter()
+                .flatten()
+                .collect(),
+            picture: video.map(|video| (video.width, video.height, video.fps)),
+        }
+    }
+
+    fn package(&mut self, segment: &Segment) -> Result<(), Fmp4Error> {
+        if self.era.as_ref().is_none_or(|era| era.number != segment.era.number) {
+            self.enter(segment)?;
+        }
+        let frames = (segment.run.video.len() + segment.run.audio.len()) as u64;
+        let Some((era, init)) = self.era.as_mut().and_then(|era| era.init.map(|init| (era, init))) else {
+            self.discarded += frames;
+            return Ok(());
+        };
+        let data = era.muxer.fragment(&segment.run, true).inspect_err(|_| {
+            self.discarded += frames;
+            self.discontinuity = true;
+        })?;
+        self.next_fragment = era.muxer.sequence();
+
+        let duration = segment.end.since(segment.start);
+        self.independent &= segment.independent;
+        self.measure(data.len(), duration);
+        let entry = SegmentEntry {
+            msn: self.next_msn,
+            init,
+            discontinuity: std::mem::take(&mut self.discontinuity),
+            date_time: self.wall_clock(segment.start),
+            duration,
+            independent: segment.independent,
+        };
+        self.next_msn += 1;
+        self.ready.push_back(Packaged::Segment { entry, data });
+        Ok(())
+    }
+
+    /// A new era: its init segment is named after its first segment.
+    fn enter(&mut self, segment: &Segment) -> Result<(), Fmp4Error> {
+        self.discontinuity |= self.era.is_some();
+        let made = fmp4::init_segment(&segment.era);
+        self.era = Some(PackagedEra {
+            number: segment.era.number,
+            init: made.is_ok().then_some(self.next_msn),
+            muxer: Muxer::new(&segment.era, self.next_fragment),
+        });
+        match made {
+            Ok(data) => {
+                self.ready.push_back(Packaged::Init { number: self.next_msn, data });
+                Ok(())
+            }
+            Err(error) => {
+                self.discarded += (segment.run.video.len() + segment.run.audio.len()) as u64;
+                Err(error)
+            }
+        }
+    }
+
+    fn measure(&mut self, bytes: usize, duration: Duration) {
+        self.rates.bytes += bytes as u64;
+        self.rates.duration += duration;
+        // RFC 8216 §4.3.4.2 takes the peak over at least half a target duration: the end of an era,
+        // one keyframe long, is none.
+        let enough = Duration::from_secs(self.target_duration().unwrap_or(1).into()) / 2;
+        if duration >= enough {
+            self.rates.peak = self.rates.peak.max(bits_per_second(bytes as u64, duration));
+        }
+    }
+
+    fn wall_clock(&self, at: MediaTime) -> Timestamp {
+        let since_epoch = SignedDuration::from_nanos(i64::try_from(at.0).unwrap_or(i64::MAX));
+        self.epoch.checked_add(since_epoch).unwrap_or(Timestamp::MAX)
+    }
+}
+
+fn bits_per_second(bytes: u64, duration: Duration) -> u64 {
+    if duration.is_zero() { 0 } else { (bytes as f64 * 8.0 / duration.as_secs_f64()).ceil() as u64 }
+}

@@ -1,0 +1,433 @@
+//! Where one segment ends and the next begins. Sans-IO; all times are media times.
+//!
+//! The rules, in the order in which they win:
+//!
+//! 1. A segment starts at a keyframe. It ends at the first keyframe that comes `segment` (less half a
+//!    frame) or more after its start; a keyframe forced earlier does not end it.
+//! 2. No segment is longer than the target duration + 0.5 s (Apple's authoring specification, 7.7;
+//!    RFC 8216 §4.3.3.1 rounds `EXTINF` to the same effect). If one would be, it is split afterwards
+//!    at the last keyframe inside it; without one, it ends between two ordinary frames and its
+//!    successor is marked as not independent.
+//! 3. The target duration is `segment` in whole seconds, rounded up, or the length of the first
+//!    segment if that is longer, since an encoder may make keyframes less often (the first segment
+//!    waits for one up to [`FIRST_SEGMENT_LIMIT`]). From then on it never changes.
+//! 4. Sound belongs to the segment in which it starts. A finished segment waits for its sound until
+//!    a frame at or after the cut came, or the picture is [`SOUND_PATIENCE`] past it; what comes later
+//!    still goes into the segment that is open then.
+//! 5. An *era* is a run of segments that a decoder can play through with one init segment. A new one
+//!    begins with a new worker, with other codec parameters, and after a hole of more than [`MAX_GAP`];
+//!    the old one is closed with what it has.
+//!
+//! The track that leads is video. Only if no video parameters came in [`SOUND_ALONE_AFTER`] of sound
+//! does sound lead, so that a cast without a picture can be heard.
+
+use crate::{
+    egress::hub::HubItem,
+    media::{AudioConfig, EncodedFrame, Track, TrackConfig, VideoConfig},
+    units::MediaTime,
+};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+mod segment;
+
+pub use segment::{Era, FrameRun, Segment};
+
+/// How long a finished segment waits for its sound: five times what the worker's tracks differ by.
+pub const SOUND_PATIENCE: Duration = Duration::from_millis(500);
+/// A longer hole in the leading track is a discontinuity; a shorter one prolongs a frame.
+pub const MAX_GAP: Duration = Duration::from_millis(500);
+/// Sound without any video parameters for so long leads.
+pub const SOUND_ALONE_AFTER: Duration = Duration::from_secs(3);
+/// The first segment waits so long for the keyframe that ends it.
+pub const FIRST_SEGMENT_LIMIT: Duration = Duration::from_millis(10_499);
+/// Sound further than this past the picture means that the picture stands still: the era is closed,
+/// so that viewers get what there is.
+const STALL: Duration = Duration::from_secs(2);
+/// A segment is also cut at so many bytes: 200 Mbit/s for 2.5 s. It bounds memory; no sane stream
+/// gets there.
+const MAX_SEGMENT_BYTES: usize = 64 * 1024 * 1024;
+/// By how much a segment may exceed the target duration: half a second, less what rounding adds.
+const TOLERANCE: Duration = Duration::from_millis(499);
+
+/// The state machine: [`handle`](Self::handle) items, then [`poll`](Self::poll) segments.
+#[derive(Debug)]
+pub struct Segmenter {
+    segment: Duration,
+    target: Option<u32>,
+    video: Option<VideoConfig>,
+    audio: Option<AudioConfig>,
+    base: Option<MediaTime>,
+    eras: u32,
+    open: Option<OpenEra>,
+    closing: VecDeque<Closing>,
+    /// The following track's frames that are in no segment yet.
+    sound: VecDeque<Arc<EncodedFrame>>,
+    /// Decoding time of the newest of them.
+    sound_at: Option<MediaTime>,
+    done: VecDeque<Segment>,
+    discarded: u64,
+}
+
+/// The running segment and the era it belongs to.
+#[derive(Debug)]
+struct OpenEra {
+    era: Arc<Era>,
+    lead: Track,
+    /// When the era's first frame is shown; sound from before it has no place.
+    began: MediaTime,
+    start: MediaTime,
+    frames: Vec<Arc<EncodedFrame>>,
+    bytes: usize,
+}
+
+/// A segment whose picture is complete and whose sound may not be.
+#[derive(Debug)]
+struct Closing {
+    era: Arc<Era>,
+    lead: Track,
+    start: MediaTime,
+    end: MediaTime,
+    /// Decoding time of the leading track's next frame.
+    lead_end: MediaTime,
+    independent: bool,
+    frames: Vec<Arc<EncodedFrame>>,
+}
+
+impl Segmenter {
+    /// `segment`: the shortest regular segment. It should not be shorter than the encoder's keyframe
+    /// distance; rule 3 covers it if it is.
+    pub fn new(segment: Duration) -> Self {
+        Self {
+            segment,
+            target: None,
+            video: None,
+            audio: None,
+            base: None,
+            eras: 0,
+            open: None,
+            closing: VecDeque::new(),
+            sound: VecDeque::new(),
+            sound_at: None,
+            done: VecDeque::new(),
+            discarded: 0,
+        }
+    }
+
+    /// Takes the next item.
+    pub fn handle(&mut self, item: &HubItem) {
+        match item {
+            HubItem::Config(config) => self.set_config(config),
+            HubItem::Frame(frame) => {
+                self.take(frame);
+                self.release(false);
+            }
+            HubItem::Discontinuity(_) | HubItem::End => {
+                self.close_era();
+                // Sound past the picture's end would overlap the next era's.
+                self.discarded += self.sound.len() as u64;
+                self.sound.clear();
+                self.sound_at = None;
+            }
+        }
+    }
+
+    /// The next finished segment.
+    pub fn poll(&mut self) -> Option<Segment> {
+        self.done.pop_front()
+    }
+
+    /// `EXT-X-TARGETDURATION`, seconds; fixed with the first segment.
+    pub fn target_duration(&self) -> Option<u32> {
+        self.target
+    }
+
+    /// The latest parameters.
+    pub fn video(&self) -> Option<&VideoConfig> {
+        self.video.as_ref()
+    }
+
+    /// The latest parameters.
+    pub fn audio(&self) -> Option<&AudioConfig> {
+        self.audio.as_ref()
+    }
+
+    /// Frames that came into no segment: before the first keyframe, out of order, in a hole.
+    pub fn discarded(&self) -> u64 {
+        self.discarded
+    }
+
+    fn set_config(&mut self, config: &TrackConfig) {
+        let (changed, new) = match config {
+            TrackConfig::Video(new) => {
+                let old = self.video.replace(new.clone());
+                (old.as_ref().is_some_and(|old| video_differs(old, new)), old.is_none())
+            }
+            TrackConfig::Audio(new) => {
+                let old = self.audio.replace(new.clone());
+                (old.as_ref().is_some_and(|old| audio_differs(old, new)), old.is_none())
+            }
+        };
+        if changed {
+            self.close_era();
+        } else if new && self.open.is_some() {
+            self.add_track();
+        }
+    }
+
+    /// A track's first parameters came after the other one's first frames. As long as nothing of the
+    /// era is finished, it simply gets the track.
+    fn add_track(&mut self) {
+        let follows = self.open.as_ref().is_some_and(|open| open.lead == self.lead());
+        match self.open.as_mut().and_then(|open| Arc::get_mut(&mut open.era)) {
+            Some(era) if follows => era.audio.clone_from(&self.audio),
+            _ => self.close_era(),
+        }
+    }
+
+    fn lead(&self) -> Track {
+        if self.video.is_some() { Track::Video } else { Track::Audio }
+    }
+
+    fn take(&mut self, frame: &Arc<EncodedFrame>) {
+        match (frame.track, self.lead()) {
+            (Track::Video, Track::Audio) => self.discarded += 1,
+            (Track::Audio, Track::Video) => self.take_sound(frame),
+            (Track::Video, Track::Video) => self.take_lead(frame),
+            (Track::Audio, Track::Audio) if self.audio.is_none() => self.discarded += 1,
+            (Track::Audio, Track::Audio) if self.open.is_some() => self.take_lead(frame),
+            (Track::Audio, Track::Audio) => {
+                self.take_sound(frame);
+                let span = self.sound.front().map(|first| frame.dts.since(first.dts));
+                if span.is_some_and(|span| span >= SOUND_ALONE_AFTER) {
+                    for frame in std::mem::take(&mut self.sound) {
+                        self.take_lead(&frame);
+                    }
+                }
+            }
+        }
+    }
+
+    fn take_sound(&mut self, frame: &Arc<EncodedFrame>) {
+        let too_early = self.open.as_ref().is_some_and(|open| frame.pts < open.began);
+        if self.audio.is_none() || too_early || self.sound_at.is_some_and(|at| frame.dts <= at) {
+            self.discarded += 1;
+            return;
+        }
+        self.sound_at = Some(frame.dts);
+        self.sound.push_back(frame.clone());
+        if let Some(open) = &self.open {
+            if frame.dts.since(open.decoded_until()) > STALL {
+                self.close_era();
+            }
+        } else if self.video.is_some() {
+            // Waiting for a keyframe: only the newest sound can still meet one.
+            while self.sound.front().is_some_and(|first| frame.dts.since(first.dts) > STALL) {
+                self.sound.pop_front();
+                self.discarded += 1;
+            }
+        }
+    }
+
+    fn take_lead(&mut self, frame: &Arc<EncodedFrame>) {
+        loop {
+            let Some(open) = &self.open else {
+                self.start_era(frame);
+                return;
+            };
+            let Some(last) = open.frames.last() else { return };
+            if frame.dts <= last.dts || frame.pts < open.start {
+                self.discarded += 1;
+                return;
+            }
+            let limit = self.target.map_or(FIRST_SEGMENT_LIMIT, |target| whole(target) + TOLERANCE);
+            let split_limit = whole(self.target.unwrap_or(self.planned_target())) + TOLERANCE;
+            let elapsed = frame.pts.since(open.start);
+            // How far away the next frame may be, as far as one can know.
+            let step = self.frame_duration().max(frame.dts.since(last.dts));
+            let full = open.bytes + frame.data.len() > MAX_SEGMENT_BYTES;
+
+            if frame.dts.since(open.decoded_until()) > MAX_GAP {
+                self.close_era();
+            } else if frame.keyframe
+                && elapsed + self.frame_duration() / 2 >= self.segment
+                && elapsed <= limit
+            {
+                self.cut(frame);
+                break;
+            } else if elapsed + step > split_limit && self.split_at_last_keyframe() {
+                // Look again: the running segment is shorter now.
+            } else if elapsed > limit {
+                self.close_era();
+            } else if elapsed + step > limit || full {
+                self.cut(frame);
+                break;
+            } else {
+                break;
+            }
+        }
+        if let Some(open) = &mut self.open {
+            open.bytes += frame.data.len();
+            open.frames.push(frame.clone());
+        }
+    }
+
+    fn start_era(&mut self, frame: &Arc<EncodedFrame>) {
+        if !frame.keyframe {
+            self.discarded += 1;
+            return;
+        }
+        let before = self.sound.len();
+        self.sound.retain(|sound| sound.pts >= frame.pts);
+        self.discarded += (before - self.sound.len()) as u64;
+        let era = Era {
+            number: self.eras,
+            base: *self.base.get_or_insert(frame.dts),
+            video: self.video.clone(),
+            audio: self.audio.clone(),
+        };
+        self.eras += 1;
+        self.open = Some(OpenEra {
+            era: Arc::new(era),
+            lead: frame.track,
+            began: frame.pts,
+            start: frame.pts,
+            frames: vec![frame.clone()],
+            bytes: frame.data.len(),
+        });
+    }
+
+    /// Ends the running segment before `frame`, which is not in it yet.
+    fn cut(&mut self, frame: &EncodedFrame) {
+        self.finish(|open| (open.frames.len(), frame.pts, frame.dts));
+    }
+
+    /// Ends the running segment at the last keyframe inside it, if there is one.
+    fn split_at_last_keyframe(&mut self) -> bool {
+        let inside = self.open.as_ref().and_then(|open| {
+            let at = open.frames.iter().rposition(|frame| frame.keyframe).filter(|&at| at > 0)?;
+            Some((at, open.frames[at].pts, open.frames[at].dts))
+        });
+        let Some(at) = inside else { return false };
+        self.finish(|_| at);
+        true
+    }
+
+    /// Ends the running segment after its first `n` frames; `end` and `lead_end` are the following
+    /// frame's times, `(n, end, lead_end)`.
+    fn finish(&mut self, at: impl FnOnce(&OpenEra) -> (usize, MediaTime, MediaTime)) {
+        let planned = self.planned_target();
+        let Some(open) = &mut self.open else { return };
+        let (n, end, lead_end) = at(open);
+        let rest = open.frames.split_off(n);
+        let frames = std::mem::replace(&mut open.frames, rest);
+        open.bytes = open.frames.iter().map(|frame| frame.data.len()).sum();
+        let start = std::mem::replace(&mut open.start, end);
+        let Some(first) = frames.first() else { return };
+        let length = end.since(start);
+        self.target.get_or_insert(planned.max((length + Duration::from_millis(500)).as_secs() as u32));
+        self.closing.push_back(Closing {
+            era: open.era.clone(),
+            lead: open.lead,
+            start,
+            end,
+            lead_end,
+            independent: first.keyframe,
+            frames,
+        });
+    }
+
+    fn close_era(&mut self) {
+        let step = self.frame_duration();
+        self.finish(|open| {
+            let end = open.frames.iter().map(|frame| frame.pts + duration_of(frame, step)).max();
+            (open.frames.len(), end.unwrap_or(open.start), open.decoded_until())
+        });
+        self.open = None;
+        self.release(true);
+    }
+
+    /// Moves finished segments out, each when its sound is complete (rule 4).
+    fn release(&mut self, now: bool) {
+        while let Some(first) = self.closing.front() {
+            let follows = first.lead == Track::Video && first.era.audio.is_some();
+            let complete = self.sound.back().is_some_and(|sound| sound.dts >= first.end);
+            let decoded_until = self.open.as_ref().map(OpenEra::decoded_until);
+            let patient = decoded_until.is_none_or(|at| at < first.end + SOUND_PATIENCE);
+            if !now && follows && !complete && patient {
+                return;
+            }
+            let Some(closing) = self.closing.pop_front() else { return };
+            let segment = self.assemble(closing);
+            self.done.push_back(segment);
+        }
+    }
+
+    fn assemble(&mut self, closing: Closing) -> Segment {
+        let Closing { era, lead, start, end, lead_end, independent, frames } = closing;
+        let run = match lead {
+            Track::Audio => FrameRun { audio: frames, audio_end: lead_end, ..FrameRun::default() },
+            Track::Video => {
+                let n = self.sound.iter().take_while(|sound| sound.dts < end).count();
+                let audio: Vec<_> = self.sound.drain(..n).collect();
+                let own_end = audio.last().map(|last| last.dts + duration_of(last, sound_step(&era)));
+                let next = self.sound.front().map(|next| next.dts);
+                let audio_end = match (own_end, next) {
+                    (Some(own), Some(next)) if next.since(own) <= MAX_GAP => next,
+                    (own, _) => own.unwrap_or_default(),
+                };
+                FrameRun { video: frames, video_end: lead_end, audio, audio_end }
+            }
+        };
+        Segment { era, start, end, independent, run }
+    }
+
+    fn planned_target(&self) -> u32 {
+        (self.segment.as_millis() as u32).div_ceil(1000).max(1)
+    }
+
+    /// The nominal duration of the leading track's frames.
+    fn frame_duration(&self) -> Duration {
+        match (&self.video, &self.audio) {
+            (Some(video), _) => Duration::from_secs(1) / video.fps.max(1),
+            (None, Some(audio)) => aac_frame(audio),
+            (None, None) => Duration::ZERO,
+        }
+    }
+}
+
+impl OpenEra {
+    /// When the frame after the last one should be decoded.
+    fn decoded_until(&self) -> MediaTime {
+        self.frames.last().map_or(self.start, |last| last.dts + Duration::from_nanos(last.duration.0))
+    }
+}
+
+fn whole(seconds: u32) -> Duration {
+    Duration::from_secs(seconds.into())
+}
+
+/// A frame's own duration, or the nominal one if it has none.
+fn duration_of(frame: &EncodedFrame, nominal: Duration) -> Duration {
+    if frame.duration == MediaTime::ZERO { nominal } else { Duration::from_nanos(frame.duration.0) }
+}
+
+fn sound_step(era: &Era) -> Duration {
+    era.audio.as_ref().map_or(Duration::ZERO, aac_frame)
+}
+
+/// 1024 samples (ISO 14496-3 §4.5.2.1).
+fn aac_frame(audio: &AudioConfig) -> Duration {
+    Duration::from_secs(1024) / audio.sample_rate.max(1)
+}
+
+/// Whether a decoder (or a player) must be told; a bit rate it finds out by itself.
+fn video_differs(a: &VideoConfig, b: &VideoConfig) -> bool {
+    (&a.avcc, a.width, a.height, a.fps) != (&b.avcc, b.width, b.height, b.fps)
+}
+
+fn audio_differs(a: &AudioConfig, b: &AudioConfig) -> bool {
+    (&a.asc, a.sample_rate, a.channels) != (&b.asc, b.sample_rate, b.channels)
+}
+
+#[cfg(test)]
+mod tests;

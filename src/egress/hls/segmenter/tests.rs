@@ -1,0 +1,305 @@
+use super::*;
+use crate::{egress::hls::synthetic::*, ids::Incarnation};
+use proptest::prelude::*;
+
+fn run(segment_ms: u64, items: impl IntoIterator<Item = HubItem>) -> (Vec<Segment>, Segmenter) {
+    let mut segmenter = Segmenter::new(Duration::from_millis(segment_ms));
+    let mut segments = Vec::new();
+    for item in items {
+        segmenter.handle(&item);
+        while let Some(segment) = segmenter.poll() {
+            segments.push(segment);
+        }
+    }
+    (segments, segmenter)
+}
+
+fn ended(stream: &Stream) -> Vec<HubItem> {
+    let mut items = stream.items();
+    items.push(HubItem::End);
+    items
+}
+
+fn lengths_ms(segments: &[Segment]) -> Vec<u64> {
+    // Frame times are whole nanoseconds; thirds of a second are not.
+    let rounded = |length: Duration| (length + Duration::from_micros(1)).as_millis() as u64;
+    segments.iter().map(|segment| rounded(segment.end.since(segment.start))).collect()
+}
+
+#[test]
+fn a_regular_stream_is_cut_at_every_keyframe() {
+    let (segments, segmenter) = run(2000, ended(&Stream::default()));
+    assert_eq!(lengths_ms(&segments), [2000; 5]);
+    assert_eq!(segmenter.target_duration(), Some(2));
+    assert!(segments.iter().all(|segment| segment.independent && segment.run.video.len() == 60));
+    assert_eq!(segmenter.discarded(), 0);
+}
+
+#[test]
+fn shorter_gops_are_put_together() {
+    let stream = Stream { keyint: 15, ..Stream::default() };
+    assert_eq!(lengths_ms(&run(2000, ended(&stream)).0), [2000; 5]);
+    assert_eq!(lengths_ms(&run(1800, ended(&stream)).0), [2000; 5]);
+}
+
+#[test]
+fn a_forced_keyframe_inside_a_segment_does_not_end_it() {
+    // The encoder keeps its cadence: a keyframe at 1.0 s more, the others where they were.
+    let mut frames = Stream { forced: vec![30], ..Stream::default() };
+    frames.keyint = 30;
+    let (segments, _) = run(2000, ended(&frames));
+    assert_eq!(lengths_ms(&segments), [2000; 5]);
+}
+
+#[test]
+fn a_forced_keyframe_that_shifts_the_next_one_splits_the_segment_in_time() {
+    // After the keyframe at 1.0 s the next comes at 3.0 s: the segment would be 3 s long.
+    let (segments, segmenter) = run(2000, ended(&Stream { forced: vec![30], ..Stream::default() }));
+    assert_eq!(lengths_ms(&segments), [1000, 2000, 2000, 2000, 2000, 1000]);
+    assert!(segments.iter().all(|segment| segment.independent));
+    assert_eq!(segmenter.target_duration(), Some(2));
+}
+
+#[test]
+fn the_target_duration_follows_an_encoder_with_rarer_keyframes() {
+    let (segments, segmenter) = run(2000, ended(&Stream { keyint: 120, ..Stream::default() }));
+    assert_eq!(lengths_ms(&segments), [4000, 4000, 2000]);
+    assert_eq!(segmenter.target_duration(), Some(4));
+}
+
+#[test]
+fn without_a_keyframe_in_time_the_segment_ends_anyway() {
+    let stream = Stream { keyint: 60, ..Stream::default() };
+    let mut items = ended(&stream);
+    // The keyframes after the second segment are lost to a sick encoder.
+    for item in &mut items {
+        if let HubItem::Frame(frame) = item
+            && frame.track == Track::Video
+            && frame.keyframe
+            && frame.pts > MediaTime::from_millis(3000)
+        {
+            Arc::make_mut(frame).keyframe = false;
+        }
+    }
+    let (segments, segmenter) = run(2000, items);
+    assert!(segments.iter().all(|segment| segment.end.since(segment.start) < Duration::from_millis(2500)));
+    assert_eq!(segments.iter().filter(|segment| !segment.independent).count(), 3);
+    assert_eq!(segmenter.discarded(), 0);
+    let frames: usize = segments.iter().map(|segment| segment.run.video.len()).sum();
+    assert_eq!(frames, 300);
+}
+
+#[test]
+fn a_segment_waits_for_its_sound_but_not_for_ever() {
+    let stream = Stream { sound_delay_ms: 200, length: Duration::from_secs(3), ..Stream::default() };
+    let (segments, _) = run(2000, stream.items());
+    assert_eq!(segments.len(), 1);
+    let last = segments[0].run.audio.last().unwrap();
+    assert!(last.pts < segments[0].end && last.pts + Duration::from_millis(22) >= segments[0].end);
+
+    // Sound stops at 1 s; the segment goes out once the picture is half a second past its end.
+    let frames = stream.items().into_iter().filter(|item| match item {
+        HubItem::Frame(frame) => frame.track == Track::Video || frame.pts < MediaTime::from_millis(1000),
+        _ => true,
+    });
+    let mut segmenter = Segmenter::new(Duration::from_secs(2));
+    for item in frames {
+        segmenter.handle(&item);
+        if let HubItem::Frame(frame) = &item {
+            let out = segmenter.poll().is_some();
+            assert!(!out || frame.pts >= MediaTime::from_millis(2450), "{}", frame.pts);
+            if out {
+                return;
+            }
+        }
+    }
+    panic!("the segment never came out");
+}
+
+#[test]
+fn late_sound_goes_into_the_segment_that_is_open() {
+    let stream = Stream { sound_delay_ms: 900, length: Duration::from_secs(8), ..Stream::default() };
+    let (segments, segmenter) = run(2000, ended(&stream));
+    let sound: Vec<MediaTime> =
+        segments.iter().flat_map(|segment| &segment.run.audio).map(|frame| frame.pts).collect();
+    assert!(sound.is_sorted());
+    assert_eq!(sound.len() as u64 + segmenter.discarded(), 375);
+    assert_eq!(segmenter.discarded(), 0);
+}
+
+#[test]
+fn a_new_worker_starts_a_new_era() {
+    let mut items = Stream { length: Duration::from_millis(4500), ..Stream::default() }.items();
+    items.push(HubItem::Discontinuity(Incarnation(1)));
+    let late = Stream { start: MediaTime::from_millis(6000), ..Stream::default() };
+    // Leftovers that no decoder could use, then the new worker's frames; parameters are equal.
+    items.push(HubItem::Frame(late.frames().into_iter().find(|frame| !frame.keyframe).unwrap()));
+    items.extend(late.frames().into_iter().map(HubItem::Frame));
+    items.push(HubItem::End);
+    let (segments, segmenter) = run(2000, items);
+    assert_eq!(lengths_ms(&segments), [2000, 2000, 500, 2000, 2000, 2000, 2000, 2000]);
+    let eras: Vec<u32> = segments.iter().map(|segment| segment.era.number).collect();
+    assert_eq!(eras, [0, 0, 0, 1, 1, 1, 1, 1]);
+    assert_eq!(segments[3].start, MediaTime::from_millis(6000));
+    assert!(segments.iter().all(|segment| segment.era.base == MediaTime::ZERO && segment.independent));
+    assert_eq!(segmenter.discarded(), 1);
+}
+
+#[test]
+fn other_parameters_start_a_new_era_but_another_bit_rate_does_not() {
+    let mut items = Stream { length: Duration::from_secs(4), ..Stream::default() }.items();
+    let faster = TrackConfig::Video(match &*video_config(30) {
+        TrackConfig::Video(config) => VideoConfig { kbps: 4000, ..config.clone() },
+        TrackConfig::Audio(_) => unreachable!(),
+    });
+    items.push(HubItem::Config(Arc::new(faster)));
+    let then =
+        Stream { start: MediaTime::from_millis(4000), length: Duration::from_secs(4), ..Stream::default() };
+    items.extend(then.frames().into_iter().map(HubItem::Frame));
+    items.push(HubItem::Config(audio_config(44_100)));
+    let last = Stream { start: MediaTime::from_millis(8000), sample_rate: 44_100, ..then };
+    items.extend(last.frames().into_iter().map(HubItem::Frame));
+    items.push(HubItem::End);
+    let (segments, _) = run(2000, items);
+    assert_eq!(lengths_ms(&segments), [2000; 6]);
+    let eras: Vec<u32> = segments.iter().map(|segment| segment.era.number).collect();
+    assert_eq!(eras, [0, 0, 0, 0, 1, 1]);
+    assert_eq!(segments[4].era.audio.as_ref().unwrap().sample_rate, 44_100);
+}
+
+#[test]
+fn parameters_may_come_after_the_other_tracks_frames() {
+    let mut items = Stream::default().items();
+    let sound = items.remove(1);
+    items.insert(8, sound);
+    let (segments, _) = run(2000, items);
+    assert!(segments.iter().all(|segment| segment.era.number == 0 && segment.era.audio.is_some()));
+}
+
+#[test]
+fn a_hole_in_the_picture_is_a_discontinuity_and_a_missing_frame_is_not() {
+    let stream = Stream::default();
+    let hole = |from: u64, to: u64| {
+        ended(&stream).into_iter().filter(move |item| match item {
+            HubItem::Frame(frame) => {
+                frame.track == Track::Audio || !(from..to).contains(&frame.pts.as_millis())
+            }
+            _ => true,
+        })
+    };
+    // As the hub drops: from the middle of a GOP to its end.
+    let (segments, _) = run(2000, hole(2500, 4000));
+    assert_eq!(lengths_ms(&segments), [2000, 500, 2000, 2000, 2000]);
+    assert_eq!(segments[2].era.number, 1);
+    let (segments, _) = run(2000, hole(2500, 2600));
+    assert_eq!(lengths_ms(&segments), [2000; 5]);
+    assert_eq!(segments[4].era.number, 0);
+}
+
+#[test]
+fn a_picture_that_stands_still_is_published_and_taken_up_again() {
+    let items = ended(&Stream { length: Duration::from_secs(20), ..Stream::default() });
+    let (segments, segmenter) = run(
+        2000,
+        items.into_iter().filter(|item| match item {
+            HubItem::Frame(frame) => {
+                frame.track == Track::Audio || !(3..14).contains(&(frame.pts.as_millis() / 1000))
+            }
+            _ => true,
+        }),
+    );
+    assert_eq!(lengths_ms(&segments), [2000, 1000, 2000, 2000, 2000]);
+    assert_eq!(segments[2].era.number, 1);
+    // 11 s of sound had no picture.
+    assert!((510..=520).contains(&segmenter.discarded()), "{}", segmenter.discarded());
+}
+
+#[test]
+fn sound_alone_can_be_heard() {
+    let sound_only = ended(&Stream::default()).into_iter().filter(|item| match item {
+        HubItem::Frame(frame) => frame.track == Track::Audio,
+        HubItem::Config(config) => config.track() == Track::Audio,
+        _ => true,
+    });
+    let (segments, segmenter) = run(2000, sound_only);
+    assert_eq!(segments.len(), 5);
+    assert!(segments.iter().all(|segment| segment.run.video.is_empty() && segment.era.video.is_none()));
+    assert_eq!(segments.iter().map(|segment| segment.run.audio.len()).sum::<usize>(), 469);
+    assert_eq!(segmenter.discarded(), 0);
+}
+
+#[test]
+fn frames_that_go_back_in_time_are_left_out() {
+    let mut items = ended(&Stream::default());
+    let again = items[40].clone();
+    items.insert(50, again);
+    let (segments, segmenter) = run(2000, items);
+    assert_eq!(segmenter.discarded(), 1);
+    assert_eq!(lengths_ms(&segments), [2000; 5]);
+}
+
+prop_compose! {
+    fn streams()(
+        fps in prop::sample::select(vec![15u32, 24, 25, 30, 50, 60]),
+        sample_rate in prop::sample::select(vec![44_100u32, 48_000]),
+        start in 0u64..5_000_000_000,
+        length_ms in 3000u64..15_000,
+        keyint_tenths in 2u64..=20,
+        forced in prop::collection::vec(0u64..900, 0..6),
+        sound_delay_ms in -200i64..=200,
+        reorder in 0u64..3,
+    ) -> Stream {
+        Stream {
+            fps, sample_rate, start: MediaTime(start), length: Duration::from_millis(length_ms),
+            keyint: (u64::from(fps) * keyint_tenths / 10).max(1), forced, sound_delay_ms, reorder,
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn plausible_streams_are_cut_by_the_rules(stream in streams(), segment_ms in 2000u64..6000) {
+        let (segments, segmenter) = run(segment_ms, ended(&stream));
+        let target = Duration::from_secs(segmenter.target_duration().unwrap().into());
+        let frame = Duration::from_secs(1) / stream.fps;
+
+        for (index, segment) in segments.iter().enumerate() {
+            let first = segment.run.video.first().unwrap();
+            prop_assert!(first.keyframe && segment.independent);
+            prop_assert_eq!(first.pts, segment.start);
+            let length = segment.end.since(segment.start);
+            prop_assert!(length < target + Duration::from_millis(500));
+            let content = segment.run.video.iter().map(|frame| frame.pts).max().unwrap().since(segment.start);
+            prop_assert!(length.abs_diff(content + frame) <= Duration::from_micros(1));
+            if let Some(next) = segments.get(index + 1) {
+                prop_assert_eq!(segment.end, next.start);
+                prop_assert_eq!(segment.run.video_end, next.run.video[0].dts);
+                if let Some(sound) = next.run.audio.first() {
+                    prop_assert_eq!(segment.run.audio_end, sound.dts);
+                }
+                // Shorter only where a keyframe was forced, or where the next one comes too late.
+                let gop = frame * stream.keyint as u32;
+                let wanted = Duration::from_millis(segment_ms) - frame / 2;
+                let next_keyframe = gop * wanted.as_nanos().div_ceil(gop.as_nanos()) as u32;
+                let too_late = next_keyframe + frame >= target + TOLERANCE;
+                prop_assert!(!stream.forced.is_empty() || too_late || length >= wanted);
+            }
+            let end = segment.end;
+            prop_assert!(segment.run.audio.iter().all(|sound| sound.pts < end && sound.pts >= segment.start));
+        }
+
+        // Every frame exactly once, in order; only sound outside of the picture's time is left out.
+        let (from, to) = (segments[0].start, segments[segments.len() - 1].end);
+        let pick = |track| -> Vec<_> {
+            stream.frames().into_iter().filter(|frame| frame.track == track).collect()
+        };
+        let video: Vec<_> = segments.iter().flat_map(|segment| segment.run.video.clone()).collect();
+        prop_assert_eq!(video, pick(Track::Video));
+        let audio: Vec<_> = segments.iter().flat_map(|segment| segment.run.audio.clone()).collect();
+        let mut expected = pick(Track::Audio);
+        expected.retain(|frame| frame.pts >= from && frame.pts < to);
+        prop_assert_eq!(audio, expected);
+    }
+}

@@ -1,0 +1,306 @@
+//! What of a stream can be fetched: the window in the playlists, and for a while what left it. Pure;
+//! the lock, the files and the clock are its owner's.
+//!
+//! Memory holds the newest segments and those that are not on disk (yet). A disk that fails or hangs
+//! costs the oldest segments when [`MAX_MEMORY`] is full, never the cast.
+
+use crate::egress::hls::{
+    packager::Packaged,
+    playlist::{self, MediaPlaylist, SegmentEntry, Variant},
+};
+use bytes::Bytes;
+use flate2::{Compression, write::GzEncoder};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io::Write,
+    time::Duration,
+};
+
+/// Fewest segments in a live playlist (Apple's authoring specification, 8.11).
+pub const MIN_SEGMENTS: usize = 6;
+/// So many of the newest segments stay in memory: what players at the live edge ask for.
+const IN_MEMORY: usize = 6;
+/// Most bytes of segments in memory, per stream; 100 s of 5 Mbit/s.
+const MAX_MEMORY: usize = 64 * 1024 * 1024;
+
+/// A playlist's text, ready to be sent as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RenderedPlaylist {
+    pub plain: Bytes,
+    pub gzip: Bytes,
+    /// Changes with the text; without quotes.
+    pub tag: String,
+}
+
+/// Where a segment's bytes are.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Located {
+    Memory(Bytes),
+    Disk,
+}
+
+/// What the disk should do next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DiskJob {
+    Write { msn: u64, data: Bytes },
+    Remove { msn: u64 },
+}
+
+/// A stream's segments, init segments and playlists.
+#[derive(Debug)]
+pub struct Store {
+    tag: String,
+    window: Duration,
+    target_duration: u32,
+    inits: BTreeMap<u64, Bytes>,
+    /// Oldest first; those that have left the playlist come first.
+    segments: VecDeque<Stored>,
+    discontinuity_sequence: u64,
+    /// All segments' durations so far: the clock by which segments go.
+    published: Duration,
+    longest_playlist: Duration,
+    ended: bool,
+    version: u64,
+    garbage: VecDeque<u64>,
+    media: Option<RenderedPlaylist>,
+    multivariant: Option<(Vec<Variant>, bool, RenderedPlaylist)>,
+}
+
+#[derive(Debug)]
+struct Stored {
+    entry: SegmentEntry,
+    data: Option<Bytes>,
+    disk: DiskState,
+    /// `published` when it left the playlist.
+    left_at: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DiskState {
+    Waiting,
+    Writing,
+    Written,
+    Failed,
+}
+
+impl Store {
+    /// `window`: how far back the playlist reaches at least; `tag` distinguishes this stream's
+    /// playlists from another's.
+    pub fn new(window: Duration, tag: String) -> Self {
+        Self {
+            tag,
+            window,
+            target_duration: 1,
+            inits: BTreeMap::new(),
+            segments: VecDeque::new(),
+            discontinuity_sequence: 0,
+            published: Duration::ZERO,
+            longest_playlist: Duration::ZERO,
+            ended: false,
+            version: 0,
+            garbage: VecDeque::new(),
+            media: None,
+            multivariant: None,
+        }
+    }
+
+    /// Adds what the packager made. A segment is in the playlist when this returns.
+    pub fn publish(&mut self, packaged: Packaged, target_duration: u32) {
+        match packaged {
+            Packaged::Init { number, data } => {
+                self.inits.insert(number, data);
+            }
+            Packaged::Segment { entry, data } => {
+                self.target_duration = target_duration;
+                self.published += entry.duration;
+                self.segments.push_back(Stored {
+                    entry,
+                    data: Some(data),
+                    disk: DiskState::Waiting,
+                    left_at: None,
+                });
+                self.slide();
+                self.expire();
+                self.trim_memory();
+                self.render_media();
+            }
+        }
+    }
+
+    /// Sets the multivariant playlist's contents.
+    pub fn describe(&mut self, variants: Vec<Variant>, independent: bool) {
+        if self.multivariant.as_ref().is_some_and(|(old, was, _)| *old == variants && *was == independent) {
+            return;
+        }
+        let text = playlist::multivariant(&variants, independent);
+        let rendered = self.rendered(text);
+        self.multivariant = Some((variants, independent, rendered));
+    }
+
+    /// `EXT-X-ENDLIST`.
+    pub fn end(&mut self) {
+        self.ended = true;
+        if self.media.is_some() {
+            self.render_media();
+        }
+    }
+
+    /// The media playlist, once it has a segment.
+    pub fn media(&self) -> Option<&RenderedPlaylist> {
+        self.media.as_ref()
+    }
+
+    /// The multivariant playlist, once the media playlist has a segment.
+    pub fn multivariant(&self) -> Option<&RenderedPlaylist> {
+        self.multivariant.as_ref().map(|(_, _, rendered)| rendered).filter(|_| self.media.is_some())
+    }
+
+    /// An init segment.
+    pub fn init(&self, number: u64) -> Option<Bytes> {
+        self.inits.get(&number).cloned()
+    }
+
+    /// Where segment `msn` is, if it can still be had.
+    pub fn segment(&self, msn: u64) -> Option<Located> {
+        let stored = self.stored(msn)?;
+        Some(stored.data.clone().map_or(Located::Disk, Located::Memory))
+    }
+
+    /// The newest segment's number.
+    pub fn last_msn(&self) -> Option<u64> {
+        self.segments.back().map(|stored| stored.entry.msn)
+    }
+
+    /// The next file to write or remove; removals first, since they make room.
+    pub fn next_disk_job(&mut self) -> Option<DiskJob> {
+        if let Some(msn) = self.garbage.pop_front() {
+            return Some(DiskJob::Remove { msn });
+        }
+        let next = self.segments.iter_mut().find(|stored| stored.disk == DiskState::Waiting)?;
+        next.disk = DiskState::Writing;
+        let data = next.data.clone()?;
+        Some(DiskJob::Write { msn: next.entry.msn, data })
+    }
+
+    /// Segment `msn` is on disk, or could not be written.
+    pub fn written(&mut self, msn: u64, success: bool) {
+        match self.segments.iter_mut().find(|stored| stored.entry.msn == msn) {
+            Some(stored) => {
+                stored.disk = if success { DiskState::Written } else { DiskState::Failed };
+                self.trim_memory();
+            }
+            // It was dropped in the meantime.
+            None => self.garbage.push_back(msn),
+        }
+    }
+
+    fn stored(&self, msn: u64) -> Option<&Stored> {
+        let first = self.segments.front()?.entry.msn;
+        // Numbers have no holes.
+        let index = usize::try_from(msn.checked_sub(first)?).ok()?;
+        self.segments.get(index)
+    }
+
+    fn listed(&self) -> impl Iterator<Item = &Stored> {
+        self.segments.iter().filter(|stored| stored.left_at.is_none())
+    }
+
+    /// Takes the oldest segments off the playlist as long as the rest is long enough: the window, six
+    /// segments, and three target durations (RFC 8216 §6.2.2).
+    fn slide(&mut self) {
+        let least = self.window.max(3 * Duration::from_secs(self.target_duration.into()));
+        let durations: Vec<Duration> = self.listed().map(|stored| stored.entry.duration).collect();
+        let mut left: Duration = durations.iter().sum();
+        let removable = durations.len().saturating_sub(MIN_SEGMENTS);
+        for oldest in durations.into_iter().take(removable) {
+            if left - oldest < least {
+                break;
+            }
+            left -= oldest;
+            self.unlist_oldest();
+        }
+        self.longest_playlist = self.longest_playlist.max(left);
+    }
+
+    fn unlist_oldest(&mut self) {
+        let published = self.published;
+        if let Some(oldest) = self.segments.iter_mut().find(|stored| stored.left_at.is_none()) {
+            oldest.left_at = Some(published);
+            self.discontinuity_sequence += u64::from(oldest.entry.discontinuity);
+        }
+    }
+
+    /// Drops what left the playlist long enough ago: its own duration and that of the longest playlist
+    /// that listed it (RFC 8216 §6.2.2).
+    fn expire(&mut self) {
+        while let Some(first) = self.segments.front()
+            && let Some(left_at) = first.left_at
+            && self.published - left_at >= first.entry.duration + self.longest_playlist
+        {
+            self.drop_oldest();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        if self.segments.front().is_some_and(|first| first.left_at.is_none()) {
+            self.unlist_oldest();
+        }
+        let Some(first) = self.segments.pop_front() else { return };
+        if first.disk == DiskState::Written {
+            self.garbage.push_back(first.entry.msn);
+        }
+        let oldest_init = self.segments.front().map_or(0, |first| first.entry.init);
+        self.inits.retain(|&number, _| number >= oldest_init);
+    }
+
+    fn trim_memory(&mut self) {
+        let old = self.segments.len().saturating_sub(IN_MEMORY);
+        for stored in self.segments.iter_mut().take(old) {
+            if stored.disk == DiskState::Written {
+                stored.data = None;
+            }
+        }
+        let mut dropped = false;
+        while self.segments.len() > 1 && self.memory() > MAX_MEMORY {
+            self.drop_oldest();
+            dropped = true;
+        }
+        if dropped && self.media.is_some() {
+            self.render_media();
+        }
+    }
+
+    fn memory(&self) -> usize {
+        self.segments.iter().filter_map(|stored| stored.data.as_ref()).map(Bytes::len).sum()
+    }
+
+    fn render_media(&mut self) {
+        let playlist = MediaPlaylist {
+            target_duration: self.target_duration,
+            discontinuity_sequence: self.discontinuity_sequence,
+            segments: self.listed().map(|stored| &stored.entry).collect(),
+            ended: self.ended,
+        };
+        let text = playlist.render();
+        self.media = Some(self.rendered(text));
+    }
+
+    fn rendered(&mut self, text: String) -> RenderedPlaylist {
+        self.version += 1;
+        RenderedPlaylist {
+            gzip: gzip(&text),
+            plain: text.into(),
+            tag: format!("{}-{}", self.tag, self.version),
+        }
+    }
+}
+
+fn gzip(text: &str) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    // Writing to a Vec cannot fail; an empty result would only be served to no one.
+    let written = encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish());
+    written.map(Bytes::from).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

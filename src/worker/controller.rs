@@ -1,0 +1,373 @@
+//! The worker's centre: commands in, events out, ingests and the program between.
+
+use crate::{
+    ids::{RequestId, SessionId, SourceId},
+    ipc::{
+        IngestOffer, ProgramSpec, ReplyError, ReplyOk, SessionEndReason, WorkerCommand, WorkerEvent,
+        WorkerReport, WorkerSetup,
+    },
+    units::MediaTime,
+    worker::{
+        encoder::Encoder,
+        ingest::{Ingest, IngestError, IngestEvent, IngestSetup},
+        pipeline::PipelineEvent,
+        program::{
+            canvas::Canvas,
+            card::{self, CardSpec},
+            mixer::{Mixer, MixerEvent, MixerRequest, MixerSetup, StartProgram},
+        },
+        source::{self, SourceMeter},
+        timeline::Timeline,
+    },
+};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+
+/// Between RTP's arrival and the decoded frame: depayloading, decoding and a little scheduling on a busy
+/// machine. Added to the jitter buffer's latency it makes the program's delay.
+const DECODE_ALLOWANCE: Duration = Duration::from_millis(60);
+/// A running program that has made no frame for so long is stuck: control replaces the worker.
+const PROGRAM_PATIENCE: Duration = Duration::from_secs(2);
+/// From the start of a program to its first encoded keyframe: encoders start in tens of milliseconds.
+const START_PATIENCE: Duration = Duration::from_secs(5);
+/// Events of ingests and mixer under way to the controller.
+const EVENTS: usize = 1024;
+
+/// What ends the worker.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// As asked, or control is gone.
+    Orderly,
+    /// Something cannot be taken down; the process must go.
+    Broken,
+}
+
+struct Session {
+    ingest: Ingest,
+    source: SourceId,
+    meter: Arc<SourceMeter>,
+    /// Whom to tell about the answer.
+    opening: Option<RequestId>,
+}
+
+struct Program {
+    encoder: Encoder,
+    /// Whom to tell about the first frame.
+    starting: Option<RequestId>,
+    started: MediaTime,
+    /// For the watch: encoded frames at last sight, and when they last grew.
+    seen: (u64, MediaTime),
+}
+
+/// The state of a worker. Commands are served one after the other; what takes time happens elsewhere.
+pub struct Controller {
+    setup: WorkerSetup,
+    timeline: Timeline,
+    out: mpsc::Sender<WorkerEvent>,
+    mixer: Mixer,
+    mixer_events: mpsc::Receiver<MixerEvent>,
+    sessions: HashMap<SessionId, Session>,
+    ingest_events_in: mpsc::Sender<(SessionId, IngestEvent)>,
+    ingest_events: mpsc::Receiver<(SessionId, IngestEvent)>,
+    program: Option<Program>,
+    encoder_events_in: mpsc::Sender<PipelineEvent>,
+    encoder_events: mpsc::Receiver<PipelineEvent>,
+}
+
+impl Controller {
+    /// A worker without publishers or program.
+    pub fn new(setup: WorkerSetup, out: mpsc::Sender<WorkerEvent>) -> Self {
+        let timeline = Timeline::new(setup.epoch_ns);
+        let (mixer_events_in, mixer_events) = mpsc::channel(EVENTS);
+        let delay = Duration::from_millis(setup.webrtc.jitter_ms.into()) + DECODE_ALLOWANCE;
+        let mixer = Mixer::start(MixerSetup { timeline: timeline.clone(), delay }, mixer_events_in);
+        let (ingest_events_in, ingest_events) = mpsc::channel(EVENTS);
+        let (encoder_events_in, encoder_events) = mpsc::channel(8);
+        Self {
+            setup,
+            timeline,
+            out,
+            mixer,
+            mixer_events,
+            sessions: HashMap::new(),
+            ingest_events_in,
+            ingest_events,
+            program: None,
+            encoder_events_in,
+            encoder_events,
+        }
+    }
+
+    /// Serves until told to stop, or control is gone.
+    pub async fn run(mut self, mut commands: mpsc::Receiver<WorkerCommand>) -> Finish {
+        let heartbeat = Duration::from_millis(self.setup.heartbeat_ms.max(10).into());
+        let mut heartbeats = tokio::time::interval(heartbeat);
+        heartbeats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let finish = loop {
+            let step = tokio::select! {
+                command = commands.recv() => match command {
+                    None | Some(WorkerCommand::Shutdown) => break Finish::Orderly,
+                    Some(command) => self.serve(command).await,
+                },
+                Some((session, event)) = self.ingest_events.recv() => self.on_ingest(session, event).await,
+                Some(event) = self.mixer_events.recv() => self.on_mixer(event).await,
+                Some(event) = self.encoder_events.recv() => self.on_encoder(event).await,
+                _ = heartbeats.tick() => self.beat().await,
+            };
+            if let Err(broken) = step {
+                break broken;
+            }
+        };
+        for session in self.sessions.values() {
+            session.ingest.close();
+        }
+        if let Some(program) = self.program.take() {
+            let _ = self.mixer.ask(MixerRequest::Stop);
+            if let Err(error) = program.encoder.finish().await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the encoder did not finish");
+            }
+        }
+        finish
+    }
+
+    async fn serve(&mut self, command: WorkerCommand) -> Result<(), Finish> {
+        match command {
+            WorkerCommand::OpenIngest { request, session, source, offer } => {
+                self.open_ingest(request, session, source, offer)?;
+            }
+            WorkerCommand::AddCandidates { session, candidates } => {
+                if let Some(session) = self.sessions.get(&session) {
+                    session.ingest.add_candidates(candidates);
+                }
+            }
+            WorkerCommand::CloseIngest { session } => self.remove(&session)?,
+            WorkerCommand::StartProgram { request, program } => {
+                let started = self.start_program(request, program).await;
+                if let Err(error) = started {
+                    self.reply(request, Err(error)).await;
+                }
+            }
+            WorkerCommand::Compose { request, scene, wait_ready, deadline_ms } => {
+                let patience = Duration::from_millis(deadline_ms.into());
+                self.ask(MixerRequest::Compose { request, scene, wait_ready, patience })?;
+            }
+            WorkerCommand::RequestKeyframe => self.ask(MixerRequest::Keyframe)?,
+            WorkerCommand::StopProgram { request } => self.stop_program(request).await?,
+            WorkerCommand::Configure(_) | WorkerCommand::Shutdown => {}
+        }
+        Ok(())
+    }
+
+    fn ask(&self, request: MixerRequest) -> Result<(), Finish> {
+        self.mixer.ask(request).map_err(|error| {
+            tracing::error!("{error}");
+            Finish::Broken
+        })
+    }
+
+    async fn reply(&self, request: RequestId, result: Result<ReplyOk, ReplyError>) {
+        self.tell(WorkerEvent::Reply { request, result }).await;
+    }
+
+    async fn tell(&self, event: WorkerEvent) {
+        // Refused only when control is gone, and then the command channel says so too.
+        let _ = self.out.send(event).await;
+    }
+
+    fn open_ingest(
+        &mut self,
+        request: RequestId,
+        session: SessionId,
+        source: SourceId,
+        offer: IngestOffer,
+    ) -> Result<(), Finish> {
+        let (tap, feed) = source::source(session.clone(), offer.video.is_some());
+        let meter = tap.meter().clone();
+        self.ask(MixerRequest::AddSource { source, feed })?;
+        let ingest = Ingest::open(
+            IngestSetup {
+                session: session.clone(),
+                source,
+                offer,
+                webrtc: self.setup.webrtc.clone(),
+                timeline: self.timeline.clone(),
+                tap,
+            },
+            self.ingest_events_in.clone(),
+        );
+        self.sessions.insert(session, Session { ingest, source, meter, opening: Some(request) });
+        Ok(())
+    }
+
+    fn remove(&mut self, session: &SessionId) -> Result<(), Finish> {
+        let Some(removed) = self.sessions.remove(session) else { return Ok(()) };
+        removed.ingest.close();
+        self.ask(MixerRequest::RemoveSource { source: removed.source, session: session.clone() })
+    }
+
+    async fn on_ingest(&mut self, id: SessionId, event: IngestEvent) -> Result<(), Finish> {
+        match event {
+            IngestEvent::Opened(result) => {
+                let opening = self.sessions.get_mut(&id).and_then(|session| session.opening.take());
+                let result = match result {
+                    Ok(answer) => Ok(ReplyOk::IngestOpened { answer }),
+                    Err(error) => {
+                        self.remove(&id)?;
+                        Err(refusal(&error))
+                    }
+                };
+                if let Some(request) = opening {
+                    self.reply(request, result).await;
+                }
+            }
+            IngestEvent::Connected if self.sessions.contains_key(&id) => {
+                self.tell(WorkerEvent::SessionConnected { session: id }).await;
+            }
+            IngestEvent::Connected => {}
+            IngestEvent::Ended(reason) => {
+                let known = self.sessions.contains_key(&id);
+                self.remove(&id)?;
+                if known {
+                    if let SessionEndReason::PipelineError { detail } = &reason {
+                        tracing::warn!(session = %id, error = detail, "ingest failed");
+                    }
+                    self.tell(WorkerEvent::SessionEnded { session: id, reason }).await;
+                }
+            }
+            IngestEvent::Frozen => {
+                tracing::error!(session = %id, "an ingest pipeline is frozen");
+                return Err(Finish::Broken);
+            }
+        }
+        Ok(())
+    }
+
+    async fn on_mixer(&mut self, event: MixerEvent) -> Result<(), Finish> {
+        match event {
+            MixerEvent::Reply { request, result } => self.reply(request, result).await,
+            MixerEvent::WantsKeyframe(source) => {
+                for session in self.sessions.values().filter(|session| session.source == source) {
+                    session.ingest.request_keyframe();
+                }
+            }
+            MixerEvent::Failed { detail } => self.tell(WorkerEvent::ProgramFailed { detail }).await,
+        }
+        Ok(())
+    }
+
+    async fn on_encoder(&mut self, event: PipelineEvent) -> Result<(), Finish> {
+        if let PipelineEvent::Error { element, detail } = event
+            && self.program.is_some()
+        {
+            self.tell(WorkerEvent::ProgramFailed { detail: format!("{element}: {detail}") }).await;
+        }
+        Ok(())
+    }
+
+    async fn start_program(&mut self, request: RequestId, spec: ProgramSpec) -> Result<(), ReplyError> {
+        if self.program.is_some() {
+            return Err(ReplyError::WrongState { detail: "a program runs".to_owned() });
+        }
+        let internal = |error: &dyn std::error::Error| ReplyError::Internal { detail: chain(error) };
+        let encoding = &spec.encoding;
+        let (width, height, colour) = (encoding.width, encoding.height, spec.slate.colour);
+        let canvas = Canvas::new(width, height, colour).map_err(|error| internal(&error))?;
+        let text = spec.slate.text.clone();
+        let slate =
+            tokio::task::spawn_blocking(move || card::draw(&CardSpec { width, height, colour, text }))
+                .await
+                .map_err(|error| internal(&error))?
+                .map_err(|error| internal(&error))?;
+        let failed = self.encoder_events_in.clone();
+        let encoder = Encoder::start(encoding, canvas.info(), &self.timeline, self.out.clone(), failed)
+            .await
+            .map_err(|error| internal(&error))?;
+        let now = self.timeline.now();
+        let input = encoder.input();
+        self.program = Some(Program { encoder, starting: Some(request), started: now, seen: (0, now) });
+        self.mixer
+            .ask(MixerRequest::Start(Box::new(StartProgram { spec, input, canvas, slate })))
+            .map_err(|error| internal(&error))
+    }
+
+    async fn stop_program(&mut self, request: RequestId) -> Result<(), Finish> {
+        let result = match self.program.take() {
+            None => Err(ReplyError::WrongState { detail: "no program runs".to_owned() }),
+            Some(program) => {
+                self.ask(MixerRequest::Stop)?;
+                if let Some(starting) = program.starting {
+                    let detail = "the program was stopped".to_owned();
+                    self.reply(starting, Err(ReplyError::WrongState { detail })).await;
+                }
+                match program.encoder.finish().await {
+                    Ok(()) => Ok(ReplyOk::ProgramStopped),
+                    Err(error) => {
+                        tracing::error!(error = &error as &dyn std::error::Error, "the encoder is frozen");
+                        return Err(Finish::Broken);
+                    }
+                }
+            }
+        };
+        self.reply(request, result).await;
+        Ok(())
+    }
+
+    /// The heartbeat, and the watch over the program.
+    async fn beat(&mut self) -> Result<(), Finish> {
+        let now = self.timeline.now();
+        self.watch_program(now).await;
+        let link_drops = self.program.as_ref().map_or(0, |program| program.encoder.link_drops());
+        let mut sources: Vec<_> = self
+            .sessions
+            .iter()
+            .map(|(id, session)| session.meter.report(session.source, id.clone(), now))
+            .collect();
+        sources.sort_by_key(|report| report.source);
+        let program = self.mixer.meter().report();
+        // A full way out means control does not read: the heartbeat it then misses is the right sign.
+        let _ = self.out.try_send(WorkerEvent::Heartbeat(WorkerReport { program, sources, link_drops }));
+        Ok(())
+    }
+
+    async fn watch_program(&mut self, now: MediaTime) {
+        let Some(program) = &mut self.program else { return };
+        let frames = program.encoder.video_frames();
+        if frames != program.seen.0 {
+            program.seen = (frames, now);
+            if let Some(request) = program.starting.take() {
+                self.reply(request, Ok(ReplyOk::ProgramStarted)).await;
+            }
+            return;
+        }
+        let (since, patience) = match program.starting {
+            Some(_) => (program.started, START_PATIENCE),
+            None => (program.seen.1, PROGRAM_PATIENCE),
+        };
+        if now.since(since) >= patience {
+            program.seen.1 = now;
+            let detail = format!("no frame came out of the encoder for {} ms", patience.as_millis());
+            if let Some(request) = program.starting.take() {
+                self.reply(request, Err(ReplyError::Internal { detail })).await;
+            } else {
+                self.tell(WorkerEvent::ProgramFailed { detail }).await;
+            }
+        }
+    }
+}
+
+/// The far end's fault or ours.
+fn refusal(error: &IngestError) -> ReplyError {
+    let detail = chain(error);
+    match error {
+        IngestError::Offer(_) | IngestError::Negotiate { .. } => ReplyError::OfferRefused { detail },
+        _ => ReplyError::Internal { detail },
+    }
+}
+
+/// An error with its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}

@@ -1,0 +1,354 @@
+//! webrtcbin: how it is set up, how it negotiates, what it says.
+
+use super::{
+    IngestError, IngestSetup, answer,
+    branch::{self, Medium},
+    certificate,
+};
+use crate::{
+    ipc::{Candidate, IngestOffer, VideoCodec, WebrtcSetup},
+    worker::pipeline::PipelineEvent,
+};
+use gst::{glib, prelude::*};
+use gst_webrtc::{
+    WebRTCDTLSTransport, WebRTCICEGatheringState, WebRTCPeerConnectionState, WebRTCRTPTransceiver,
+    WebRTCRTPTransceiverDirection, WebRTCSDPType, WebRTCSessionDescription,
+};
+use std::{sync::Mutex, time::Duration};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Each step of the negotiation is local work of milliseconds.
+const STEP_DEADLINE: Duration = Duration::from_secs(5);
+/// Gathering waits for STUN and TURN servers; what is there by then has to do.
+const GATHERING_DEADLINE: Duration = Duration::from_secs(3);
+
+/// What a peer connection says.
+#[derive(Debug)]
+pub enum PeerEvent {
+    /// The DTLS transport's state changed: the certificate may be known now.
+    SecurityChanged,
+    /// Failed or closed.
+    Disconnected,
+    /// From the bus.
+    Pipeline(PipelineEvent),
+}
+
+/// One peer connection, receiving only.
+#[derive(Debug)]
+pub struct Peer {
+    webrtcbin: gst::Element,
+    /// [`WebRTCRTPTransceiver`]s, as the base class: only that one's binding may cross threads.
+    transceivers: Vec<gst::Object>,
+    gathered: watch::Receiver<bool>,
+    events: mpsc::Sender<PeerEvent>,
+    handlers: Mutex<Vec<(gst::Object, glib::SignalHandlerId)>>,
+}
+
+impl Peer {
+    /// Sets webrtcbin up for the offer: transport, one transceiver per m-line, and the branches its streams
+    /// go to.
+    pub fn prepare(
+        pipeline: &gst::Pipeline,
+        webrtcbin: gst::Element,
+        setup: &IngestSetup,
+        events: mpsc::Sender<PeerEvent>,
+    ) -> Result<Self, IngestError> {
+        configure_transport(&webrtcbin, &setup.webrtc);
+        let transceivers = transceivers(&webrtcbin, &setup.offer);
+        let (gathered_in, gathered) = watch::channel(false);
+        webrtcbin.connect_notify(Some("ice-gathering-state"), move |webrtcbin, _| {
+            let state = webrtcbin.property::<WebRTCICEGatheringState>("ice-gathering-state");
+            gathered_in.send_replace(state == WebRTCICEGatheringState::Complete);
+        });
+        let state_events = events.clone();
+        webrtcbin.connect_notify(Some("connection-state"), move |webrtcbin, _| {
+            let state = webrtcbin.property::<WebRTCPeerConnectionState>("connection-state");
+            if matches!(state, WebRTCPeerConnectionState::Failed | WebRTCPeerConnectionState::Closed) {
+                let _ = state_events.try_send(PeerEvent::Disconnected);
+            }
+        });
+        link_branches(pipeline, &webrtcbin, setup)?;
+        Ok(Self { webrtcbin, transceivers, gathered, events, handlers: Mutex::new(Vec::new()) })
+    }
+
+    /// Offer in, answer out, with all our candidates.
+    pub async fn negotiate(&self, offer: &IngestOffer, webrtc: &WebrtcSetup) -> Result<String, IngestError> {
+        let begun = {
+            let sdp = gst_sdp::SDPMessage::parse_buffer(offer.sdp.as_bytes())
+                .map_err(|error| IngestError::Offer(error.to_string()))?;
+            let remote = WebRTCSessionDescription::new(WebRTCSDPType::Offer, sdp);
+            self.begin("set-remote-description", Some(&remote))
+        };
+        begun.done().await?;
+        let reply = self.begin("create-answer", None).done().await?;
+        let begun = {
+            let local = reply
+                .and_then(|reply| reply.get::<WebRTCSessionDescription>("answer").ok())
+                .ok_or(IngestError::Negotiate { step: "create-answer", detail: "no answer".to_owned() })?;
+            self.begin("set-local-description", Some(&local))
+        };
+        begun.done().await?;
+        self.watch_security();
+
+        let mut gathered = self.gathered.clone();
+        if tokio::time::timeout(GATHERING_DEADLINE, gathered.wait_for(|done| *done)).await.is_err() {
+            tracing::warn!("gathering candidates took too long; the answer holds those found so far");
+        }
+        let local: Option<WebRTCSessionDescription> = self.webrtcbin.property("local-description");
+        let text = local
+            .and_then(|local| local.sdp().as_text().ok())
+            .ok_or(IngestError::Negotiate { step: "describe itself", detail: "no description".to_owned() })?;
+        if text.contains("m=video 0 ") || text.contains("m=audio 0 ") {
+            let detail = "a medium of the offer was rejected".to_owned();
+            return Err(IngestError::Negotiate { step: "accept the offer", detail });
+        }
+        Ok(answer::announce(&text, webrtc.public_ip))
+    }
+
+    /// Begins a step of the negotiation. (Descriptions cannot cross threads, so none is held while waiting.)
+    fn begin(&self, step: &'static str, description: Option<&WebRTCSessionDescription>) -> Begun {
+        let (done, reply) = oneshot::channel();
+        let promise = gst::Promise::with_change_func(move |reply| {
+            let reply = match reply {
+                Ok(Some(reply)) => match reply.get::<glib::Error>("error") {
+                    Ok(error) => Err(error.to_string()),
+                    Err(_) => Ok(Some(reply.to_owned())),
+                },
+                Ok(None) => Ok(None),
+                Err(error) => Err(format!("{error:?}")),
+            };
+            let _ = done.send(reply);
+        });
+        match description {
+            Some(description) => self.webrtcbin.emit_by_name::<()>(step, &[description, &promise]),
+            None => self.webrtcbin.emit_by_name::<()>(step, &[&None::<gst::Structure>, &promise]),
+        }
+        Begun { step, reply }
+    }
+
+    /// The one DTLS transport of the bundle.
+    fn transport(&self) -> Option<WebRTCDTLSTransport> {
+        let receiver = self.transceivers.first()?.downcast_ref::<WebRTCRTPTransceiver>()?.receiver()?;
+        receiver.property::<Option<WebRTCDTLSTransport>>("transport")
+    }
+
+    fn watch_security(&self) {
+        let Some(transport) = self.transport() else { return };
+        let events = self.events.clone();
+        let handler = transport.connect_notify(Some("state"), move |transport, _| {
+            let closed = matches!(
+                transport.state(),
+                gst_webrtc::WebRTCDTLSTransportState::Closed | gst_webrtc::WebRTCDTLSTransportState::Failed
+            );
+            let event = if closed { PeerEvent::Disconnected } else { PeerEvent::SecurityChanged };
+            let _ = events.try_send(event);
+        });
+        if let (Ok(mut handlers), Ok(transport)) =
+            (self.handlers.lock(), transport.dynamic_cast::<gst::Object>())
+        {
+            handlers.push((transport, handler));
+        }
+    }
+
+    /// SHA-256 of the peer's certificate, once the DTLS handshake is done.
+    pub fn certificate_digest(&self) -> Option<[u8; 32]> {
+        let transport = self.transport()?;
+        if transport.state() != gst_webrtc::WebRTCDTLSTransportState::Connected {
+            return None;
+        }
+        certificate::sha256_of_pem(&transport.property::<Option<String>>("remote-certificate")?)
+    }
+
+    /// Trickled candidates.
+    pub fn add_candidates(&self, candidates: &[Candidate]) {
+        for Candidate { mline, candidate } in candidates {
+            self.webrtcbin.emit_by_name::<()>("add-ice-candidate", &[mline, candidate]);
+        }
+    }
+
+    /// Asks the publisher for a keyframe (PLI).
+    pub fn request_keyframe(&self) {
+        for pad in self.webrtcbin.src_pads() {
+            pad.send_event(gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build());
+        }
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        if let Ok(mut handlers) = self.handlers.lock() {
+            for (object, handler) in handlers.drain(..) {
+                object.disconnect(handler);
+            }
+        }
+    }
+}
+
+/// A step of the negotiation under way.
+struct Begun {
+    step: &'static str,
+    reply: oneshot::Receiver<Result<Option<gst::Structure>, String>>,
+}
+
+impl Begun {
+    async fn done(self) -> Result<Option<gst::Structure>, IngestError> {
+        let Self { step, reply } = self;
+        match tokio::time::timeout(STEP_DEADLINE, reply).await {
+            Ok(Ok(Ok(reply))) => Ok(reply),
+            Ok(Ok(Err(detail))) => Err(IngestError::Negotiate { step, detail }),
+            Ok(Err(_)) => Err(IngestError::Negotiate { step, detail: "no reply".to_owned() }),
+            Err(_) => Err(IngestError::TimedOut { step }),
+        }
+    }
+}
+
+fn configure_transport(webrtcbin: &gst::Element, webrtc: &WebrtcSetup) {
+    if let Some(stun) = &webrtc.stun_server {
+        webrtcbin.set_property("stun-server", stun);
+    }
+    for turn in &webrtc.turn_servers {
+        webrtcbin.emit_by_name::<bool>("add-turn-server", &[turn]);
+    }
+    let ice = webrtcbin.property::<gst::Object>("ice-agent");
+    let (first, last) = webrtc.udp_ports;
+    if last > 0 {
+        ice.set_property("min-rtp-port", u32::from(first));
+        ice.set_property("max-rtp-port", u32::from(last));
+    }
+    // TCP candidates would listen on more ports, and no publisher needs them.
+    let agent = ice.property::<Option<glib::Object>>("agent");
+    if let Some(agent) = agent.filter(|agent| agent.find_property("ice-tcp").is_some()) {
+        agent.set_property("ice-tcp", false);
+    }
+    // Sender reports further off than a second were ignored by default before 1.26: never right.
+    let rtpbin = webrtcbin.downcast_ref::<gst::Bin>().and_then(|bin| bin.by_name("rtpbin"));
+    if let Some(rtpbin) = rtpbin.filter(|rtpbin| rtpbin.find_property("max-rtcp-rtp-time-diff").is_some()) {
+        rtpbin.set_property("max-rtcp-rtp-time-diff", -1i32);
+    }
+}
+
+/// One receiving transceiver for each m-line, in order, with the formats and feedback we want answered:
+/// without `codec-preferences` of our own the answer carries no transport-wide congestion control and
+/// browsers stay at half a megabit.
+fn transceivers(webrtcbin: &gst::Element, offer: &IngestOffer) -> Vec<gst::Object> {
+    let mut wanted: Vec<(u32, gst::Caps)> = Vec::new();
+    if let Some(video) = &offer.video {
+        let encoding = match video.codec {
+            VideoCodec::H264 => "H264",
+            VideoCodec::Vp8 => "VP8",
+        };
+        let mut caps = gst::Caps::new_empty();
+        {
+            let caps = caps.make_mut();
+            let mut format = gst::Structure::builder("application/x-rtp")
+                .field("media", "video")
+                .field("encoding-name", encoding)
+                .field("clock-rate", 90_000)
+                .field("payload", i32::from(video.payload_type))
+                .field("rtcp-fb-nack", true)
+                .field("rtcp-fb-nack-pli", true)
+                .field("rtcp-fb-ccm-fir", true);
+            if let Some(id) = video.transport_cc_id {
+                format =
+                    format.field("rtcp-fb-transport-cc", true).field(format!("extmap-{id}"), TRANSPORT_CC);
+            }
+            caps.append_structure(format.build());
+            if let Some(rtx) = video.rtx_payload_type {
+                caps.append_structure(
+                    gst::Structure::builder("application/x-rtp")
+                        .field("media", "video")
+                        .field("encoding-name", "RTX")
+                        .field("clock-rate", 90_000)
+                        .field("payload", i32::from(rtx))
+                        .field("apt", video.payload_type.to_string())
+                        .build(),
+                );
+            }
+        }
+        wanted.push((video.mline, caps));
+    }
+    if let Some(audio) = &offer.audio {
+        let mut format = gst::Structure::builder("application/x-rtp")
+            .field("media", "audio")
+            .field("encoding-name", "OPUS")
+            .field("clock-rate", 48_000)
+            .field("payload", i32::from(audio.payload_type));
+        if let Some(id) = audio.transport_cc_id {
+            format = format.field("rtcp-fb-transport-cc", true).field(format!("extmap-{id}"), TRANSPORT_CC);
+        }
+        let mut caps = gst::Caps::new_empty();
+        caps.make_mut().append_structure(format.build());
+        wanted.push((audio.mline, caps));
+    }
+    wanted.sort_by_key(|(mline, _)| *mline);
+    wanted
+        .into_iter()
+        .filter_map(|(_, caps)| {
+            let transceiver = webrtcbin.emit_by_name::<WebRTCRTPTransceiver>(
+                "add-transceiver",
+                &[&WebRTCRTPTransceiverDirection::Recvonly, &caps],
+            );
+            // In a bundle the last one's setting counts for all: the same on each.
+            transceiver.set_property("do-nack", true);
+            transceiver.dynamic_cast::<gst::Object>().ok()
+        })
+        .collect()
+}
+
+const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+
+/// Prepares the branches now, so that a pad that appears is only linked.
+fn link_branches(
+    pipeline: &gst::Pipeline,
+    webrtcbin: &gst::Element,
+    setup: &IngestSetup,
+) -> Result<(), IngestError> {
+    let mut media = Vec::new();
+    media.extend(setup.offer.video.as_ref().map(|video| ("video", Medium::Video(video.codec))));
+    media.extend(setup.offer.audio.as_ref().map(|_| ("audio", Medium::Audio)));
+    let mut branches = Vec::new();
+    for (name, medium) in media {
+        branches.push((name, branch::build(medium, &setup.tap, &setup.timeline)?));
+    }
+    let branches = Mutex::new(branches);
+    let (tap, timeline) = (setup.tap.clone(), setup.timeline.clone());
+    let pipeline = pipeline.downgrade();
+    // Linking must be done before the pad's first buffer, that is here on the streaming thread; it happens
+    // once per stream.
+    webrtcbin.connect_pad_added(move |_, pad| {
+        let Some(pipeline) = pipeline.upgrade().filter(|_| pad.direction() == gst::PadDirection::Src) else {
+            return;
+        };
+        let caps = pad.current_caps().or_else(|| pad.allowed_caps());
+        let medium = caps.as_ref().and_then(|caps| caps.structure(0)?.get::<String>("media").ok());
+        let prepared = branches.lock().ok().and_then(|mut branches| {
+            let at = branches.iter().position(|(name, _)| Some(*name) == medium.as_deref())?;
+            Some(branches.swap_remove(at).1)
+        });
+        let branch = match prepared {
+            Some(branch) => Ok(branch),
+            None => branch::build(Medium::Unwanted, &tap, &timeline),
+        };
+        let linked = branch.map_err(|error| error.to_string()).and_then(|branch| {
+            let sink = branch.static_pad("sink").ok_or("the branch has no sink pad")?;
+            let (tap, timeline) = (tap.clone(), timeline.clone());
+            sink.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, _| {
+                tap.meter().rtp(timeline.now());
+                gst::PadProbeReturn::Ok
+            });
+            pipeline.add(&branch).map_err(|error| error.to_string())?;
+            branch.sync_state_with_parent().map_err(|error| error.to_string())?;
+            pad.link(&sink).map_err(|error| error.to_string())?;
+            Ok(())
+        });
+        if let Err(detail) = linked {
+            gst::element_error!(
+                pipeline,
+                gst::CoreError::Pad,
+                ("a publisher's stream was not linked"),
+                ["{detail}"]
+            );
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! The program: one picture and one sound, made frame by frame on the conference's clock.
+pub mod canvas;
+pub mod card;
+pub mod director;
+pub mod frame;
+pub mod layout;
+pub mod mixer;
+pub mod picture;
+pub mod scene;
+pub mod sound;

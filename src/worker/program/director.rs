@@ -1,0 +1,248 @@
+//! What is on the program and what comes next, pure: scenes, switches, their deadlines.
+
+use crate::{
+    ids::{RequestId, SourceId},
+    ipc::{PictureSpec, ReplyError, SceneSpec, TileSpec},
+    units::MediaTime,
+};
+use std::time::Duration;
+
+/// A source delivers when its last picture (or sound, without a picture) is not older: a few frames of
+/// any rate from 5 fps up.
+const FRESH_MS: u64 = 500;
+/// A source without RTP for so long is not about to deliver: a switch to it is refused at once.
+const FLOWING_MS: u64 = 1000;
+
+/// What a source looks like at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// No session feeds it.
+    Absent,
+    /// A session feeds it.
+    Present {
+        /// Its offer has video.
+        has_video: bool,
+        /// Milliseconds since the last RTP packet.
+        rtp_age_ms: Option<u64>,
+        /// Milliseconds since the last decoded picture.
+        picture_age_ms: Option<u64>,
+        /// Milliseconds since the last decoded sound.
+        sound_age_ms: Option<u64>,
+    },
+}
+
+impl Look {
+    fn delivers(self) -> bool {
+        let age = match self {
+            Self::Absent => None,
+            Self::Present { has_video: true, picture_age_ms, .. } => picture_age_ms,
+            Self::Present { has_video: false, sound_age_ms, .. } => sound_age_ms,
+        };
+        age.is_some_and(|age| age <= FRESH_MS)
+    }
+
+    fn flows(self) -> bool {
+        matches!(self, Self::Present { rtp_age_ms: Some(age), .. } if age <= FLOWING_MS)
+    }
+}
+
+/// A scene that waits for its sources.
+#[derive(Debug)]
+struct Pending {
+    request: RequestId,
+    scene: SceneSpec,
+    since: MediaTime,
+    deadline: MediaTime,
+}
+
+/// How a `Compose` ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Which one.
+    pub request: RequestId,
+    /// On the program since the tick's time, after so long; or why not.
+    pub outcome: Result<Duration, ReplyError>,
+}
+
+/// Decides what is shown.
+#[derive(Debug)]
+pub struct Director {
+    scene: SceneSpec,
+    pending: Option<Pending>,
+    changed: bool,
+}
+
+impl Director {
+    /// Starts with `scene`, ready or not.
+    pub fn new(scene: SceneSpec) -> Self {
+        Self { scene, pending: None, changed: true }
+    }
+
+    /// What is on the program.
+    pub fn scene(&self) -> &SceneSpec {
+        &self.scene
+    }
+
+    /// A `Compose` came in at `now`. Without `wait_ready` it is taken at the next tick, and a switch that
+    /// waits goes on waiting (tiles re-flow under it). The verdict is that of a switch it takes the place of.
+    pub fn compose(
+        &mut self,
+        request: RequestId,
+        scene: SceneSpec,
+        wait_ready: bool,
+        now: MediaTime,
+        patience: Duration,
+    ) -> Option<Verdict> {
+        if !wait_ready {
+            // The reply to it is the tick's business all the same: `took` says from when it is on.
+            self.scene = scene;
+            self.changed = true;
+            return Some(Verdict { request, outcome: Ok(Duration::ZERO) });
+        }
+        let pending = Pending { request, scene, since: now, deadline: now + patience };
+        self.pending
+            .replace(pending)
+            .map(|old| Verdict { request: old.request, outcome: Err(ReplyError::Superseded) })
+    }
+
+    /// The sources that the waiting switch wants and that do not deliver yet: a keyframe of theirs helps.
+    pub fn awaited(&self, look: impl Fn(SourceId) -> Look) -> Vec<SourceId> {
+        let Some(pending) = &self.pending else { return Vec::new() };
+        needed(&pending.scene.picture).into_iter().filter(|source| !look(*source).delivers()).collect()
+    }
+
+    /// The tick at `now`: takes the waiting scene when its sources deliver.
+    pub fn tick(&mut self, now: MediaTime, look: impl Fn(SourceId) -> Look) -> Option<Verdict> {
+        let pending = self.pending.as_ref()?;
+        let missing = needed(&pending.scene.picture).into_iter().find(|source| !look(*source).delivers());
+        let outcome = match missing {
+            None => Ok(now.since(pending.since)),
+            Some(which) if !look(which).flows() => Err(ReplyError::MediaNotReady { which }),
+            Some(_) if now >= pending.deadline => Err(ReplyError::Timeout),
+            Some(_) => return None,
+        };
+        let pending = self.pending.take()?;
+        if outcome.is_ok() {
+            self.scene = pending.scene;
+            self.changed = true;
+        }
+        Some(Verdict { request: pending.request, outcome })
+    }
+
+    /// Something the scene stands on changed: it is to be applied again.
+    pub fn touch(&mut self) {
+        self.changed = true;
+    }
+
+    /// True once after the scene changed.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// The program stops: a waiting switch is answered.
+    pub fn stop(self) -> Option<Verdict> {
+        self.pending.map(|pending| Verdict {
+            request: pending.request,
+            outcome: Err(ReplyError::WrongState { detail: "the program was stopped".to_owned() }),
+        })
+    }
+}
+
+/// The sources without which a switch makes no sense: the one that fills the frame. In a grid a missing
+/// one is shown by name, so only those that are there can be waited for — and none has to be.
+fn needed(picture: &PictureSpec) -> Vec<SourceId> {
+    let main = match picture {
+        PictureSpec::Full(tile) | PictureSpec::Speaker { focus: tile, .. } => tile,
+        PictureSpec::Slate | PictureSpec::Grid(_) => return Vec::new(),
+    };
+    let TileSpec { source, video_muted, .. } = main;
+    source.filter(|_| !video_muted).into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn full(source: u32) -> SceneSpec {
+        SceneSpec {
+            picture: PictureSpec::Full(TileSpec {
+                source: Some(SourceId(source)),
+                label: String::new(),
+                video_muted: false,
+            }),
+            sound: Vec::new(),
+        }
+    }
+
+    fn present(rtp: Option<u64>, picture: Option<u64>) -> Look {
+        Look::Present { has_video: true, rtp_age_ms: rtp, picture_age_ms: picture, sound_age_ms: None }
+    }
+
+    const NOW: MediaTime = MediaTime::from_millis(10_000);
+    const PATIENCE: Duration = Duration::from_secs(3);
+
+    fn waiting() -> Director {
+        let mut director = Director::new(full(1));
+        assert!(director.take_changed());
+        assert_eq!(director.compose(RequestId(7), full(2), true, NOW, PATIENCE), None);
+        director
+    }
+
+    #[test]
+    fn a_ready_source_is_taken_at_the_next_tick() {
+        let mut director = waiting();
+        let verdict = director.tick(NOW + Duration::from_millis(20), |_| present(Some(5), Some(30)));
+        assert_eq!(verdict, Some(Verdict { request: RequestId(7), outcome: Ok(Duration::from_millis(20)) }));
+        assert_eq!(director.scene(), &full(2));
+        assert!(director.take_changed() && !director.take_changed());
+    }
+
+    #[test]
+    fn the_old_one_stays_until_the_new_one_is_decoded() {
+        let mut director = waiting();
+        let flowing = |_| present(Some(5), None);
+        assert_eq!(director.tick(NOW, flowing), None);
+        assert_eq!(director.awaited(flowing), [SourceId(2)]);
+        assert_eq!(director.scene(), &full(1));
+        let verdict = director.tick(NOW + PATIENCE, flowing).unwrap();
+        assert_eq!(verdict.outcome, Err(ReplyError::Timeout));
+        assert_eq!(director.scene(), &full(1));
+    }
+
+    #[test]
+    fn a_source_without_media_is_refused_at_once() {
+        for look in [Look::Absent, present(None, None), present(Some(2000), Some(2000))] {
+            let verdict = waiting().tick(NOW, |_| look).unwrap();
+            assert_eq!(verdict.outcome, Err(ReplyError::MediaNotReady { which: SourceId(2) }), "{look:?}");
+        }
+    }
+
+    #[test]
+    fn sound_alone_is_enough_where_there_is_no_picture() {
+        let look = Look::Present {
+            has_video: false,
+            rtp_age_ms: Some(1),
+            picture_age_ms: None,
+            sound_age_ms: Some(20),
+        };
+        assert!(waiting().tick(NOW, |_| look).unwrap().outcome.is_ok());
+    }
+
+    #[test]
+    fn the_newest_switch_wins() {
+        let mut director = waiting();
+        let old = director.compose(RequestId(8), full(3), true, NOW, PATIENCE).unwrap();
+        assert_eq!((old.request, old.outcome), (RequestId(7), Err(ReplyError::Superseded)));
+        assert!(director.tick(NOW, |_| present(Some(1), Some(1))).unwrap().outcome.is_ok());
+        assert_eq!(director.scene(), &full(3));
+    }
+
+    #[test]
+    fn tiles_reflow_without_waiting() {
+        let mut director = Director::new(full(1));
+        let grid = SceneSpec { picture: PictureSpec::Grid(Vec::new()), sound: Vec::new() };
+        let verdict = director.compose(RequestId(1), grid.clone(), false, NOW, PATIENCE).unwrap();
+        assert!(verdict.outcome.is_ok());
+        assert_eq!(director.scene(), &grid);
+    }
+}

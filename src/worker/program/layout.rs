@@ -1,0 +1,171 @@
+//! Where tiles stand: pure geometry on the output's pixel grid.
+//!
+//! All coordinates are even, since I420 shares one colour sample among 2×2 pixels.
+
+/// A rectangle in output pixels; all four numbers are even.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rect {
+    pub x: u32,
+    pub y: u32,
+    pub width: u32,
+    pub height: u32,
+}
+
+/// The space between tiles and around a strip, as a fraction of the output's shorter side: 1/90 is 8 pixels
+/// at 720p, visible but cheap.
+const GAP_DIVISOR: u32 = 90;
+
+/// In the speaker layout, the strip's share of the height.
+const STRIP_DIVISOR: u32 = 5;
+
+const fn even(value: u32) -> u32 {
+    value & !1
+}
+
+impl Rect {
+    /// The whole output.
+    pub const fn full(width: u32, height: u32) -> Self {
+        Self { x: 0, y: 0, width, height }
+    }
+
+    /// The largest rectangle of the picture's aspect inside this one, centred (letterbox, pillarbox).
+    /// Never empty as long as this rectangle is at least 2×2.
+    pub fn fit(self, picture_width: u32, picture_height: u32) -> Self {
+        if picture_width == 0 || picture_height == 0 {
+            return self;
+        }
+        let (pw, ph) = (u64::from(picture_width), u64::from(picture_height));
+        let (w, h) = (u64::from(self.width), u64::from(self.height));
+        let (width, height) = if pw * h >= ph * w {
+            (self.width, even(((w * ph + pw / 2) / pw) as u32).max(2))
+        } else {
+            (even(((h * pw + ph / 2) / ph) as u32).max(2), self.height)
+        };
+        Self {
+            x: self.x + even((self.width - width) / 2),
+            y: self.y + even((self.height - height) / 2),
+            width,
+            height,
+        }
+    }
+}
+
+/// Equal tiles of the output's own aspect, row by row, the last row centred.
+pub fn grid(count: usize, width: u32, height: u32) -> Vec<Rect> {
+    if count <= 1 {
+        return vec![Rect::full(width, height); count];
+    }
+    let count = count as u32;
+    let columns = (1..).find(|n| n * n >= count).unwrap_or(1);
+    let rows = count.div_ceil(columns);
+    let gap = even(width.min(height) / GAP_DIVISOR);
+    // Tiles keep the output's aspect, so both directions shrink by the larger of the two counts.
+    let tile_width = even((width.saturating_sub(gap * (columns + 1))) / columns).max(2);
+    let tile_height = even((height.saturating_sub(gap * (columns + 1))) / columns).max(2);
+    let used_height = rows * tile_height + (rows - 1) * gap;
+    let top = even(height.saturating_sub(used_height) / 2);
+    (0..count)
+        .map(|index| {
+            let (row, column) = (index / columns, index % columns);
+            let in_row = if row == rows - 1 { count - row * columns } else { columns };
+            let used_width = in_row * tile_width + (in_row - 1) * gap;
+            let left = even(width.saturating_sub(used_width) / 2);
+            Rect {
+                x: left + column * (tile_width + gap),
+                y: top + row * (tile_height + gap),
+                width: tile_width,
+                height: tile_height,
+            }
+        })
+        .collect()
+}
+
+/// One large tile above a centred strip of the others; alone, it fills the output. A strip too narrow for
+/// all of them (tiny outputs only) holds the first ones.
+pub fn speaker(others: usize, width: u32, height: u32) -> (Rect, Vec<Rect>) {
+    if others == 0 {
+        return (Rect::full(width, height), Vec::new());
+    }
+    let gap = even(width.min(height) / GAP_DIVISOR);
+    let count = (others as u32).min(width.saturating_sub(gap) / (gap + 2)).max(1);
+    let strip_height = even(height / STRIP_DIVISOR);
+    let tile_height = strip_height.saturating_sub(2 * gap).max(2);
+    let room = width.saturating_sub(gap * (count + 1)) / count;
+    let tile_width = even((tile_height * width / height.max(1)).min(room)).max(2);
+    let tile_height = even(tile_height.min(tile_width * height / width.max(1)).max(2));
+    let used = count * tile_width + (count - 1) * gap;
+    let left = even(width.saturating_sub(used) / 2);
+    let strip = (0..count)
+        .map(|index| Rect {
+            x: left + index * (tile_width + gap),
+            y: even(height - strip_height + (strip_height - tile_height) / 2),
+            width: tile_width,
+            height: tile_height,
+        })
+        .collect();
+    (Rect { x: 0, y: 0, width, height: height - strip_height }, strip)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn overlap(a: &Rect, b: &Rect) -> bool {
+        a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height
+    }
+
+    fn check(tiles: &[Rect], width: u32, height: u32) {
+        for (index, tile) in tiles.iter().enumerate() {
+            assert!([tile.x, tile.y, tile.width, tile.height].iter().all(|n| n % 2 == 0), "{tile:?}");
+            assert!(tile.width >= 2 && tile.height >= 2, "{tile:?}");
+            assert!(tile.x + tile.width <= width && tile.y + tile.height <= height, "{tile:?}");
+            assert!(tiles[..index].iter().all(|other| !overlap(tile, other)), "{tiles:?}");
+        }
+    }
+
+    #[test]
+    fn four_tiles_at_720p() {
+        let tiles = grid(4, 1280, 720);
+        assert_eq!(tiles[0], Rect { x: 8, y: 8, width: 628, height: 348 });
+        assert_eq!(tiles[3], Rect { x: 644, y: 364, width: 628, height: 348 });
+    }
+
+    #[test]
+    fn a_last_row_is_centred() {
+        let tiles = grid(3, 1280, 720);
+        assert_eq!(tiles[2].x + tiles[2].width / 2, 640);
+        let tiles = grid(2, 1280, 720);
+        assert_eq!(tiles[0].y, tiles[1].y);
+        assert_eq!(tiles[0].y + tiles[0].height / 2, 360);
+    }
+
+    #[test]
+    fn aspect_is_kept() {
+        let frame = Rect::full(1280, 720);
+        assert_eq!(frame.fit(640, 360), frame);
+        assert_eq!(frame.fit(640, 480), Rect { x: 160, y: 0, width: 960, height: 720 });
+        assert_eq!(frame.fit(720, 1280), Rect { x: 438, y: 0, width: 404, height: 720 });
+        assert_eq!(frame.fit(2000, 100), Rect { x: 0, y: 328, width: 1280, height: 64 });
+    }
+
+    proptest! {
+        #[test]
+        fn tiles_stay_inside_and_apart(count in 1usize..=16, width in 8u32..1920, height in 8u32..1080) {
+            let (width, height) = (width * 2, height * 2);
+            check(&grid(count, width, height), width, height);
+            let (focus, mut strip) = speaker(count - 1, width, height);
+            strip.push(focus);
+            check(&strip, width, height);
+        }
+
+        #[test]
+        fn a_fitted_picture_is_inside(w in 1u32..5000, h in 1u32..5000, width in 1u32..960, height in 1u32..540) {
+            let outer = Rect { x: 4, y: 6, width: width * 2, height: height * 2 };
+            let inner = outer.fit(w, h);
+            prop_assert!(inner.x >= outer.x && inner.x + inner.width <= outer.x + outer.width);
+            prop_assert!(inner.y >= outer.y && inner.y + inner.height <= outer.y + outer.height);
+            prop_assert!(inner.width >= 2 && inner.height >= 2);
+        }
+    }
+}

@@ -1,0 +1,498 @@
+//! The program's thread: at every frame it moves all sources on, asks the [`Director`] what is shown,
+//! draws the picture, mixes exactly the sound of that frame, and gives both to the encoder.
+//!
+//! Picture and sound of one frame cover the same stretch of time and are made in one go: that is why a
+//! switch is atomic. Frame `n` of a program has the time `start + n / fps`, and shows what the sources
+//! had [`delay`](MixerSetup::delay) earlier, when everything for it has arrived.
+
+use super::{
+    canvas::{Canvas, CanvasError, Layer},
+    card::{CardSpec, Cards, field_colour},
+    director::{Director, Look, Verdict},
+    frame::Frame,
+    picture::PictureLine,
+    scene::{self, Content, Sight},
+    sound::{self, Voice},
+};
+use crate::{
+    ids::{RequestId, SessionId, SourceId},
+    ipc::{PictureSpec, ProgramReport, ProgramSpec, ReplyError, ReplyOk, SceneSpec},
+    units::{FrameRate, MediaTime},
+    worker::{encoder::EncoderInput, source::SourceFeed, timeline::Timeline},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel},
+    },
+    time::Duration,
+};
+use tokio::sync::mpsc;
+
+/// Commands under way to the mixer.
+const MAILBOX: usize = 256;
+/// Without a program the sources are moved on at this rate, so that they are in time when one starts.
+const IDLE_RATE: FrameRate = FrameRate(30);
+/// Pictures that may wait for the encoder (half a second at 30 fps) before new ones are left out.
+const BACKLOG: u64 = 15;
+/// The thread woke so late that catching up frame by frame would take longer than it is worth.
+const TOO_LATE: Duration = Duration::from_secs(1);
+/// A source that a switch waits for is asked for a keyframe this often.
+const KEYFRAME_PATIENCE: Duration = Duration::from_millis(500);
+
+/// What can be asked of the mixer.
+pub enum MixerRequest {
+    /// A session begins to feed a source, or takes it over.
+    AddSource { source: SourceId, feed: SourceFeed },
+    /// A session feeds its source no more; ignored when another one has taken over.
+    RemoveSource { source: SourceId, session: SessionId },
+    /// Start the program: the encoder runs, the slate is drawn.
+    Start(Box<StartProgram>),
+    /// Show another scene.
+    Compose { request: RequestId, scene: SceneSpec, wait_ready: bool, patience: Duration },
+    /// An IDR, soon.
+    Keyframe,
+    /// No frame after this.
+    Stop,
+}
+
+/// A program to start.
+pub struct StartProgram {
+    pub spec: ProgramSpec,
+    pub input: EncoderInput,
+    pub canvas: Canvas,
+    /// The slate, in the output's size.
+    pub slate: Frame,
+}
+
+/// What the mixer tells.
+#[derive(Debug)]
+pub enum MixerEvent {
+    /// A `Compose` ended.
+    Reply { request: RequestId, result: Result<ReplyOk, ReplyError> },
+    /// A switch waits for a source; a keyframe would help.
+    WantsKeyframe(SourceId),
+    /// The picture cannot be drawn.
+    Failed { detail: String },
+}
+
+/// Counters that anybody may read.
+#[derive(Debug, Default)]
+pub struct ProgramMeter {
+    frames: AtomicU64,
+    repeated: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl ProgramMeter {
+    /// The figures for control.
+    pub fn report(&self) -> ProgramReport {
+        ProgramReport {
+            frames: self.frames.load(Relaxed),
+            repeated: self.repeated.load(Relaxed),
+            dropped: self.dropped.load(Relaxed),
+        }
+    }
+
+    fn reset(&self) {
+        for counter in [&self.frames, &self.repeated, &self.dropped] {
+            counter.store(0, Relaxed);
+        }
+    }
+}
+
+/// What the mixer must know.
+#[derive(Debug, Clone)]
+pub struct MixerSetup {
+    pub timeline: Timeline,
+    /// How long after its time a source's frame is shown: long enough for it to have arrived and been
+    /// decoded, the same for sound and picture.
+    pub delay: Duration,
+}
+
+/// The handle. The thread ends when it is dropped.
+#[derive(Debug, Clone)]
+pub struct Mixer {
+    mailbox: SyncSender<MixerRequest>,
+    meter: Arc<ProgramMeter>,
+}
+
+/// The mixer does not answer: the worker is of no use any more.
+#[derive(Debug, thiserror::Error)]
+#[error("the program's thread does not take requests")]
+pub struct MixerStuck;
+
+impl Mixer {
+    /// Starts the thread.
+    pub fn start(setup: MixerSetup, events: mpsc::Sender<MixerEvent>) -> Self {
+        let (mailbox, inbox) = sync_channel(MAILBOX);
+        let meter = Arc::new(ProgramMeter::default());
+        let runner = MixerRunner {
+            setup,
+            inbox,
+            events,
+            meter: meter.clone(),
+            sources: BTreeMap::new(),
+            cards: Cards::new(),
+            program: None,
+        };
+        std::thread::spawn(move || runner.run());
+        Self { mailbox, meter }
+    }
+
+    /// Asks; never waits.
+    pub fn ask(&self, request: MixerRequest) -> Result<(), MixerStuck> {
+        self.mailbox.try_send(request).map_err(|_| MixerStuck)
+    }
+
+    /// The running program's counters.
+    pub fn meter(&self) -> &ProgramMeter {
+        &self.meter
+    }
+}
+
+/// A source in the mixer.
+#[derive(Default)]
+struct Player {
+    feed: Option<SourceFeed>,
+    picture: PictureLine<Frame>,
+    /// The tick brought a new picture.
+    moved: bool,
+    voice: Voice,
+}
+
+/// A running program.
+struct Running {
+    spec: ProgramSpec,
+    input: EncoderInput,
+    canvas: Canvas,
+    slate: Frame,
+    director: Director,
+    keyframe_wanted: bool,
+    last_keyframe_plea: Option<MediaTime>,
+    /// Time of frame 0 and number of the next frame.
+    start: MediaTime,
+    next: u64,
+    /// The sound of the next frame starts with this sample.
+    next_sample: i64,
+}
+
+struct MixerRunner {
+    setup: MixerSetup,
+    inbox: Receiver<MixerRequest>,
+    events: mpsc::Sender<MixerEvent>,
+    meter: Arc<ProgramMeter>,
+    sources: BTreeMap<SourceId, Player>,
+    cards: Cards,
+    program: Option<Running>,
+}
+
+impl MixerRunner {
+    fn run(mut self) {
+        let mut idle_tick = 0;
+        let idle_start = self.setup.timeline.now();
+        loop {
+            let due = match &self.program {
+                Some(program) => program.time_of(program.next),
+                None => idle_start + IDLE_RATE.frame_time(idle_tick).since(MediaTime::ZERO),
+            };
+            if self.serve_until(due).is_err() {
+                return;
+            }
+            if self.program.is_some() {
+                self.make_frame();
+            } else {
+                let behind = self.setup.timeline.now().since(idle_start);
+                idle_tick = (behind.as_nanos() as u64 * u64::from(IDLE_RATE.0) / 1_000_000_000) + 1;
+                self.idle(self.setup.timeline.now());
+            }
+        }
+    }
+
+    /// Serves requests until `due`. An error is the end of the worker. Returns early when a request
+    /// changes what is due.
+    fn serve_until(&mut self, due: MediaTime) -> Result<(), ()> {
+        loop {
+            let wait = due.since(self.setup.timeline.now());
+            let request = if wait.is_zero() {
+                match self.inbox.try_recv() {
+                    Ok(request) => request,
+                    Err(TryRecvError::Empty) => return Ok(()),
+                    Err(TryRecvError::Disconnected) => return Err(()),
+                }
+            } else {
+                match self.inbox.recv_timeout(wait) {
+                    Ok(request) => request,
+                    Err(RecvTimeoutError::Timeout) => return Ok(()),
+                    Err(RecvTimeoutError::Disconnected) => return Err(()),
+                }
+            };
+            let was_running = self.program.is_some();
+            self.serve(request);
+            if was_running != self.program.is_some() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn serve(&mut self, request: MixerRequest) {
+        match request {
+            MixerRequest::AddSource { source, feed } => {
+                self.sources.entry(source).or_default().feed = Some(feed);
+                // The scene may have been waiting for it: its gain is set at the next tick.
+                if let Some(program) = &mut self.program {
+                    program.director.touch();
+                }
+            }
+            MixerRequest::RemoveSource { source, session } => {
+                if let Some(player) = self.sources.get_mut(&source)
+                    && player.feed.as_ref().is_some_and(|feed| feed.session == session)
+                {
+                    player.feed = None;
+                }
+            }
+            MixerRequest::Start(start) => self.start(*start),
+            MixerRequest::Compose { request, scene, wait_ready, patience } => {
+                let now = self.setup.timeline.now();
+                let Some(program) = &mut self.program else {
+                    let detail = "no program runs".to_owned();
+                    self.reply(Verdict { request, outcome: Err(ReplyError::WrongState { detail }) }, now);
+                    return;
+                };
+                let next = program.time_of(program.next);
+                if let Some(verdict) = program.director.compose(request, scene, wait_ready, now, patience) {
+                    self.reply(verdict, next);
+                }
+            }
+            MixerRequest::Keyframe => {
+                if let Some(program) = &mut self.program {
+                    program.keyframe_wanted = true;
+                }
+            }
+            MixerRequest::Stop => {
+                let now = self.setup.timeline.now();
+                if let Some(verdict) = self.program.take().and_then(|program| program.director.stop()) {
+                    self.reply(verdict, now);
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, start: StartProgram) {
+        let StartProgram { spec, input, canvas, slate } = start;
+        self.meter.reset();
+        let now = self.setup.timeline.now();
+        self.program = Some(Running {
+            director: Director::new(spec.scene.clone()),
+            input,
+            canvas,
+            slate,
+            keyframe_wanted: true,
+            last_keyframe_plea: None,
+            start: now,
+            next: 0,
+            next_sample: sound::sample_at((now - self.setup.delay).0),
+            spec,
+        });
+    }
+
+    fn reply(&self, verdict: Verdict, pts: MediaTime) {
+        let result = verdict.outcome.map(|took| ReplyOk::Composed {
+            pts,
+            took_ms: took.as_millis().min(u128::from(u32::MAX)) as u32,
+        });
+        let event = MixerEvent::Reply { request: verdict.request, result };
+        if self.events.try_send(event).is_err() {
+            tracing::error!("a reply of the mixer was lost: the controller does not read");
+        }
+    }
+
+    /// Without a program: sources move on, nothing is made.
+    fn idle(&mut self, now: MediaTime) {
+        let due = now - self.setup.delay;
+        self.advance(due, IDLE_RATE);
+        let from = sound::sample_at(due.0);
+        sound::mix(self.sources.values_mut().map(|player| &mut player.voice), from, &mut [0.0; 2]);
+    }
+
+    /// Fetches what was decoded and moves every source on to `due`.
+    fn advance(&mut self, due: MediaTime, rate: FrameRate) {
+        let period = rate.frame_duration().as_nanos() as u64;
+        self.sources.retain(|_, player| {
+            if let Some(feed) = &player.feed {
+                while let Ok((pts, frame)) = feed.pictures.try_recv() {
+                    player.picture.push(pts.0, frame);
+                }
+                while let Ok((pts, chunk)) = feed.chunks.try_recv() {
+                    if let Ok(bytes) = chunk.map_readable() {
+                        player.voice.line.push(sound::sample_at(pts.0), &samples(&bytes));
+                    }
+                }
+            }
+            player.moved = player.picture.advance(due.0, period);
+            // Whoever left is kept as long as the last picture may still be held.
+            player.feed.is_some()
+                || player
+                    .picture
+                    .current()
+                    .is_some_and(|shown| due.0.saturating_sub(shown.pts) < 10_000_000_000)
+        });
+    }
+
+    fn make_frame(&mut self) {
+        let Some(mut program) = self.program.take() else { return };
+        let rate = FrameRate(program.spec.encoding.fps);
+        let pts = program.time_of(program.next);
+        let due = pts - self.setup.delay;
+        self.advance(due, rate);
+
+        let now = self.setup.timeline.now();
+        let sources = &self.sources;
+        if let Some(verdict) = program.director.tick(now, |source| look(sources, source, now)) {
+            self.reply(verdict, pts);
+        }
+        self.plead(&mut program, now);
+        if program.director.take_changed() {
+            set_gains(&mut self.sources, program.director.scene());
+        }
+
+        if now.since(pts) > TOO_LATE || program.input.backlog() > BACKLOG {
+            self.meter.dropped.fetch_add(1, Relaxed);
+        } else if let Err(error) = self.push_picture(&mut program, pts, due, rate) {
+            let detail = format!("{error}: {:?}", std::error::Error::source(&error).map(ToString::to_string));
+            let _ = self.events.try_send(MixerEvent::Failed { detail });
+        }
+        self.push_sound(&mut program, pts);
+        program.next += 1;
+        self.program = Some(program);
+    }
+
+    /// Asks for keyframes of the sources a switch waits for.
+    fn plead(&self, program: &mut Running, now: MediaTime) {
+        let recent = program.last_keyframe_plea.is_some_and(|last| now.since(last) < KEYFRAME_PATIENCE);
+        if recent {
+            return;
+        }
+        let awaited = program.director.awaited(|source| look(&self.sources, source, now));
+        if awaited.is_empty() {
+            return;
+        }
+        program.last_keyframe_plea = Some(now);
+        for source in awaited {
+            let _ = self.events.try_send(MixerEvent::WantsKeyframe(source));
+        }
+    }
+
+    fn push_picture(
+        &mut self,
+        program: &mut Running,
+        pts: MediaTime,
+        due: MediaTime,
+        rate: FrameRate,
+    ) -> Result<(), CanvasError> {
+        let layers = self.layers(program, due);
+        let picture = program.canvas.draw(&layers)?;
+        let gop = u64::from(program.spec.encoding.keyframe_ms) * u64::from(rate.0) / 1000;
+        let keyframe =
+            std::mem::take(&mut program.keyframe_wanted) || program.next.is_multiple_of(gop.max(1));
+        program.input.push_picture(picture, pts, rate.frame_duration(), keyframe);
+        self.meter.frames.fetch_add(1, Relaxed);
+        if let PictureSpec::Full(tile) = &program.director.scene().picture
+            && let Some(player) = tile.source.and_then(|source| self.sources.get(&source))
+            && player.picture.current().is_some()
+            && !player.moved
+        {
+            self.meter.repeated.fetch_add(1, Relaxed);
+        }
+        Ok(())
+    }
+
+    fn layers(&mut self, program: &Running, due: MediaTime) -> Vec<Layer> {
+        let (width, height) = (program.canvas.info().width(), program.canvas.info().height());
+        let hold = u64::from(program.spec.stall_hold_ms) * 1_000_000;
+        let places = scene::places(&program.director.scene().picture, width, height);
+        let mut layers = Vec::with_capacity(places.len() + 1);
+        if places.is_empty() {
+            layers
+                .push(Layer { rect: super::layout::Rect::full(width, height), frame: program.slate.clone() });
+        }
+        for place in &places {
+            match scene::content(place, |source| self.sight(source, due, hold)) {
+                Content::Live { source, rect } => {
+                    // The sight said so.
+                    if let Some(shown) = self.sources.get(&source).and_then(|player| player.picture.current())
+                    {
+                        layers.push(Layer { rect, frame: shown.frame.clone() });
+                    }
+                }
+                Content::NameCard { rect, label } => {
+                    let colour = field_colour(&label);
+                    let card = CardSpec { width: rect.width, height: rect.height, colour, text: label };
+                    layers.push(Layer { rect, frame: self.cards.get(&card) });
+                }
+                Content::Slate => layers.push(Layer { rect: place.rect, frame: program.slate.clone() }),
+            }
+        }
+        layers
+    }
+
+    fn sight(&self, source: SourceId, due: MediaTime, hold: u64) -> Sight {
+        let Some(player) = self.sources.get(&source) else { return Sight::Gone };
+        match (player.picture.current(), &player.feed) {
+            (Some(shown), _) if due.0.saturating_sub(shown.pts) <= hold => {
+                Sight::Seen(shown.frame.width(), shown.frame.height())
+            }
+            (_, None) => Sight::Gone,
+            (_, Some(feed)) if !feed.meter.has_video() => Sight::SoundOnly,
+            (_, Some(_)) => Sight::Stalled,
+        }
+    }
+
+    fn push_sound(&mut self, program: &mut Running, pts: MediaTime) {
+        // Up to where the next frame's sound begins: every sample once, whatever the frame rate.
+        let end = sound::sample_at((program.time_of(program.next + 1) - self.setup.delay).0);
+        let count = (end - program.next_sample).max(0) as usize;
+        let mut block = vec![0.0; count * sound::CHANNELS];
+        sound::mix(
+            self.sources.values_mut().map(|player| &mut player.voice),
+            program.next_sample,
+            &mut block,
+        );
+        program.input.push_sound(&block, pts);
+        program.next_sample = end;
+    }
+}
+
+impl Running {
+    fn time_of(&self, frame: u64) -> MediaTime {
+        self.start + FrameRate(self.spec.encoding.fps).frame_time(frame).since(MediaTime::ZERO)
+    }
+}
+
+fn look(sources: &BTreeMap<SourceId, Player>, source: SourceId, now: MediaTime) -> Look {
+    let Some(feed) = sources.get(&source).and_then(|player| player.feed.as_ref()) else {
+        return Look::Absent;
+    };
+    Look::Present {
+        has_video: feed.meter.has_video(),
+        rtp_age_ms: feed.meter.rtp_age_ms(now),
+        picture_age_ms: feed.meter.picture_age_ms(now),
+        sound_age_ms: feed.meter.sound_age_ms(now),
+    }
+}
+
+fn set_gains(sources: &mut BTreeMap<SourceId, Player>, scene: &SceneSpec) {
+    for spec in &scene.sound {
+        sources.entry(spec.source).or_default();
+    }
+    for (source, player) in sources {
+        let gain = scene.sound.iter().find(|spec| spec.source == *source).map_or(0.0, |spec| spec.gain);
+        player.voice.gain.set(gain);
+    }
+}
+
+fn samples(bytes: &[u8]) -> Vec<f32> {
+    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+}

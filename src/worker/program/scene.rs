@@ -1,0 +1,113 @@
+//! From a scene to places, pure: which rectangle shows which source, or which card.
+
+use super::layout::{self, Rect};
+use crate::{
+    ids::SourceId,
+    ipc::{PictureSpec, TileSpec},
+};
+
+/// What a rectangle shows, before it is known whether the source has a picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place<'a> {
+    /// Where.
+    pub rect: Rect,
+    /// Who, and the name to show instead.
+    pub tile: &'a TileSpec,
+    /// It fills the frame: without a picture the slate stands in, not a name tile.
+    pub main: bool,
+}
+
+/// A source's picture at a tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// Nobody feeds the source (any more), and the last picture is too old to be held.
+    Gone,
+    /// Somebody does, without video in the offer.
+    SoundOnly,
+    /// Video was offered, but there is no picture, or none for too long.
+    Stalled,
+    /// A picture, `u32`×`u32` pixels.
+    Seen(u32, u32),
+}
+
+/// What stands in a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// The source's picture, at its aspect inside the place.
+    Live { source: SourceId, rect: Rect },
+    /// The name on a coloured field.
+    NameCard { rect: Rect, label: String },
+    /// Nothing: the slate shows.
+    Slate,
+}
+
+/// The places of a picture, later ones above earlier ones.
+pub fn places(picture: &PictureSpec, width: u32, height: u32) -> Vec<Place<'_>> {
+    match picture {
+        PictureSpec::Slate => Vec::new(),
+        PictureSpec::Full(tile) => vec![Place { rect: Rect::full(width, height), tile, main: true }],
+        PictureSpec::Grid(tiles) => layout::grid(tiles.len(), width, height)
+            .into_iter()
+            .zip(tiles)
+            .map(|(rect, tile)| Place { rect, tile, main: false })
+            .collect(),
+        PictureSpec::Speaker { focus, others } => {
+            let (large, strip) = layout::speaker(others.len(), width, height);
+            std::iter::once(Place { rect: large, tile: focus, main: false })
+                .chain(strip.into_iter().zip(others).map(|(rect, tile)| Place { rect, tile, main: false }))
+                .collect()
+        }
+    }
+}
+
+/// What a place shows, given the sight of its source.
+pub fn content(place: &Place<'_>, sight: impl Fn(SourceId) -> Sight) -> Content {
+    let card = || Content::NameCard { rect: place.rect, label: place.tile.label.clone() };
+    let Some(source) = place.tile.source else { return card() };
+    if place.tile.video_muted {
+        return card();
+    }
+    match sight(source) {
+        Sight::Seen(width, height) => Content::Live { source, rect: place.rect.fit(width, height) },
+        Sight::SoundOnly => card(),
+        Sight::Gone | Sight::Stalled if place.main => Content::Slate,
+        Sight::Gone | Sight::Stalled => card(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tile(source: Option<u32>, muted: bool) -> TileSpec {
+        TileSpec { source: source.map(SourceId), label: "Ann".to_owned(), video_muted: muted }
+    }
+
+    fn shown(picture: &PictureSpec, sight: Sight) -> Vec<Content> {
+        places(picture, 1280, 720).iter().map(|place| content(place, |_| sight)).collect()
+    }
+
+    #[test]
+    fn a_full_frame_is_letterboxed_and_falls_back_to_the_slate() {
+        let full = PictureSpec::Full(tile(Some(1), false));
+        let rect = Rect { x: 160, y: 0, width: 960, height: 720 };
+        assert_eq!(shown(&full, Sight::Seen(640, 480)), [Content::Live { source: SourceId(1), rect }]);
+        assert_eq!(shown(&full, Sight::Stalled), [Content::Slate]);
+        assert_eq!(shown(&full, Sight::Gone), [Content::Slate]);
+        let card = Content::NameCard { rect: Rect::full(1280, 720), label: "Ann".to_owned() };
+        assert_eq!(shown(&full, Sight::SoundOnly), std::slice::from_ref(&card));
+        assert_eq!(
+            shown(&PictureSpec::Full(tile(Some(1), true)), Sight::Seen(640, 480)),
+            std::slice::from_ref(&card)
+        );
+        assert_eq!(shown(&PictureSpec::Full(tile(None, false)), Sight::Gone), [card]);
+    }
+
+    #[test]
+    fn a_grid_shows_names_where_there_is_no_picture() {
+        let grid = PictureSpec::Grid(vec![tile(Some(1), false), tile(None, false)]);
+        let contents = shown(&grid, Sight::Stalled);
+        assert!(contents.iter().all(|content| matches!(content, Content::NameCard { .. })), "{contents:?}");
+        assert_eq!(shown(&PictureSpec::Slate, Sight::Gone), []);
+    }
+}

@@ -1,0 +1,335 @@
+//! Conferences without media: an actor that answers as the real one would, by a few marked names.
+
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use meetingcast::{
+    control::{
+        cast::{
+            AudioChoice, CastState, CastView, OutputKind, OutputSpec, OutputView, Source, SourceState,
+            SwitchResult,
+        },
+        conference::{
+            Conference, ConferenceRequest, ConferenceSettings, ConferenceView, ParticipantView, Publish,
+            Published, StreamView,
+        },
+        error::ControlError,
+        http::state::Conferences,
+    },
+    egress::output::OutputStatus,
+    ids::{ConferenceId, ParticipantId, SessionId, StreamName},
+    ipc::{Candidate, ProgramReport},
+    units::MediaTime,
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::sync::mpsc;
+
+/// The one session of every conference that somebody published in.
+pub const SESSION: &str = "0123456789abcdef0123456789abcdef";
+/// Conferences at once.
+pub const MAX_CONFERENCES: usize = 3;
+
+/// Asking for this conference panics, as a bug would.
+pub const PANICS: &str = "panics";
+/// This conference never answers.
+pub const HANGS: &str = "hangs";
+/// This participant sends no media yet.
+pub const SILENT: &str = "silent";
+/// A switch to this participant takes too long.
+pub const SLOW: &str = "slow";
+
+/// What the conferences were asked, for tests that look.
+#[derive(Debug, Default)]
+pub struct Seen {
+    pub published: Vec<Publish>,
+    pub candidates: Vec<Candidate>,
+    pub hung_up: Vec<SessionId>,
+}
+
+#[derive(Debug, Default)]
+pub struct Fake {
+    conferences: Mutex<BTreeMap<ConferenceId, Conference>>,
+    pub seen: Arc<Mutex<Seen>>,
+}
+
+impl Fake {
+    fn open(&self, id: &ConferenceId, settings: ConferenceSettings) -> Result<Conference, ControlError> {
+        let mut conferences = self.conferences.lock().unwrap();
+        if let Some(found) = conferences.get(id) {
+            return Ok(found.clone());
+        }
+        if conferences.len() == MAX_CONFERENCES {
+            return Err(ControlError::TooManyConferences { max: MAX_CONFERENCES });
+        }
+        let (mailbox, requests) = mpsc::channel(8);
+        let conference = Conference::new(id.clone(), mailbox);
+        conferences.insert(id.clone(), conference.clone());
+        tokio::spawn(Actor::new(id.clone(), settings, Arc::clone(&self.seen)).run(requests));
+        Ok(conference)
+    }
+
+    /// A conference with alice in it.
+    pub fn with_alice(self, id: &str) -> Self {
+        self.open(&id.parse().unwrap(), ConferenceSettings::default()).unwrap();
+        self
+    }
+}
+
+impl Conferences for Fake {
+    fn find<'a>(&'a self, id: &'a ConferenceId) -> BoxFuture<'a, Result<Conference, ControlError>> {
+        assert_ne!(id.as_str(), PANICS, "a bug with the key rtmp://h/a/hush in it");
+        let found = self.conferences.lock().unwrap().get(id).cloned();
+        Box::pin(async move { found.ok_or_else(|| ControlError::ConferenceNotFound(id.clone())) })
+    }
+
+    fn find_or_create<'a>(&'a self, id: &'a ConferenceId) -> BoxFuture<'a, Result<Conference, ControlError>> {
+        let found = self.open(id, ConferenceSettings::default());
+        Box::pin(async move { found })
+    }
+
+    fn put<'a>(
+        &'a self,
+        id: &'a ConferenceId,
+        settings: ConferenceSettings,
+    ) -> BoxFuture<'a, Result<(bool, ConferenceView), ControlError>> {
+        let created = !self.conferences.lock().unwrap().contains_key(id);
+        let found = self.open(id, settings.clone());
+        Box::pin(async move {
+            let view = found?.ask(|answer| ConferenceRequest::Update { settings, answer }).await?;
+            Ok((created, view))
+        })
+    }
+
+    fn list(&self) -> BoxFuture<'_, Vec<Conference>> {
+        let all = self.conferences.lock().unwrap().values().cloned().collect();
+        Box::pin(async move { all })
+    }
+
+    fn by_session<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<Conference, ControlError>> {
+        let first = self.conferences.lock().unwrap().values().next().cloned();
+        Box::pin(async move { first.filter(|_| id.as_str() == SESSION).ok_or(ControlError::SessionNotFound) })
+    }
+
+    fn end<'a>(&'a self, id: &'a ConferenceId) -> BoxFuture<'a, Result<(), ControlError>> {
+        let ended = self.conferences.lock().unwrap().remove(id);
+        Box::pin(async move {
+            let conference = ended.ok_or_else(|| ControlError::ConferenceNotFound(id.clone()))?;
+            conference.ask(|answer| ConferenceRequest::End { answer }).await
+        })
+    }
+}
+
+struct Actor {
+    id: ConferenceId,
+    settings: ConferenceSettings,
+    alice: Option<ParticipantView>,
+    cast: CastView,
+    seen: Arc<Mutex<Seen>>,
+}
+
+impl Actor {
+    fn new(id: ConferenceId, settings: ConferenceSettings, seen: Arc<Mutex<Seen>>) -> Self {
+        let alice = ParticipantView {
+            id: "alice".parse().unwrap(),
+            name: Some("Alice".to_owned()),
+            joined_at: at(0),
+            audio_muted: false,
+            video_muted: false,
+            gain_db: 0.0,
+            streams: vec![StreamView {
+                name: StreamName::default(),
+                audio: true,
+                video_codec: Some("h264"),
+                width: Some(1280),
+                height: Some(720),
+                connected: true,
+            }],
+        };
+        let cast = CastView {
+            conference: id.clone(),
+            state: CastState::Idle,
+            source: None,
+            source_state: SourceState::Absent,
+            source_age_ms: None,
+            audio: AudioChoice::Source,
+            started_at: None,
+            stopped_at: None,
+            encoding: None,
+            outputs: Vec::new(),
+            program: ProgramReport::default(),
+            error: None,
+        };
+        Self { id, settings, alice: Some(alice), cast, seen }
+    }
+
+    async fn run(mut self, mut requests: mpsc::Receiver<ConferenceRequest>) {
+        while let Some(request) = requests.recv().await {
+            if self.id.as_str() == HANGS {
+                // Holds the answer, for ever as a test sees it.
+                tokio::time::sleep(Duration::from_secs(3600)).await;
+            }
+            if self.answer(request) {
+                return;
+            }
+        }
+    }
+
+    /// True at the end of the conference.
+    fn answer(&mut self, request: ConferenceRequest) -> bool {
+        match request {
+            ConferenceRequest::View { answer } => drop(answer.send(Ok(self.view()))),
+            ConferenceRequest::Update { settings, answer } => {
+                self.settings = settings;
+                drop(answer.send(Ok(self.view())));
+            }
+            ConferenceRequest::Participant { participant, answer } => {
+                drop(answer.send(self.find(&participant).cloned()));
+            }
+            ConferenceRequest::PatchParticipant { participant, patch, answer } => {
+                let patched = self.find(&participant).cloned().map(|mut view| {
+                    view.audio_muted = patch.audio_muted.unwrap_or(view.audio_muted);
+                    view.video_muted = patch.video_muted.unwrap_or(view.video_muted);
+                    view.gain_db = patch.gain_db.unwrap_or(view.gain_db);
+                    view
+                });
+                if let Ok(view) = &patched {
+                    self.alice = Some(view.clone());
+                }
+                drop(answer.send(patched));
+            }
+            ConferenceRequest::RemoveParticipant { participant, answer } => {
+                let removed = self.find(&participant).map(|_| ());
+                if removed.is_ok() {
+                    self.alice = None;
+                }
+                drop(answer.send(removed));
+            }
+            ConferenceRequest::Publish { publish, answer } => {
+                self.seen.lock().unwrap().published.push(publish);
+                let session = SessionId::from(SESSION);
+                drop(answer.send(Ok(Published { session, answer: "v=0\r\ns=answer\r\n".to_owned() })));
+            }
+            ConferenceRequest::Trickle { candidates, answer, .. } => {
+                self.seen.lock().unwrap().candidates.extend(candidates);
+                drop(answer.send(Ok(())));
+            }
+            ConferenceRequest::HangUp { session, answer } => {
+                self.seen.lock().unwrap().hung_up.push(session);
+                drop(answer.send(Ok(())));
+            }
+            ConferenceRequest::Cast { answer } => drop(answer.send(Ok(self.cast.clone()))),
+            ConferenceRequest::StartCast { start, answer } => {
+                let result = if self.cast.state == CastState::Live {
+                    Err(ControlError::CastAlreadyStarted)
+                } else {
+                    self.check(&start.source).map(|()| {
+                        self.cast.state = CastState::Live;
+                        self.cast.source = Some(start.source.clone());
+                        self.cast.source_state = SourceState::Live;
+                        self.cast.source_age_ms = Some(12);
+                        self.cast.audio = start.audio;
+                        self.cast.encoding = Some(start.encoding.clone());
+                        self.cast.started_at = Some(at(1));
+                        self.cast.stopped_at = None;
+                        self.cast.outputs = start.outputs.iter().map(output_view).collect();
+                        self.cast.clone()
+                    })
+                };
+                drop(answer.send(result));
+            }
+            ConferenceRequest::Switch { switch, answer } => {
+                let result = self.running().and_then(|()| self.check(&switch.source)).map(|()| {
+                    self.cast.source = Some(switch.source.clone());
+                    self.cast.audio = switch.audio.unwrap_or(self.cast.audio);
+                    SwitchResult {
+                        source: switch.source.clone(),
+                        took: Duration::from_millis(41),
+                        program_pts: MediaTime::from_millis(83_366),
+                    }
+                });
+                drop(answer.send(result));
+            }
+            ConferenceRequest::StopCast { answer } => {
+                let result = self.running().map(|()| {
+                    self.cast.state = CastState::Stopped;
+                    self.cast.stopped_at = Some(at(2));
+                    self.cast.clone()
+                });
+                drop(answer.send(result));
+            }
+            ConferenceRequest::AddOutput { output, answer } => {
+                let result = self.running().map(|()| {
+                    let view = output_view(&output);
+                    self.cast.outputs.push(view.clone());
+                    view
+                });
+                drop(answer.send(result));
+            }
+            ConferenceRequest::RemoveOutput { output, answer } => {
+                let result = self.running().and_then(|()| {
+                    let before = self.cast.outputs.len();
+                    self.cast.outputs.retain(|view| view.id != output);
+                    if self.cast.outputs.len() == before {
+                        return Err(ControlError::OutputNotFound(output));
+                    }
+                    Ok(())
+                });
+                drop(answer.send(result));
+            }
+            ConferenceRequest::End { answer } => {
+                drop(answer.send(Ok(())));
+                return true;
+            }
+        }
+        false
+    }
+
+    fn view(&self) -> ConferenceView {
+        ConferenceView {
+            id: self.id.clone(),
+            settings: self.settings.clone(),
+            created_at: at(0),
+            participants: self.alice.iter().cloned().collect(),
+            cast: self.cast.clone(),
+            worker_restarts: 0,
+        }
+    }
+
+    fn find(&self, id: &ParticipantId) -> Result<&ParticipantView, ControlError> {
+        self.alice
+            .as_ref()
+            .filter(|alice| alice.id == *id)
+            .ok_or_else(|| ControlError::ParticipantNotFound(id.clone()))
+    }
+
+    fn running(&self) -> Result<(), ControlError> {
+        if self.cast.state == CastState::Live { Ok(()) } else { Err(ControlError::CastNotStarted) }
+    }
+
+    fn check(&self, source: &Source) -> Result<(), ControlError> {
+        let Source::Participant { participant, stream } = source else { return Ok(()) };
+        match participant.as_str() {
+            SILENT => Err(ControlError::MediaNotReady(participant.to_string())),
+            SLOW => Err(ControlError::SwitchTimeout(3000)),
+            _ if *stream != StreamName::default() => {
+                Err(ControlError::StreamNotFound { participant: participant.clone(), stream: stream.clone() })
+            }
+            _ => self.find(participant).map(|_| ()),
+        }
+    }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_767_225_600 + second).unwrap()
+}
+
+fn output_view(output: &OutputSpec) -> OutputView {
+    let (kind, url) = match &output.kind {
+        OutputKind::Rtmp { url } => ("rtmp", Some(format!("rtmp://{}/live/****", url.host()))),
+        OutputKind::Hls => ("hls", None),
+    };
+    OutputView { id: output.id.clone(), kind, url, status: OutputStatus::connecting(at(1)) }
+}

@@ -1,0 +1,51 @@
+use super::harness::Api;
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn routes_of_later_are_501_after_the_check_of_rights() {
+    for (method, path) in [
+        ("POST", "/v1/conferences/room/participants/alice/whep"),
+        ("POST", "/v1/conferences/room/program/whep"),
+        ("GET", "/v1/conferences/room/cast/snapshot.jpg"),
+        ("GET", "/v1/signal"),
+    ] {
+        Api::open().call(method, path, &[], "").await.is(501, "not_implemented");
+        Api::with_tokens().call(method, path, &[], "").await.is(401, "token_missing");
+    }
+    for path in ["/", "/watch/room", "/sdk/meetingcast.js"] {
+        Api::open().get(path).await.is(501, "not_implemented");
+    }
+}
+
+#[tokio::test]
+async fn fields_of_later_are_501_and_never_ignored() {
+    let api = Api::open();
+    let start = |more: Value| {
+        let mut body = json!({"participant": "alice"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    for body in [
+        start(json!({"encoding": {"mode": "passthrough"}})),
+        start(json!({"encoding": {"renditions": [{"height": 360, "video_kbps": 600}]}})),
+        start(json!({"outputs": [{"type": "recording"}]})),
+        start(json!({"outputs": [{"type": "hls"}, {"type": "rtmp_play"}]})),
+        start(json!({"outputs": [{"type": "rtmp", "url": "rtmps://a.example/live/hush"}]})),
+        json!({"source": {"follow": "active_speaker", "hold_ms": 1500}}),
+        json!({"source": {"layout": "custom", "tiles": [{"participant": "a", "x": 0, "y": 0, "width": 0.5, "height": 1}]}}),
+    ] {
+        let reply = api.json("POST", "/v1/conferences/room/cast/start", body).await;
+        reply.is(501, "not_implemented");
+        assert!(
+            reply.json()["detail"].as_str().unwrap().ends_with(" is not implemented yet"),
+            "{}",
+            reply.text()
+        );
+    }
+    assert_eq!(api.get("/v1/conferences/room/cast").await.json()["state"], "idle");
+
+    let fade = json!({"participant": "alice", "transition": {"type": "fade", "duration_ms": 500}});
+    api.json("POST", "/v1/conferences/room/cast/switch", fade).await.is(501, "not_implemented");
+    let output = json!({"type": "recording"});
+    api.json("POST", "/v1/conferences/room/cast/outputs", output).await.is(501, "not_implemented");
+}

@@ -1,0 +1,25 @@
+//! The HTTP API, with conferences that are played by a fake: what every request, good or bad, is
+//! answered.
+
+mod captured_log;
+mod fake;
+mod harness;
+
+mod bodies_are_bounded_and_checked;
+mod cast_is_started_switched_and_stopped;
+mod command_line_says_what_is_wrong;
+mod conferences_are_listed_put_read_and_ended;
+mod cors_needs_no_token;
+mod description_lists_every_route;
+mod errors_are_problems;
+mod health_says_when_it_drains;
+mod later_things_say_so;
+mod outputs_come_and_go;
+mod panics_and_stalls_are_answered;
+mod participants_are_muted_and_removed;
+mod requests_have_ids;
+mod secrets_stay_inside;
+mod server_bounds_its_clients;
+mod sessions_trickle_and_hang_up;
+mod tokens_decide_what_is_allowed;
+mod whip_takes_offers;

@@ -1,0 +1,12 @@
+//! What the worker makes, judged by its content and its timestamps.
+
+#[path = "../support/direct_publisher.rs"]
+mod direct_publisher;
+#[path = "../support/flv_file.rs"]
+mod flv_file;
+#[path = "../support/worker_process.rs"]
+mod worker_process;
+
+mod join_leave;
+mod program_cadence;
+mod switching;

@@ -1,0 +1,48 @@
+//! A program without anybody: the slate and silence, at an exact cadence, from the first frame on.
+
+use crate::worker_process::{WorkerProcess, small_program};
+use meetingcast::{
+    ipc::{ReplyOk, WorkerCommand},
+    media::{Track, TrackConfig},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_slate_is_a_program_with_an_exact_cadence() {
+    let mut worker = WorkerProcess::start().await;
+    let started =
+        worker.ask(|request| WorkerCommand::StartProgram { request, program: small_program() }).await;
+    assert_eq!(started, Ok(ReplyOk::ProgramStarted));
+    worker.until("four seconds of frames", |worker| worker.track(Track::Video).len() >= 120).await;
+    let stopped = worker.ask(|request| WorkerCommand::StopProgram { request }).await;
+    assert_eq!(stopped, Ok(ReplyOk::ProgramStopped));
+
+    let video = worker.track(Track::Video);
+    let start = video[0].pts.0;
+    for (n, frame) in video.iter().enumerate() {
+        let due = start + n as u64 * 1_000_000_000 / 30;
+        assert!(frame.pts.0.abs_diff(due) <= 1, "frame {n} at {} instead of {due}", frame.pts.0);
+        assert_eq!(frame.keyframe, n % 30 == 0, "frame {n}");
+    }
+    let audio = worker.track(Track::Audio);
+    for (n, frame) in audio.iter().enumerate() {
+        let due = audio[0].pts.0 + n as u64 * 1024 * 1_000_000_000 / 48_000;
+        assert!(frame.pts.0.abs_diff(due) <= 1, "audio frame {n} at {} instead of {due}", frame.pts.0);
+    }
+    let video_end = video.last().unwrap().pts.0 + 33_333_333;
+    let audio_end = audio.last().unwrap().pts.0 + 21_333_333;
+    // The sound that does not fill a last AAC frame is not sent, and the encoder's own delay goes before it.
+    assert!(audio_end.abs_diff(video_end) < 100_000_000, "sound ends {audio_end}, picture {video_end}");
+
+    let video_config = worker.configs.iter().find_map(|config| match config {
+        TrackConfig::Video(video) => Some(video.clone()),
+        TrackConfig::Audio(_) => None,
+    });
+    let avcc = video_config.unwrap().avcc;
+    assert_eq!((avcc[0], avcc[1]), (1, 77), "main profile");
+    let asc = worker.configs.iter().find_map(|config| match config {
+        TrackConfig::Audio(audio) => Some(audio.asc.clone()),
+        TrackConfig::Video(_) => None,
+    });
+    // AAC-LC (2), 48 kHz (index 3), two channels: 00010 0011 0010 000.
+    assert_eq!(asc.unwrap()[..2], [0x11, 0x90]);
+}
