@@ -74,9 +74,9 @@ impl HlsRecorder {
         let asked = stop.clone();
         let thread = std::thread::spawn(move || {
             let text = work.text(&index)?;
-            let media = media_playlist::first_rendition(&text)
-                .and_then(|uri| index.join(&uri).ok())
-                .ok_or(HlsRecorderError::Playlist { url: index.to_string(), source: PlaylistError::NoRendition })?;
+            let media = media_playlist::first_rendition(&text).and_then(|uri| index.join(&uri).ok()).ok_or(
+                HlsRecorderError::Playlist { url: index.to_string(), source: PlaylistError::NoRendition },
+            )?;
             loop {
                 // One look after the wish to stop: the last segment and the end of the list.
                 let last = asked.load(Relaxed);
@@ -133,9 +133,8 @@ impl Work {
             }
             self.recording.missed += entry.sequence - next;
             self.next = Some(entry.sequence + 1);
-            let join = |uri: &str| {
-                media.join(uri).map_err(|_| HlsRecorderError::BadUrl { url: uri.to_owned() })
-            };
+            let join =
+                |uri: &str| media.join(uri).map_err(|_| HlsRecorderError::BadUrl { url: uri.to_owned() });
             if entry.map != self.map {
                 self.begin_file(&join(entry.map.as_deref().unwrap_or_default())?)?;
                 self.map.clone_from(&entry.map);
@@ -168,9 +167,9 @@ impl Work {
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), HlsRecorderError> {
         match &mut self.out {
-            Some((path, file)) => file
-                .write_all(bytes)
-                .map_err(|source| HlsRecorderError::Write { path: path.clone(), source }),
+            Some((path, file)) => {
+                file.write_all(bytes).map_err(|source| HlsRecorderError::Write { path: path.clone(), source })
+            }
             None => Ok(()),
         }
     }

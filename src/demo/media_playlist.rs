@@ -49,7 +49,10 @@ pub fn parse(text: &str) -> Result<MediaPlaylist, PlaylistError> {
             sequence =
                 number.parse().map_err(|_| PlaylistError::BadNumber { tag: "EXT-X-MEDIA-SEQUENCE" })?;
         } else if let Some(attributes) = line.strip_prefix("#EXT-X-MAP:") {
-            map = attributes.split_once("URI=\"").and_then(|(_, rest)| rest.split_once('"')).map(|(uri, _)| uri.to_owned());
+            map = attributes
+                .split_once("URI=\"")
+                .and_then(|(_, rest)| rest.split_once('"'))
+                .map(|(uri, _)| uri.to_owned());
         } else if line == "#EXT-X-ENDLIST" {
             playlist.ended = true;
         } else if !line.is_empty() && !line.starts_with('#') {
@@ -74,7 +77,10 @@ mod tests {
             uri: uri.to_owned(),
             map: Some(map.to_owned()),
         };
-        assert_eq!(playlist.entries, [entry(7, "seg-7.m4s", "init-0.mp4"), entry(8, "seg-8.m4s", "init-1.mp4")]);
+        assert_eq!(
+            playlist.entries,
+            [entry(7, "seg-7.m4s", "init-0.mp4"), entry(8, "seg-8.m4s", "init-1.mp4")]
+        );
         assert!(playlist.ended);
         assert_eq!(parse("nonsense"), Err(PlaylistError::NoHeader));
         assert!(parse("#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:x\n").is_err());

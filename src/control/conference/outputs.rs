@@ -1,7 +1,8 @@
 //! What a conference needs of an output, whatever carries it.
 //!
-//! The server's factory stands on `egress::rtmp::publisher` and `egress::hls::output`; tests bring
-//! their own.
+//! The server's factory is [`egress::EgressOutputs`]; tests bring their own.
+
+pub mod egress;
 
 use crate::{
     control::cast::OutputKind,

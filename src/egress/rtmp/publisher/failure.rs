@@ -1,0 +1,142 @@
+//! Why a connection is over, in sentences an operator can act on.
+
+use super::{
+    super::session::{SessionError, Stage},
+    state::{Loss, LossKind},
+};
+use std::{error::Error as _, io, time::Duration};
+
+/// What went wrong. Neither key nor password nor anything else of the URL but host and port appears.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error("cannot find the address of {host}")]
+    Resolve {
+        host: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{host} has no address")]
+    NoAddress { host: String },
+    #[error("finding the address of {host} took longer than {} ms", .limit.as_millis())]
+    ResolveTimeout { host: String, limit: Duration },
+    #[error("cannot connect to {host} port {port}")]
+    Tcp {
+        host: String,
+        port: u16,
+        #[source]
+        source: io::Error,
+    },
+    #[error("connecting to {host} port {port} took longer than {} ms", .limit.as_millis())]
+    TcpTimeout { host: String, port: u16, limit: Duration },
+    #[error("{} took longer than {} ms: the server does not answer", words(*.stage), .limit.as_millis())]
+    StageTimeout { stage: Stage, limit: Duration },
+    #[error("the server has taken no data for {} ms", .limit.as_millis())]
+    Stalled { limit: Duration },
+    #[error("the server closed the connection during {}", words(*.stage))]
+    Closed { stage: Stage },
+    #[error("the connection broke during {}", words(*.stage))]
+    Broken {
+        stage: Stage,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{} went wrong", words(*.stage))]
+    Protocol {
+        stage: Stage,
+        #[source]
+        source: SessionError,
+    },
+    #[error("the server refused {}{}", words(*.stage), said(.code, .description))]
+    Refused { stage: Stage, code: String, description: String },
+    #[error("the server ended the stream{}", said(.code, .description))]
+    Ended { code: String, description: String },
+    #[error("rtmps:// outputs are not supported by this version: use rtmp://")]
+    Tls,
+}
+
+impl Failure {
+    /// The failure with its causes, as one sentence.
+    pub fn sentence(&self) -> String {
+        let mut sentence = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            sentence.push_str(": ");
+            sentence.push_str(&error.to_string());
+            cause = error.source();
+        }
+        sentence
+    }
+
+    /// What the state machine needs to know.
+    pub(super) fn loss(&self) -> Loss {
+        let (kind, stage) = match self {
+            Self::Tls => (LossKind::Impossible, None),
+            Self::Refused { stage, .. } => (LossKind::Refused, Some(*stage)),
+            Self::StageTimeout { stage, .. }
+            | Self::Closed { stage }
+            | Self::Broken { stage, .. }
+            | Self::Protocol { stage, .. } => (LossKind::Transient, Some(*stage)),
+            Self::Stalled { .. } | Self::Ended { .. } => (LossKind::Transient, Some(Stage::Live)),
+            Self::Resolve { .. }
+            | Self::NoAddress { .. }
+            | Self::ResolveTimeout { .. }
+            | Self::Tcp { .. }
+            | Self::TcpTimeout { .. } => (LossKind::Transient, None),
+        };
+        let asked_to_publish = stage.is_some_and(|stage| stage >= Stage::Publish);
+        Loss { sentence: self.sentence(), kind, asked_to_publish }
+    }
+}
+
+const fn words(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Handshake => "the RTMP handshake",
+        Stage::Connect => "the RTMP connect",
+        Stage::Publish => "the RTMP publish",
+        Stage::Live | Stage::Closed => "the stream",
+    }
+}
+
+fn said(code: &str, description: &str) -> String {
+    match (code, description) {
+        ("", "") => String::new(),
+        ("", words) | (words, "") => format!(": {words}"),
+        (code, description) => format!(": {description} ({code})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_name_the_cause() {
+        let refused = |code: &str, description: &str| Failure::Refused {
+            stage: Stage::Publish,
+            code: code.to_owned(),
+            description: description.to_owned(),
+        };
+        assert_eq!(
+            refused("NetStream.Publish.BadName", "already publishing").sentence(),
+            "the server refused the RTMP publish: already publishing (NetStream.Publish.BadName)"
+        );
+        assert_eq!(refused("", "").sentence(), "the server refused the RTMP publish");
+        let tcp = Failure::Tcp {
+            host: "h".to_owned(),
+            port: 1935,
+            source: io::Error::new(io::ErrorKind::ConnectionRefused, "connection refused"),
+        };
+        assert_eq!(tcp.sentence(), "cannot connect to h port 1935: connection refused");
+        let late = Failure::StageTimeout { stage: Stage::Connect, limit: Duration::from_secs(5) };
+        assert_eq!(late.sentence(), "the RTMP connect took longer than 5000 ms: the server does not answer");
+    }
+
+    #[test]
+    fn whether_publish_was_asked_for_is_known() {
+        let loss = |stage| Failure::Closed { stage }.loss();
+        assert!(!loss(Stage::Connect).asked_to_publish);
+        assert!(loss(Stage::Publish).asked_to_publish);
+        assert_eq!(loss(Stage::Publish).kind, LossKind::Transient);
+        assert_eq!(Failure::Tls.loss().kind, LossKind::Impossible);
+    }
+}

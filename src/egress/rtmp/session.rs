@@ -1,0 +1,474 @@
+//! One publishing RTMP connection, sans-IO: bytes in with [`Session::handle_input`], bytes and events
+//! out with [`Session::poll_output`]. No clock, no socket; a new connection is a new session.
+//!
+//! Commands go in the order of Adobe's encoder, which every ingest knows: `connect` → `releaseStream`
+//! → `FCPublish` → `createStream` → `publish`; at the end `FCUnpublish` → `deleteStream`.
+//!
+//! What a server says that we do not know is passed over: unknown messages, events and commands,
+//! commands that are cut short. What breaks the framing itself is a [`SessionError`], and the session
+//! is over.
+
+mod media_out;
+mod server_words;
+mod timeline;
+
+use self::{media_out::MediaOut, server_words::ServerWords};
+use super::{
+    amf0::{self, Value},
+    chunk_reader::{ChunkError, ChunkReader, Message},
+    url::RtmpUrl,
+};
+use crate::{
+    media::{EncodedFrame, TrackConfig},
+    redacted::Redacted,
+};
+use bytes::Bytes;
+use rml_rtmp::{
+    chunk_io::{ChunkSerializationError, ChunkSerializer},
+    handshake::{Handshake, HandshakeError, HandshakeProcessResult, PeerType},
+    messages::MessagePayload,
+    time::RtmpTimestamp,
+};
+use std::{collections::VecDeque, time::Instant};
+
+/// Longest message a server may send. Answers have some hundred bytes, metadata some thousand.
+const MAX_SERVER_MESSAGE: usize = 64 * 1024;
+/// Our chunks. Tencent alarms beyond 8192, nginx and OBS use 4096.
+const CHUNK_SIZE: u32 = 4096;
+/// The window we ask the server to acknowledge, bytes: what Adobe's encoder sends.
+const WINDOW: u32 = 2_500_000;
+const FLASH_VERSION: &str = concat!("FMLE/3.0 (compatible; MeetingCast/", env!("CARGO_PKG_VERSION"), ")");
+
+// Message type ids, RTMP 1.0 §5.4 and §7.1.
+const SET_CHUNK_SIZE: u8 = 1;
+const ABORT: u8 = 2;
+const ACKNOWLEDGEMENT: u8 = 3;
+const USER_CONTROL: u8 = 4;
+const WINDOW_ACK_SIZE: u8 = 5;
+const SET_PEER_BANDWIDTH: u8 = 6;
+const DATA_AMF0: u8 = 18;
+const COMMAND_AMF3: u8 = 17;
+const COMMAND_AMF0: u8 = 20;
+
+// User control events, §7.1.7.
+const PING_REQUEST: u16 = 6;
+const PING_RESPONSE: u16 = 7;
+
+// Transaction ids of our commands; answers carry them back.
+const CONNECT: f64 = 1.0;
+const RELEASE_STREAM: f64 = 2.0;
+const FC_PUBLISH: f64 = 3.0;
+const CREATE_STREAM: f64 = 4.0;
+const PUBLISH: f64 = 5.0;
+const FC_UNPUBLISH: f64 = 6.0;
+const DELETE_STREAM: f64 = 7.0;
+
+/// How far a session has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Waiting for the server's half of the handshake.
+    Handshake,
+    /// `connect` is sent.
+    Connect,
+    /// Connected; waiting for the server to take the stream.
+    Publish,
+    /// Media may flow.
+    Live,
+    /// Finished, refused or broken: nothing more goes in or out.
+    Closed,
+}
+
+/// What [`Session::poll_output`] gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Bytes for the server, in order.
+    Transmit(Bytes),
+    Event(Event),
+}
+
+/// What the caller must know. `code` and `description` are the server's words, shortened, without
+/// control characters and without our key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The server takes the stream.
+    Published,
+    /// The server said no to `connect`, `createStream` or `publish`.
+    Rejected { code: String, description: String },
+    /// The server ended a stream it had taken, or asks us to connect anew.
+    Ended { code: String, description: String },
+    /// The server has received so many bytes (wraps at 2³²).
+    Acknowledged(u32),
+}
+
+/// Why a session cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    #[error("the handshake failed")]
+    Handshake(#[source] HandshakeError),
+    #[error("the server's bytes are not RTMP")]
+    Chunk(#[source] ChunkError),
+    #[error("the server created no stream")]
+    NoStreamId,
+    #[error("a message could not be written")]
+    Write(#[source] ChunkSerializationError),
+}
+
+/// The session.
+pub struct Session {
+    stage: Stage,
+    stage_since: Instant,
+    reached: Stage,
+    handshake: Handshake,
+    input: ChunkReader,
+    chunks: ChunkSerializer,
+    output: VecDeque<Output>,
+    app: String,
+    tc_url: String,
+    key: Redacted<String>,
+    words: ServerWords,
+    stream: u32,
+    ack_window: Option<u32>,
+    acked: u64,
+    announced_window: u32,
+    media: MediaOut,
+}
+
+impl Session {
+    /// Begins the handshake.
+    pub fn new(url: &RtmpUrl, now: Instant) -> Result<Self, SessionError> {
+        let mut handshake = Handshake::new(PeerType::Client);
+        let hello = handshake.generate_outbound_p0_and_p1().map_err(SessionError::Handshake)?;
+        Ok(Self {
+            stage: Stage::Handshake,
+            stage_since: now,
+            reached: Stage::Handshake,
+            handshake,
+            input: ChunkReader::new(MAX_SERVER_MESSAGE),
+            chunks: ChunkSerializer::new(),
+            output: VecDeque::from([Output::Transmit(hello.into())]),
+            app: url.app().to_owned(),
+            tc_url: url.tc_url(),
+            key: url.key().clone(),
+            words: ServerWords::new(url.key()),
+            stream: 0,
+            ack_window: None,
+            acked: 0,
+            announced_window: WINDOW,
+            media: MediaOut::default(),
+        })
+    }
+
+    /// Where the session stands.
+    pub const fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// When it got there: deadlines count from here.
+    pub const fn stage_since(&self) -> Instant {
+        self.stage_since
+    }
+
+    /// The last stage before [`Stage::Closed`]: what was going on when it ended.
+    pub const fn reached(&self) -> Stage {
+        self.reached
+    }
+
+    /// Live, and the next video frame that can be sent is a keyframe.
+    pub fn awaits_keyframe(&self) -> bool {
+        self.stage == Stage::Live && self.media.awaits_keyframe()
+    }
+
+    /// The next thing to do, in order. Poll until `None` after every other call.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.output.pop_front()
+    }
+
+    /// Takes bytes from the server, cut anywhere.
+    ///
+    /// # Errors
+    /// When the framing is broken; the session is then [`Stage::Closed`].
+    pub fn handle_input(&mut self, bytes: &[u8], now: Instant) -> Result<(), SessionError> {
+        let result = self.take_input(bytes, now);
+        if result.is_err() {
+            self.enter(Stage::Closed, now);
+        }
+        result
+    }
+
+    /// Sets a track's parameters. They are sent before the next frame that needs them (as `onMetaData`
+    /// and sequence header), and again only when they differ.
+    pub fn send_config(&mut self, config: &TrackConfig) {
+        self.media.set_config(config);
+    }
+
+    /// Sends a frame. Left out: everything before [`Stage::Live`], frames of a track without
+    /// parameters, video until a keyframe, audio until the first picture (see `timeline`).
+    ///
+    /// # Errors
+    /// When the frame is beyond RTMP's 16 MiB.
+    pub fn send_frame(&mut self, frame: &EncodedFrame) -> Result<(), SessionError> {
+        if self.stage != Stage::Live {
+            return Ok(());
+        }
+        for message in self.media.frame(frame) {
+            self.write(message.kind, self.stream, message.timestamp, message.payload)?;
+        }
+        Ok(())
+    }
+
+    /// Another encoder's frames follow: video goes on at its first keyframe, time goes on as it is.
+    pub fn discontinuity(&mut self) {
+        self.media.need_keyframe();
+    }
+
+    /// Ends the stream: `FCUnpublish` and `deleteStream` are the last output.
+    ///
+    /// # Errors
+    /// Never in practice: the messages have some hundred bytes.
+    pub fn finish(&mut self, now: Instant) -> Result<(), SessionError> {
+        if matches!(self.stage, Stage::Publish | Stage::Live) {
+            let key = self.key_value();
+            self.command("FCUnpublish", FC_UNPUBLISH, 0, [Value::Null, key])?;
+            if self.stream != 0 {
+                let stream = Value::Number(f64::from(self.stream));
+                self.command("deleteStream", DELETE_STREAM, 0, [Value::Null, stream])?;
+            }
+        }
+        self.enter(Stage::Closed, now);
+        Ok(())
+    }
+
+    fn enter(&mut self, stage: Stage, now: Instant) {
+        if self.stage != stage {
+            self.stage = stage;
+            self.stage_since = now;
+            if stage != Stage::Closed {
+                self.reached = stage;
+            }
+        }
+    }
+
+    fn take_input(&mut self, bytes: &[u8], now: Instant) -> Result<(), SessionError> {
+        match self.stage {
+            Stage::Closed => return Ok(()),
+            Stage::Handshake => match self.handshake.process_bytes(bytes).map_err(SessionError::Handshake)? {
+                HandshakeProcessResult::InProgress { response_bytes } => self.transmit(response_bytes),
+                HandshakeProcessResult::Completed { response_bytes, remaining_bytes } => {
+                    self.transmit(response_bytes);
+                    self.enter(Stage::Connect, now);
+                    self.connect()?;
+                    self.input.feed(&remaining_bytes);
+                }
+            },
+            Stage::Connect | Stage::Publish | Stage::Live => self.input.feed(bytes),
+        }
+        while self.stage != Stage::Closed
+            && let Some(message) = self.input.next_message().map_err(SessionError::Chunk)?
+        {
+            self.message(&message, now)?;
+            self.acknowledge()?;
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, message: &Message, now: Instant) -> Result<(), SessionError> {
+        let number = |at: usize| {
+            let bytes = message.payload.get(at..at + 4)?;
+            Some(u32::from_be_bytes(bytes.try_into().ok()?))
+        };
+        match message.kind {
+            SET_CHUNK_SIZE => {
+                if let Some(size) = number(0) {
+                    self.input.set_chunk_size(size).map_err(SessionError::Chunk)?;
+                }
+            }
+            ABORT => number(0).into_iter().for_each(|id| self.input.abort(id)),
+            ACKNOWLEDGEMENT => {
+                self.output.extend(number(0).map(|total| Output::Event(Event::Acknowledged(total))));
+            }
+            USER_CONTROL => self.user_control(&message.payload)?,
+            // A window of zero would ask for an answer to every message, and to every answer.
+            WINDOW_ACK_SIZE => self.ack_window = number(0).filter(|size| *size > 0),
+            SET_PEER_BANDWIDTH => {
+                if let Some(size) = number(0).filter(|size| *size != self.announced_window) {
+                    self.announce_window(size)?;
+                }
+            }
+            COMMAND_AMF0 => self.answer(&message.payload, now)?,
+            // AMF3 commands hold AMF0 values behind one byte, as every server writes them.
+            COMMAND_AMF3 => self.answer(message.payload.get(1..).unwrap_or_default(), now)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// §5.4.3: the running total, once a window is full.
+    fn acknowledge(&mut self) -> Result<(), SessionError> {
+        let total = self.input.consumed();
+        match self.ack_window {
+            Some(window) if total - self.acked >= u64::from(window) => {
+                self.acked = total;
+                // The sequence number wraps at 2³².
+                let payload = (total as u32).to_be_bytes().to_vec();
+                self.write(ACKNOWLEDGEMENT, 0, 0, payload.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn user_control(&mut self, payload: &[u8]) -> Result<(), SessionError> {
+        match payload.split_first_chunk::<2>() {
+            Some((event, data)) if u16::from_be_bytes(*event) == PING_REQUEST && data.len() >= 4 => {
+                let mut pong = PING_RESPONSE.to_be_bytes().to_vec();
+                pong.extend_from_slice(&data[..4]);
+                self.write(USER_CONTROL, 0, 0, pong.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A command of the server: an answer to one of ours, or a status.
+    fn answer(&mut self, payload: &[u8], now: Instant) -> Result<(), SessionError> {
+        let values = amf0::read_all(payload);
+        let Some(name) = values.first().and_then(Value::as_str) else { return Ok(()) };
+        let transaction = values.get(1).and_then(Value::as_number).unwrap_or(0.0);
+        match (name, self.stage) {
+            ("_result", Stage::Connect) if transaction == CONNECT => self.connected(now),
+            ("_result", Stage::Publish) if transaction == CREATE_STREAM => self.publish(values.get(3)),
+            // The answers to these two mean nothing: many servers do not know the commands.
+            ("_error", _) if transaction == RELEASE_STREAM || transaction == FC_PUBLISH => Ok(()),
+            ("_error", Stage::Connect | Stage::Publish) => {
+                self.refused(&values, now);
+                Ok(())
+            }
+            ("onStatus", _) => {
+                self.status(&values, now);
+                Ok(())
+            }
+            ("close", _) => {
+                self.refused(&values, now);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn status(&mut self, values: &[Value], now: Instant) {
+        let info = values.iter().find(|value| value.get("code").is_some());
+        let text = |name| info.and_then(|info| info.get(name)).and_then(Value::as_str).unwrap_or_default();
+        match (text("code"), text("level"), self.stage) {
+            ("NetStream.Publish.Start", _, Stage::Publish) if self.stream != 0 => {
+                self.enter(Stage::Live, now);
+                self.output.push_back(Output::Event(Event::Published));
+            }
+            // Enhanced RTMP v2: the server is about to go away.
+            ("NetConnection.Connect.ReconnectRequest", ..)
+            | ("NetStream.Unpublish.Success", _, Stage::Live)
+            | ("NetStream.Publish.BadName" | "NetStream.Publish.Denied", ..)
+            | (_, "error", Stage::Connect | Stage::Publish) => self.refused(values, now),
+            // While live, an error may concern a recording or a relay of the server's; only these mean us.
+            (code, "error", Stage::Live)
+                if code.starts_with("NetStream.Publish.")
+                    || code.starts_with("NetConnection.")
+                    || code == "NetStream.Failed" =>
+            {
+                self.refused(values, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// The server will not have us (any longer).
+    fn refused(&mut self, values: &[Value], now: Instant) {
+        let (code, description) = self.words.of(values);
+        let event = match self.stage {
+            Stage::Live => Event::Ended { code, description },
+            _ => Event::Rejected { code, description },
+        };
+        self.output.push_back(Output::Event(event));
+        self.enter(Stage::Closed, now);
+    }
+
+    fn connect(&mut self) -> Result<(), SessionError> {
+        let property = |name: &str, value: Value| (name.to_owned(), value);
+        let object = Value::Object(vec![
+            property("app", Value::string(&self.app)),
+            property("type", Value::string("nonprivate")),
+            property("flashVer", Value::string(FLASH_VERSION)),
+            property("swfUrl", Value::string(&self.tc_url)),
+            property("tcUrl", Value::string(&self.tc_url)),
+        ]);
+        self.command("connect", CONNECT, 0, [object])
+    }
+
+    fn connected(&mut self, now: Instant) -> Result<(), SessionError> {
+        self.enter(Stage::Publish, now);
+        self.announce_window(WINDOW)?;
+        let packet =
+            self.chunks.set_max_chunk_size(CHUNK_SIZE, RtmpTimestamp::new(0)).map_err(SessionError::Write)?;
+        self.transmit(packet.bytes);
+        let key = self.key_value();
+        self.command("releaseStream", RELEASE_STREAM, 0, [Value::Null, key.clone()])?;
+        self.command("FCPublish", FC_PUBLISH, 0, [Value::Null, key])?;
+        self.command("createStream", CREATE_STREAM, 0, [Value::Null])
+    }
+
+    fn publish(&mut self, stream: Option<&Value>) -> Result<(), SessionError> {
+        let stream = stream.and_then(Value::as_number).unwrap_or(0.0);
+        // Stream 0 is the connection itself; ids are whole numbers of 32 bits (§5.3.1.2).
+        if !(1.0..=f64::from(u32::MAX)).contains(&stream) {
+            return Err(SessionError::NoStreamId);
+        }
+        if self.stream != 0 {
+            return Ok(());
+        }
+        self.stream = stream as u32;
+        let key = self.key_value();
+        self.command("publish", PUBLISH, self.stream, [Value::Null, key, Value::string("live")])
+    }
+
+    fn key_value(&self) -> Value {
+        Value::string(self.key.expose())
+    }
+
+    fn announce_window(&mut self, size: u32) -> Result<(), SessionError> {
+        self.announced_window = size;
+        self.write(WINDOW_ACK_SIZE, 0, 0, size.to_be_bytes().to_vec().into())
+    }
+
+    fn command<const N: usize>(
+        &mut self,
+        name: &str,
+        transaction: f64,
+        stream: u32,
+        arguments: [Value; N],
+    ) -> Result<(), SessionError> {
+        let mut values = vec![Value::string(name), Value::Number(transaction)];
+        values.extend(arguments);
+        self.write(COMMAND_AMF0, stream, 0, amf0::write_all(&values).into())
+    }
+
+    fn write(&mut self, kind: u8, stream: u32, timestamp: u32, payload: Bytes) -> Result<(), SessionError> {
+        let message = MessagePayload {
+            timestamp: RtmpTimestamp::new(timestamp),
+            type_id: kind,
+            message_stream_id: stream,
+            data: payload,
+        };
+        // Some servers want their first control messages uncompressed. Never asked for a message of
+        // several chunks: the writer of rml_rtmp 0.8.0 then repeats the whole header in each of them.
+        let whole_header = message.data.len() <= 16;
+        let packet = self.chunks.serialize(&message, whole_header, false).map_err(SessionError::Write)?;
+        self.transmit(packet.bytes);
+        Ok(())
+    }
+
+    fn transmit(&mut self, bytes: Vec<u8>) {
+        if !bytes.is_empty() {
+            self.output.push_back(Output::Transmit(bytes.into()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
