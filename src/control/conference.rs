@@ -1,6 +1,15 @@
 //! A conference: the handle that the rest of control talks to. The actor behind it is
 //! [`runner::ConferenceRunner`]; what it decides is in the pure [`state`].
 
+pub mod ask;
+pub mod outputs;
+pub mod roster;
+pub mod runner;
+pub mod scene;
+pub mod setup;
+pub mod state;
+pub mod timeline;
+
 use crate::{
     control::{
         cast::{CastView, OutputSpec, OutputView, StartCast, Switch, SwitchResult},
@@ -169,6 +178,11 @@ impl Conference {
     /// Its name.
     pub fn id(&self) -> &ConferenceId {
         &self.id
+    }
+
+    /// It has ended, or is about to; it takes no more requests.
+    pub fn is_closed(&self) -> bool {
+        self.mailbox.is_closed()
     }
 
     /// Asks and waits for the answer. A full mailbox is `overloaded`; a conference that has ended in

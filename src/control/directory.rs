@@ -1,48 +1,232 @@
 //! Who is where: conferences by id, sessions by id. One actor owns both maps.
 
+pub mod runner;
+
+use self::runner::DirectoryRunner;
 use crate::{
     control::{
-        conference::{Conference, ConferenceSettings, ConferenceView},
+        conference::{
+            Answer, Conference, ConferenceRequest, ConferenceSettings, ConferenceView,
+            runner::ConferenceParts,
+            setup::{self, InvalidColour},
+        },
         error::ControlError,
+        store::{ConferenceRecord, Store, StoreError},
     },
     ids::{ConferenceId, SessionId},
 };
+use jiff::Timestamp;
+use std::{fmt, sync::Arc, time::Duration};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
-/// The handle the HTTP layer holds. Behind it: `DirectoryRunner` (task), `DirectoryRequest` (mailbox).
-#[derive(Debug, Clone)]
-pub struct Directory {}
+/// Requests that wait for the actor.
+const MAILBOX: usize = 256;
+
+/// A conference may end between being found and being asked; whoever puts it then tries again.
+const PUT_ATTEMPTS: usize = 3;
+
+/// The handle the HTTP layer holds. Behind it: [`DirectoryRunner`] (task), [`DirectoryRequest`]
+/// (mailbox). Cheap to clone.
+#[derive(Clone)]
+pub struct Directory {
+    mailbox: mpsc::Sender<DirectoryRequest>,
+    kept: Arc<Kept>,
+}
+
+/// The conferences that survive a restart.
+struct Kept {
+    store: Arc<dyn Store>,
+    /// One writer at a time, so that store and conference agree on which settings came last.
+    writing: Mutex<()>,
+}
+
+impl fmt::Debug for Directory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Directory").finish_non_exhaustive()
+    }
+}
+
+/// What can be asked of the directory.
+#[derive(Debug)]
+pub enum DirectoryRequest {
+    Find {
+        id: ConferenceId,
+        answer: Answer<Conference>,
+    },
+    /// `settings`: it is set up, not joined. The answer tells whether it was created.
+    FindOrCreate {
+        id: ConferenceId,
+        settings: Option<ConferenceSettings>,
+        answer: Answer<(Conference, bool)>,
+    },
+    List {
+        answer: oneshot::Sender<Vec<Conference>>,
+    },
+    BySession {
+        session: SessionId,
+        answer: Answer<Conference>,
+    },
+    Stats {
+        answer: oneshot::Sender<DirectoryStats>,
+    },
+    Drain {
+        answer: oneshot::Sender<()>,
+    },
+}
+
+/// Sums over all conferences.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DirectoryStats {
+    pub conferences: usize,
+    pub participants: usize,
+    pub sessions: usize,
+    /// Casts that are starting, live or stopping.
+    pub casts: usize,
+    /// Replacements of workers in conferences that exist now.
+    pub worker_restarts: u64,
+    /// No new conferences are taken.
+    pub draining: bool,
+}
+
+/// Why the directory could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// The stored conferences cannot be read.
+    #[error("load of the stored conferences failed")]
+    Load(#[source] StoreError),
+    /// The configuration is not usable.
+    #[error(transparent)]
+    Colour(#[from] InvalidColour),
+}
 
 impl Directory {
+    /// Starts the directory, with the conferences that `store` keeps. None of them has a worker until
+    /// it needs one.
+    pub async fn start(parts: ConferenceParts, store: Arc<dyn Store>) -> Result<Self, DirectoryError> {
+        let slate_colour = setup::colour(&parts.config.program.background)?;
+        let records = store.conferences().await.map_err(DirectoryError::Load)?;
+        let (mailbox, requests) = mpsc::channel(MAILBOX);
+        let mut runner = DirectoryRunner::new(parts, slate_colour, requests);
+        for record in records {
+            runner.restore(record);
+        }
+        tokio::spawn(runner.run());
+        Ok(Self { mailbox, kept: Arc::new(Kept { store, writing: Mutex::new(()) }) })
+    }
+
     /// The conference, or `conference_not_found`.
-    pub async fn find(&self, _id: &ConferenceId) -> Result<Conference, ControlError> {
-        todo!()
+    pub async fn find(&self, id: &ConferenceId) -> Result<Conference, ControlError> {
+        self.ask(|answer| DirectoryRequest::Find { id: id.clone(), answer }).await
     }
+
     /// The conference, created if unknown; `too_many_conferences`, `shutting_down`.
-    pub async fn find_or_create(&self, _id: &ConferenceId) -> Result<Conference, ControlError> {
-        todo!()
+    pub async fn find_or_create(&self, id: &ConferenceId) -> Result<Conference, ControlError> {
+        let request = |answer| DirectoryRequest::FindOrCreate { id: id.clone(), settings: None, answer };
+        self.ask(request).await.map(|(conference, _)| conference)
     }
-    /// Creates or updates; true when created.
+
+    /// Creates or updates; true when created. The conference is kept until [`Self::end`], also across
+    /// a restart.
     pub async fn put(
         &self,
-        _id: &ConferenceId,
-        _settings: ConferenceSettings,
+        id: &ConferenceId,
+        settings: ConferenceSettings,
     ) -> Result<(bool, ConferenceView), ControlError> {
-        todo!()
+        let _writing = self.kept.writing.lock().await;
+        let mut result = Err(ControlError::Internal);
+        for _ in 0..PUT_ATTEMPTS {
+            result = self.try_put(id, &settings).await;
+            if !matches!(result, Err(ControlError::ConferenceNotFound(_))) {
+                break;
+            }
+        }
+        let (created, view) = result?;
+        self.save(id, view.created_at, &settings).await?;
+        Ok((created, view))
     }
+
+    async fn try_put(
+        &self,
+        id: &ConferenceId,
+        settings: &ConferenceSettings,
+    ) -> Result<(bool, ConferenceView), ControlError> {
+        let request = |answer| DirectoryRequest::FindOrCreate {
+            id: id.clone(),
+            settings: Some(settings.clone()),
+            answer,
+        };
+        let (conference, created) = self.ask(request).await?;
+        let settings = settings.clone();
+        let view = conference.ask(|answer| ConferenceRequest::Update { settings, answer }).await?;
+        Ok((created, view))
+    }
+
+    async fn save(
+        &self,
+        id: &ConferenceId,
+        created_at: Timestamp,
+        settings: &ConferenceSettings,
+    ) -> Result<(), ControlError> {
+        let record = ConferenceRecord::new(id.clone(), created_at, settings);
+        self.kept.store.save_conference(record).await.map_err(|error| store_failed(id, &error))
+    }
+
     /// All, in order of id.
     pub async fn list(&self) -> Vec<Conference> {
-        todo!()
+        self.tell(|answer| DirectoryRequest::List { answer }).await.unwrap_or_default()
     }
+
     /// The conference a WHIP session belongs to, or `session_not_found`.
-    pub async fn by_session(&self, _id: &SessionId) -> Result<Conference, ControlError> {
-        todo!()
+    pub async fn by_session(&self, id: &SessionId) -> Result<Conference, ControlError> {
+        self.ask(|answer| DirectoryRequest::BySession { session: id.clone(), answer }).await
     }
-    /// Ends a conference.
-    pub async fn end(&self, _id: &ConferenceId) -> Result<(), ControlError> {
-        todo!()
+
+    /// Ends a conference and forgets its settings.
+    pub async fn end(&self, id: &ConferenceId) -> Result<(), ControlError> {
+        let _writing = self.kept.writing.lock().await;
+        let conference = self.find(id).await?;
+        // Forgotten first: should the server stop in between, the conference does not come back.
+        let removed = self.kept.store.remove_conference(id.clone()).await;
+        removed.map_err(|error| store_failed(id, &error))?;
+        match conference.ask(|answer| ConferenceRequest::End { answer }).await {
+            // It ended by itself in the meantime.
+            Err(ControlError::ConferenceNotFound(_)) => Ok(()),
+            result => result,
+        }
     }
-    /// Refuses new conferences, ends all casts cleanly and all conferences; returns when done.
+
+    /// Refuses new conferences, ends all casts cleanly and all conferences; returns when done. What is
+    /// kept stays kept.
     pub async fn drain(&self) {
-        todo!()
+        let _ = self.tell(|answer| DirectoryRequest::Drain { answer }).await;
     }
+
+    /// Sums over all conferences.
+    pub async fn stats(&self) -> DirectoryStats {
+        self.tell(|answer| DirectoryRequest::Stats { answer }).await.unwrap_or_default()
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(Answer<T>) -> DirectoryRequest) -> Result<T, ControlError> {
+        let (answer, reply) = oneshot::channel();
+        self.mailbox.try_send(request(answer)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => {
+                ControlError::Overloaded { retry_after: Duration::from_secs(1) }
+            }
+            mpsc::error::TrySendError::Closed(_) => ControlError::ShuttingDown,
+        })?;
+        reply.await.unwrap_or(Err(ControlError::ShuttingDown))
+    }
+
+    /// Like [`Self::ask`], for what cannot be refused: waits for a place.
+    async fn tell<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> DirectoryRequest) -> Option<T> {
+        let (answer, reply) = oneshot::channel();
+        self.mailbox.send(request(answer)).await.ok()?;
+        reply.await.ok()
+    }
+}
+
+fn store_failed(id: &ConferenceId, error: &StoreError) -> ControlError {
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    tracing::error!(conference = %id, %error, cause, "store failed");
+    ControlError::Internal
 }

@@ -2,15 +2,23 @@
 
 use super::{
     auth::{Auth, OpenNetwork, check_listen},
+    conference::{outputs::egress::EgressOutputs, runner::ConferenceParts},
     directory::Directory,
+    error::ControlError,
+    figures,
     http::{
-        self,
+        self, hls,
         server::{ConnectionLimits, serve},
-        state::{AppState, Conferences, Readiness, SdpReaders},
+        state::{AppState, Conferences, Readiness, SdpReaders, Trickle},
     },
+    offer,
+    store::redb::RedbStore,
+    supervisor::WorkerLauncher,
+    trickle,
 };
 use crate::{
     config::{Config, ServerConfig},
+    egress::hls::HlsLibrary,
     telemetry::{self, TelemetryError},
 };
 use axum::Router;
@@ -75,18 +83,29 @@ struct Parts {
 }
 
 /// The conferences, HLS and the SDP parsers: the one place that knows how they are made.
-// TODO(lead): construct the real Directory (supervisor, hub), merge hls::router(library), and map
-// offer::parse and trickle::parse into SdpReaders.
-fn build(_config: &Arc<Config>) -> Result<Parts, ServeError> {
-    use super::error::ControlError;
+async fn build(config: &Arc<Config>) -> Result<Parts, ServeError> {
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| ServeError::Build(error);
+    let dir = config.server.data_dir.clone();
+    let opened = tokio::task::spawn_blocking(move || RedbStore::open(&dir)).await;
+    let store = opened.map_err(|error| failed(error.into()))?.map_err(|error| failed(error.into()))?;
+    let program = std::env::current_exe().map_err(|error| failed(error.into()))?;
+    let launcher =
+        WorkerLauncher::processes(program, &config.worker).map_err(|error| failed(error.into()))?;
+    let library = HlsLibrary::new();
+    let outputs = Arc::new(EgressOutputs::new(config.clone(), library.clone()));
+    let parts = ConferenceParts { config: config.clone(), launcher, outputs };
+    figures::describe();
+    let directory = Directory::start(parts, Arc::new(store)).await.map_err(|error| failed(error.into()))?;
     Ok(Parts {
-        directory: Directory {},
-        media: Router::new(),
-        sdp: SdpReaders {
-            offer: |_| Err(ControlError::NotImplemented("reading SDP offers".to_owned())),
-            trickle: |_| Err(ControlError::NotImplemented("reading trickled candidates".to_owned())),
-        },
+        directory,
+        media: hls::router(library),
+        sdp: SdpReaders { offer: |sdp| Ok(offer::parse(sdp)?), trickle: read_trickle },
     })
+}
+
+fn read_trickle(fragment: &str) -> Result<Trickle, ControlError> {
+    let read = trickle::parse(fragment).map_err(|error| ControlError::SdpInvalid(error.to_string()))?;
+    Ok(Trickle { candidates: read.candidates, ufrag: read.ufrag })
 }
 
 /// Serves until SIGTERM or SIGINT, then drains.
@@ -111,7 +130,7 @@ pub async fn run(config: Config, options: ServeOptions) -> Result<(), ServeError
     });
 
     let config = Arc::new(config);
-    let parts = build(&config)?;
+    let parts = build(&config).await?;
     let directory = Arc::new(parts.directory);
     let readiness = Readiness::default();
     let conferences: Arc<dyn Conferences> = directory.clone();

@@ -3,9 +3,12 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 use std::{io, marker::PhantomData};
-use tokio::net::{
-    UnixStream,
-    unix::{OwnedReadHalf, OwnedWriteHalf},
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
 };
 use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
 
@@ -19,20 +22,24 @@ fn codec() -> LengthDelimitedCodec {
 /// Splits a connected socket into its reading and writing end.
 pub fn split<In, Out>(stream: UnixStream) -> (LinkReader<In>, LinkWriter<Out>) {
     let (read, write) = stream.into_split();
-    (
-        LinkReader { frames: FramedRead::new(read, codec()), message: PhantomData },
-        LinkWriter { frames: FramedWrite::new(write, codec()), message: PhantomData },
-    )
+    (LinkReader::new(read), LinkWriter::new(write))
 }
 
 /// The reading end.
-pub struct LinkReader<T> {
-    frames: FramedRead<OwnedReadHalf, LengthDelimitedCodec>,
+pub struct LinkReader<T, R = OwnedReadHalf> {
+    frames: FramedRead<R, LengthDelimitedCodec>,
     message: PhantomData<fn() -> T>,
 }
 
-impl<T: DeserializeOwned> LinkReader<T> {
-    /// The next message; `None` when the other end is gone.
+impl<T, R: AsyncRead + Unpin> LinkReader<T, R> {
+    /// Reads messages from any byte stream.
+    pub fn new(read: R) -> Self {
+        Self { frames: FramedRead::new(read, codec()), message: PhantomData }
+    }
+}
+
+impl<T: DeserializeOwned, R: AsyncRead + Unpin> LinkReader<T, R> {
+    /// The next message; `None` when the other end is gone. Cancel-safe.
     pub async fn recv(&mut self) -> io::Result<Option<T>> {
         use futures::StreamExt;
         match self.frames.next().await {
@@ -46,12 +53,19 @@ impl<T: DeserializeOwned> LinkReader<T> {
 }
 
 /// The writing end.
-pub struct LinkWriter<T> {
-    frames: FramedWrite<OwnedWriteHalf, LengthDelimitedCodec>,
+pub struct LinkWriter<T, W = OwnedWriteHalf> {
+    frames: FramedWrite<W, LengthDelimitedCodec>,
     message: PhantomData<fn(T)>,
 }
 
-impl<T: Serialize> LinkWriter<T> {
+impl<T, W: AsyncWrite + Unpin> LinkWriter<T, W> {
+    /// Writes messages to any byte stream.
+    pub fn new(write: W) -> Self {
+        Self { frames: FramedWrite::new(write, codec()), message: PhantomData }
+    }
+}
+
+impl<T: Serialize, W: AsyncWrite + Unpin> LinkWriter<T, W> {
     /// Sends one message; returns when the socket took it.
     pub async fn send(&mut self, message: &T) -> io::Result<()> {
         use futures::sink::SinkExt;

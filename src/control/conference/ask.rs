@@ -1,0 +1,146 @@
+//! Requests without their answers: the pure state knows a [`Ticket`], the runner holds what it stands
+//! for.
+
+use super::{
+    Answer, ConferenceRequest, ConferenceSettings, ConferenceView, ParticipantPatch, ParticipantView,
+    Publish, Published,
+};
+use crate::{
+    control::{
+        cast::{CastView, OutputSpec, OutputView, StartCast, Switch, SwitchResult},
+        error::ControlError,
+    },
+    ids::{OutputId, ParticipantId, SessionId},
+    ipc::Candidate,
+};
+
+/// One request that waits for its answer. Unique in a conference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// [`ConferenceRequest`] without the answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ask {
+    View,
+    Update(ConferenceSettings),
+    Participant(ParticipantId),
+    PatchParticipant {
+        participant: ParticipantId,
+        patch: ParticipantPatch,
+    },
+    RemoveParticipant(ParticipantId),
+    /// `session` is the fresh id that the publication gets.
+    Publish {
+        publish: Publish,
+        session: SessionId,
+    },
+    Trickle {
+        session: SessionId,
+        candidates: Vec<Candidate>,
+    },
+    HangUp(SessionId),
+    Cast,
+    StartCast(StartCast),
+    Switch(Switch),
+    StopCast,
+    AddOutput(OutputSpec),
+    RemoveOutput(OutputId),
+    End,
+}
+
+/// A successful answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    Done,
+    Conference(Box<ConferenceView>),
+    Participant(ParticipantView),
+    Published(Published),
+    Cast(Box<CastView>),
+    Switched(SwitchResult),
+    Output(OutputView),
+}
+
+/// Where the answer of a ticket goes.
+#[derive(Debug)]
+pub enum Held {
+    Done(Answer<()>),
+    Conference(Answer<ConferenceView>),
+    Participant(Answer<ParticipantView>),
+    Published(Answer<Published>),
+    Cast(Answer<CastView>),
+    Switched(Answer<SwitchResult>),
+    Output(Answer<OutputView>),
+}
+
+impl Held {
+    /// Answers. Somebody who no longer waits is no error; that the kinds match is ours to get right,
+    /// and a mistake is told as `internal`.
+    pub fn answer(self, result: Result<Reply, ControlError>) {
+        macro_rules! deliver {
+            ($($kind:ident($value:ident) => $out:expr),+ $(,)?) => {
+                match (self, result) {
+                    $((Self::$kind(answer), Ok(Reply::$kind($value))) => drop(answer.send(Ok($out))),)+
+                    (Self::Done(answer), Ok(Reply::Done)) => drop(answer.send(Ok(()))),
+                    (held, Err(error)) => held.refuse(error),
+                    (held, Ok(reply)) => {
+                        tracing::error!(?reply, "a request was answered in the wrong kind");
+                        held.refuse(ControlError::Internal);
+                    }
+                }
+            };
+        }
+        deliver! {
+            Conference(view) => *view,
+            Participant(view) => view,
+            Published(published) => published,
+            Cast(view) => *view,
+            Switched(result) => result,
+            Output(view) => view,
+        }
+    }
+
+    fn refuse(self, error: ControlError) {
+        match self {
+            Self::Done(answer) => drop(answer.send(Err(error))),
+            Self::Conference(answer) => drop(answer.send(Err(error))),
+            Self::Participant(answer) => drop(answer.send(Err(error))),
+            Self::Published(answer) => drop(answer.send(Err(error))),
+            Self::Cast(answer) => drop(answer.send(Err(error))),
+            Self::Switched(answer) => drop(answer.send(Err(error))),
+            Self::Output(answer) => drop(answer.send(Err(error))),
+        }
+    }
+}
+
+impl ConferenceRequest {
+    /// Parts the request from where its answer goes.
+    pub fn split(self) -> (Ask, Held) {
+        match self {
+            Self::View { answer } => (Ask::View, Held::Conference(answer)),
+            Self::Update { settings, answer } => (Ask::Update(settings), Held::Conference(answer)),
+            Self::Participant { participant, answer } => {
+                (Ask::Participant(participant), Held::Participant(answer))
+            }
+            Self::PatchParticipant { participant, patch, answer } => {
+                (Ask::PatchParticipant { participant, patch }, Held::Participant(answer))
+            }
+            Self::RemoveParticipant { participant, answer } => {
+                (Ask::RemoveParticipant(participant), Held::Done(answer))
+            }
+            Self::Publish { publish, answer } => {
+                (Ask::Publish { publish, session: SessionId::generate() }, Held::Published(answer))
+            }
+            Self::Trickle { session, candidates, answer } => {
+                (Ask::Trickle { session, candidates }, Held::Done(answer))
+            }
+            Self::HangUp { session, answer } => (Ask::HangUp(session), Held::Done(answer)),
+            Self::Cast { answer } => (Ask::Cast, Held::Cast(answer)),
+            Self::StartCast { start, answer } => (Ask::StartCast(start), Held::Cast(answer)),
+            Self::Switch { switch, answer } => (Ask::Switch(switch), Held::Switched(answer)),
+            Self::StopCast { answer } => (Ask::StopCast, Held::Cast(answer)),
+            Self::AddOutput { output, answer } => (Ask::AddOutput(output), Held::Output(answer)),
+            Self::RemoveOutput { output, answer } => (Ask::RemoveOutput(output), Held::Done(answer)),
+            Self::End { answer } => (Ask::End, Held::Done(answer)),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The server's outputs: RTMP push and HLS.
+
+use super::{OutputFactory, OutputHandle, OutputOrder};
+use crate::{
+    config::Config,
+    control::cast::OutputKind,
+    egress::{
+        hls::{HlsLibrary, HlsOutput},
+        output::OutputStatus,
+        rtmp::publisher::RtmpPublisher,
+    },
+};
+use futures::{FutureExt, future::BoxFuture};
+use std::sync::Arc;
+
+/// Makes the outputs of `egress`.
+#[derive(Debug)]
+pub struct EgressOutputs {
+    config: Arc<Config>,
+    library: HlsLibrary,
+}
+
+impl EgressOutputs {
+    /// HLS streams are put into `library`, from where HTTP serves them.
+    pub fn new(config: Arc<Config>, library: HlsLibrary) -> Self {
+        Self { config, library }
+    }
+}
+
+impl OutputFactory for EgressOutputs {
+    fn create(&self, order: OutputOrder) -> Result<Box<dyn OutputHandle>, String> {
+        let OutputOrder { conference, id, kind, hub, epoch, keyframe } = order;
+        let config = &self.config;
+        Ok(match kind {
+            OutputKind::Rtmp { url } => {
+                Box::new(RtmpPublisher::spawn(&hub, url, id, config.rtmp.clone(), move || keyframe.ask()))
+            }
+            OutputKind::Hls => {
+                let dir = config.server.data_dir.clone();
+                let library = self.library.clone();
+                Box::new(HlsOutput::spawn(&hub, conference, epoch, config.hls.clone(), dir, library))
+            }
+        })
+    }
+}
+
+impl OutputHandle for RtmpPublisher {
+    fn status(&self) -> OutputStatus {
+        self.status()
+    }
+
+    fn playable(&self) -> BoxFuture<'static, bool> {
+        // Nothing of ours plays what was pushed; the start of a cast does not ask.
+        std::future::ready(true).boxed()
+    }
+
+    fn stop(self: Box<Self>) -> BoxFuture<'static, OutputStatus> {
+        (*self).stop().boxed()
+    }
+}
+
+impl OutputHandle for HlsOutput {
+    fn status(&self) -> OutputStatus {
+        self.status()
+    }
+
+    fn playable(&self) -> BoxFuture<'static, bool> {
+        let output = self.clone();
+        async move { HlsOutput::playable(&output).await }.boxed()
+    }
+
+    fn stop(self: Box<Self>) -> BoxFuture<'static, OutputStatus> {
+        async move {
+            HlsOutput::stop(&self).await;
+            HlsOutput::status(&self)
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,401 @@
+//! The task behind a [`Conference`]: it feeds the pure state and does what that decides.
+
+use super::{
+    Conference, ConferenceRequest,
+    ask::{Ask, Held, Reply, Ticket},
+    outputs::{KeyframeRequest, OutputFactory, OutputHandle, OutputOrder},
+    setup,
+    state::{ConferenceState, Effect, Figures, Founding, Input, Now, OutputKey},
+};
+use crate::{
+    config::Config,
+    control::{
+        cast::{OutputKind, OutputSpec},
+        directory::runner::Notice,
+        error::ControlError,
+        figures,
+        supervisor::{Worker, WorkerLauncher, WorkerSignal},
+    },
+    egress::{
+        hub::Hub,
+        output::{OutputState, OutputStatus},
+    },
+    ids::{ConferenceId, Incarnation},
+    ipc::{WorkerCommand, WorkerEvent},
+    units::MediaTime,
+};
+use futures::FutureExt;
+use jiff::Timestamp;
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, sleep_until, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+/// Requests that wait for the actor. Each is taken in microseconds; so many waiting means a flood.
+const MAILBOX: usize = 64;
+
+/// An output must have ended cleanly within.
+const OUTPUT_STOP_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A worker shuts down or is killed within two seconds; what is beyond is the kernel's.
+const WORKER_STOP_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// What all conferences share.
+#[derive(Clone)]
+pub struct ConferenceParts {
+    pub config: Arc<Config>,
+    pub launcher: WorkerLauncher,
+    pub outputs: Arc<dyn OutputFactory>,
+}
+
+impl fmt::Debug for ConferenceParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConferenceParts").finish_non_exhaustive()
+    }
+}
+
+/// The actor.
+pub struct ConferenceRunner {
+    id: ConferenceId,
+    parts: ConferenceParts,
+    state: ConferenceState,
+    /// CLOCK_MONOTONIC nanoseconds that the conference's media time counts from.
+    epoch_ns: u64,
+    mailbox: mpsc::Receiver<ConferenceRequest>,
+    /// The end is on its way and the mailbox closed, so that the directory knows.
+    ending: bool,
+    stop: CancellationToken,
+    notices: mpsc::Sender<Notice>,
+    held: HashMap<Ticket, Held>,
+    next_ticket: u64,
+    worker: Option<Worker>,
+    hub: Hub,
+    outputs: HashMap<OutputKey, Box<dyn OutputHandle>>,
+    keyframe: KeyframeRequest,
+    keyframes: mpsc::Receiver<()>,
+    /// Outputs becoming playable or ending.
+    tasks: JoinSet<Input>,
+    figures: Figures,
+}
+
+/// CLOCK_MONOTONIC, which all processes of a machine share.
+fn monotonic_ns() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    // The clock counts from boot: never negative, and 64 bits last five centuries.
+    (time.tv_sec as u64) * 1_000_000_000 + time.tv_nsec as u64
+}
+
+fn now(epoch_ns: u64) -> Now {
+    Now {
+        at: Instant::now().into_std(),
+        wall: Timestamp::now(),
+        media: MediaTime(monotonic_ns().saturating_sub(epoch_ns)),
+    }
+}
+
+impl ConferenceRunner {
+    /// A conference, and the handle on it. It lives as long as [`Self::run`] does; `stop` ends it like
+    /// [`ConferenceRequest::End`].
+    pub fn new(
+        founding: Founding,
+        parts: ConferenceParts,
+        notices: mpsc::Sender<Notice>,
+        stop: CancellationToken,
+    ) -> (Conference, Self) {
+        let (sender, mailbox) = mpsc::channel(MAILBOX);
+        // One place: a request for an IDR that has not been taken yet serves later ones as well.
+        let (wanted, keyframes) = mpsc::channel(1);
+        let epoch_ns = monotonic_ns();
+        let id = founding.id.clone();
+        let runner = Self {
+            id: id.clone(),
+            state: ConferenceState::new(founding, parts.config.clone(), now(epoch_ns)),
+            parts,
+            epoch_ns,
+            mailbox,
+            ending: false,
+            stop,
+            notices,
+            held: HashMap::new(),
+            next_ticket: 0,
+            worker: None,
+            hub: Hub::new(),
+            outputs: HashMap::new(),
+            keyframe: KeyframeRequest::new(move || {
+                let _ = wanted.try_send(());
+            }),
+            keyframes,
+            tasks: JoinSet::new(),
+            figures: Figures::default(),
+        };
+        (Conference::new(id, sender), runner)
+    }
+
+    /// Lives until the conference ends: by request, by being empty, or since nobody holds a handle.
+    pub async fn run(mut self) {
+        tracing::info!("conference opened");
+        loop {
+            let input = self.next_input().await;
+            if let Some(waiting) = self.take(input).await {
+                self.finish(waiting).await;
+                break;
+            }
+        }
+        tracing::info!("conference ended");
+    }
+
+    async fn next_input(&mut self) -> Input {
+        let deadline = self.state.next_deadline().map(Instant::from_std);
+        // Without `biased` no side can starve another: neither requests frames, nor frames requests.
+        tokio::select! {
+            () = self.stop.cancelled(), if !self.ending => self.end_input(),
+            request = self.mailbox.recv(), if !self.ending => match request {
+                Some(request) => self.ask_input(request),
+                None => self.end_input(),
+            },
+            signal = signal_of(&mut self.worker) => match signal {
+                WorkerSignal::Event(event) => {
+                    log_event(&event);
+                    Input::Worker(event)
+                }
+                WorkerSignal::Gone(_) => {
+                    self.worker = None;
+                    Input::WorkerGone
+                }
+            },
+            Some(()) = self.keyframes.recv() => Input::KeyframeWanted,
+            Some(done) = self.tasks.join_next() => match done {
+                Ok(input) => input,
+                Err(error) => {
+                    tracing::error!(%error, "an output's task failed");
+                    Input::Tick
+                }
+            },
+            // Whoever has come in time is heard before a deadline may end the conference.
+            () = sleep_or_pend(deadline), if self.ending || self.mailbox.is_empty() => Input::Tick,
+        }
+    }
+
+    fn ask_input(&mut self, request: ConferenceRequest) -> Input {
+        let (ask, held) = request.split();
+        let ticket = self.ticket();
+        self.held.insert(ticket, held);
+        Input::Ask { ticket, ask }
+    }
+
+    /// The end without anybody who waits for it.
+    fn end_input(&mut self) -> Input {
+        Input::Ask { ticket: self.ticket(), ask: Ask::End }
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        self.next_ticket += 1;
+        Ticket(self.next_ticket)
+    }
+
+    /// Applies an input and does what follows. `Some` when the conference is over.
+    async fn take(&mut self, input: Input) -> Option<Vec<Ticket>> {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            if !matches!(input, Input::Worker(WorkerEvent::Frame(_))) {
+                for (key, output) in &self.outputs {
+                    self.state.observe_output(*key, output.status());
+                }
+            }
+            for effect in self.state.apply(now(self.epoch_ns), input) {
+                match effect {
+                    Effect::Finish { answer } => return Some(answer),
+                    effect => inputs.extend(self.perform(effect).await),
+                }
+            }
+            if self.state.is_ending() && !self.ending {
+                self.ending = true;
+                self.mailbox.close();
+                while let Ok(request) = self.mailbox.try_recv() {
+                    let input = self.ask_input(request);
+                    inputs.push_back(input);
+                }
+            }
+        }
+        let figures = self.state.figures();
+        if figures != self.figures {
+            self.figures = figures;
+            self.notify(Notice::Figures { conference: self.id.clone(), figures }).await;
+        }
+        None
+    }
+
+    /// Does one thing; what comes of it at once is an input again.
+    async fn perform(&mut self, effect: Effect) -> Option<Input> {
+        match effect {
+            Effect::Answer { ticket, result } => self.answer(ticket, result),
+            Effect::LaunchWorker { incarnation, replacement } => self.launch(incarnation, replacement),
+            Effect::ShutWorker => self.worker = None,
+            Effect::KillWorker => {
+                if let Some(worker) = self.worker.take() {
+                    tracing::warn!("worker is killed since its program fails");
+                    worker.kill();
+                }
+            }
+            Effect::Command(command) => return self.command(command),
+            Effect::SessionOpened(session) => {
+                self.notify(Notice::SessionOpened { session, conference: self.id.clone() }).await;
+            }
+            Effect::SessionClosed(session) => self.notify(Notice::SessionClosed { session }).await,
+            Effect::OpenHub => {
+                tracing::info!("cast starts");
+                self.hub = Hub::new();
+            }
+            Effect::Config(config) => self.hub.set_config(config),
+            Effect::Frame(frame) => self.hub.push(frame),
+            Effect::Discontinuity(incarnation) => self.hub.discontinuity(incarnation),
+            Effect::EndHub => {
+                tracing::info!("cast ends");
+                self.hub.end();
+            }
+            Effect::CreateOutput { key, spec, epoch } => {
+                return Some(self.create_output(key, spec, epoch));
+            }
+            Effect::StopOutput(key) => self.stop_output(key),
+            // Taken care of by the caller.
+            Effect::Finish { .. } => {}
+        }
+        None
+    }
+
+    fn answer(&mut self, ticket: Ticket, result: Result<Reply, ControlError>) {
+        if let Ok(Reply::Switched(switched)) = &result {
+            figures::switched(switched.took);
+        }
+        if let Some(held) = self.held.remove(&ticket) {
+            held.answer(result);
+        }
+    }
+
+    fn launch(&mut self, incarnation: Incarnation, replacement: bool) {
+        if replacement {
+            tracing::warn!("worker is replaced");
+            figures::worker_restarted();
+        }
+        let setup = setup::worker(&self.id, incarnation, self.epoch_ns, &self.parts.config);
+        self.worker = Some(self.parts.launcher.launch(&self.id, setup));
+    }
+
+    fn command(&mut self, command: WorkerCommand) -> Option<Input> {
+        let error = self.worker.as_ref()?.send(command).err()?;
+        tracing::warn!(%error, "worker is killed");
+        self.worker.take()?.kill();
+        Some(Input::WorkerGone)
+    }
+
+    async fn notify(&self, notice: Notice) {
+        // The directory never waits for a conference, so this cannot hang. Without a directory nobody
+        // needs to know.
+        let _ = self.notices.send(notice).await;
+    }
+
+    fn create_output(&mut self, key: OutputKey, spec: OutputSpec, epoch: Timestamp) -> Input {
+        let waits = matches!(spec.kind, OutputKind::Hls);
+        let order = OutputOrder {
+            conference: self.id.clone(),
+            id: spec.id.clone(),
+            kind: spec.kind,
+            hub: self.hub.clone(),
+            epoch,
+            keyframe: self.keyframe.clone(),
+        };
+        let result = self.parts.outputs.create(order).map(|output| {
+            let status = output.status();
+            if waits {
+                let playable = output.playable();
+                self.tasks.spawn(async move {
+                    let playable = playable.await;
+                    Input::OutputPlayable { key, playable }
+                });
+            }
+            self.outputs.insert(key, output);
+            status
+        });
+        match &result {
+            Ok(_) => tracing::info!(output = %spec.id, "output created"),
+            Err(error) => tracing::warn!(output = %spec.id, %error, "output not created"),
+        }
+        Input::OutputCreated { key, result }
+    }
+
+    fn stop_output(&mut self, key: OutputKey) {
+        let output = self.outputs.remove(&key);
+        self.tasks.spawn(async move {
+            let mut last = output
+                .as_ref()
+                .map_or_else(|| OutputStatus::connecting(Timestamp::now()), |output| output.status());
+            last.enter(OutputState::Stopped, Timestamp::now());
+            let Some(output) = output else { return Input::OutputStopped { key, status: last } };
+            // Whatever goes wrong in an output, the cast's stop is answered.
+            let stop = AssertUnwindSafe(output.stop()).catch_unwind();
+            let status = match timeout(OUTPUT_STOP_TIMEOUT, stop).await {
+                Ok(Ok(status)) => status,
+                Ok(Err(_)) | Err(_) => {
+                    last.last_error = Some("it did not end cleanly in time".to_owned());
+                    last
+                }
+            };
+            Input::OutputStopped { key, status }
+        });
+    }
+
+    async fn finish(mut self, waiting: Vec<Ticket>) {
+        // Nobody can ask any more; whoever slipped in as the mailbox closed is told so.
+        self.mailbox.close();
+        while let Some(request) = self.mailbox.recv().await {
+            let (_, held) = request.split();
+            held.answer(Err(ControlError::ConferenceNotFound(self.id.clone())));
+        }
+        if let Some(worker) = self.worker.take()
+            && timeout(WORKER_STOP_TIMEOUT, worker.stop()).await.is_err()
+        {
+            tracing::error!("worker could not be reaped in time");
+        }
+        for ticket in waiting {
+            self.answer(ticket, Ok(Reply::Done));
+        }
+        // The state answers everything before it finishes; whatever is left is told the truth.
+        for (_, held) in std::mem::take(&mut self.held) {
+            held.answer(Err(ControlError::ConferenceNotFound(self.id.clone())));
+        }
+        self.tasks.shutdown().await;
+    }
+}
+
+async fn signal_of(worker: &mut Option<Worker>) -> WorkerSignal {
+    match worker {
+        Some(worker) => worker.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_or_pend(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn log_event(event: &WorkerEvent) {
+    match event {
+        WorkerEvent::SessionEnded { session, reason } => tracing::info!(%session, ?reason, "session ended"),
+        WorkerEvent::SessionConnected { session } => tracing::info!(%session, "session connected"),
+        WorkerEvent::ProgramFailed { detail } => tracing::error!(error = detail, "program failed"),
+        WorkerEvent::Reply { result: Err(error), .. } => tracing::warn!(%error, "worker refused a command"),
+        _ => {}
+    }
+}

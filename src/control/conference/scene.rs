@@ -1,0 +1,122 @@
+//! From what an operator chose to what the worker composes.
+//!
+//! A stream keeps its number, so a scene may name one that does not deliver now: the worker shows the
+//! slate or the name in its place, and the picture comes back by itself.
+
+use super::roster::{Participant, Roster};
+use crate::{
+    control::{
+        cast::{AudioChoice, Source},
+        error::ControlError,
+    },
+    ids::ParticipantId,
+    ipc::{PictureSpec, SceneSpec, SoundSpec, TileSpec},
+};
+
+/// Tiles of a grid, and participants of a speaker layout, at most.
+pub const MAX_TILES: usize = 16;
+
+/// Whether `source` can be shown: whom it names is in. Media need not be there.
+pub fn check(source: &Source, roster: &Roster) -> Result<(), ControlError> {
+    match source {
+        Source::Participant { participant, stream } => {
+            let found = roster.participant(participant)?.stream(stream);
+            found.map(|_| ()).ok_or_else(|| ControlError::StreamNotFound {
+                participant: participant.clone(),
+                stream: stream.clone(),
+            })
+        }
+        Source::Grid { participants: Some(participants) } => {
+            if participants.is_empty() || participants.len() > MAX_TILES {
+                let detail = format!("a grid shows 1 to {MAX_TILES} participants");
+                return Err(ControlError::invalid("source.participants", detail));
+            }
+            for (index, participant) in participants.iter().enumerate() {
+                roster.participant(participant)?;
+                if participants[..index].contains(participant) {
+                    let detail = format!("participant {participant} is named twice");
+                    return Err(ControlError::invalid("source.participants", detail));
+                }
+            }
+            Ok(())
+        }
+        Source::Speaker { focus } => roster.participant(focus).map(|_| ()),
+        Source::Grid { participants: None } | Source::Slate => Ok(()),
+    }
+}
+
+/// The scene for `source` with those who are in.
+pub fn scene(source: &Source, audio: AudioChoice, roster: &Roster) -> SceneSpec {
+    let picture = match source {
+        Source::Participant { participant, stream } => {
+            let found = roster.participant(participant).ok();
+            PictureSpec::Full(TileSpec {
+                source: roster.source(participant, stream),
+                label: label(found, participant),
+                video_muted: found.is_some_and(|found| found.video_muted),
+            })
+        }
+        Source::Grid { .. } => match on_picture(source, roster) {
+            shown if shown.is_empty() => PictureSpec::Slate,
+            shown => PictureSpec::Grid(shown.into_iter().map(|id| tile(id, roster)).collect()),
+        },
+        Source::Speaker { focus } => PictureSpec::Speaker {
+            focus: tile(focus, roster),
+            others: on_picture(source, roster).into_iter().skip(1).map(|id| tile(id, roster)).collect(),
+        },
+        Source::Slate => PictureSpec::Slate,
+    };
+    SceneSpec { picture, sound: sound(source, audio, roster) }
+}
+
+/// Whom the picture shows, in order.
+pub fn on_picture<'a>(source: &'a Source, roster: &'a Roster) -> Vec<&'a ParticipantId> {
+    let everybody = || roster.present().map(|participant| &participant.id);
+    match source {
+        Source::Participant { participant, .. } => vec![participant],
+        Source::Grid { participants: Some(participants) } => participants.iter().take(MAX_TILES).collect(),
+        Source::Grid { participants: None } => everybody().take(MAX_TILES).collect(),
+        Source::Speaker { focus } => {
+            std::iter::once(focus).chain(everybody().filter(|id| *id != focus)).take(MAX_TILES).collect()
+        }
+        Source::Slate => Vec::new(),
+    }
+}
+
+fn tile(id: &ParticipantId, roster: &Roster) -> TileSpec {
+    let found = roster.participant(id).ok();
+    TileSpec {
+        source: found.and_then(Participant::main_stream).map(|stream| stream.source),
+        label: label(found, id),
+        video_muted: found.is_some_and(|found| found.video_muted),
+    }
+}
+
+fn label(found: Option<&Participant>, id: &ParticipantId) -> String {
+    found.map_or(id.as_str(), Participant::label).to_owned()
+}
+
+/// All sound of whoever is heard, from whichever of his streams: who shows his screen speaks into his
+/// camera's microphone.
+fn sound(source: &Source, audio: AudioChoice, roster: &Roster) -> Vec<SoundSpec> {
+    let shown = on_picture(source, roster);
+    let heard = |participant: &&Participant| match audio {
+        AudioChoice::Mix => true,
+        AudioChoice::Source => shown.contains(&&participant.id),
+    };
+    roster
+        .present()
+        .filter(heard)
+        .filter(|participant| !participant.audio_muted)
+        .flat_map(|participant| {
+            let gain = linear(participant.gain_db);
+            let audible = participant.streams.iter().filter(|stream| stream.audio);
+            audible.map(move |stream| SoundSpec { source: stream.source, gain })
+        })
+        .collect()
+}
+
+/// Decibels to a factor of the amplitude.
+fn linear(db: f32) -> f32 {
+    10_f32.powf(db / 20.0)
+}

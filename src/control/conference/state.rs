@@ -1,0 +1,383 @@
+//! What a conference decides: pure transitions from inputs to effects, without task, clock or socket.
+//!
+//! Each input changes the state and then [`ConferenceState::settle`] compares what is with what
+//! should be (a cast runs but no program does, somebody waits but no worker runs, the scene differs
+//! from the one shown …) and emits what closes the gap. So a step lost with a worker is taken again
+//! with the next one, without a special case.
+
+mod casting;
+mod publishing;
+mod views;
+mod working;
+
+#[cfg(test)]
+mod tests;
+
+use self::{casting::CastRun, publishing::Publishing, working::WorkerLife};
+use super::{
+    ConferenceSettings,
+    ask::{Ask, Reply, Ticket},
+    roster::Roster,
+};
+use crate::{
+    config::Config,
+    control::{cast::OutputSpec, error::ControlError},
+    egress::output::OutputStatus,
+    ids::{ConferenceId, Incarnation, SessionId},
+    ipc::{ProgramSpec, SlateSpec, WorkerCommand, WorkerEvent},
+    media::{EncodedFrame, TrackConfig},
+    units::MediaTime,
+};
+use jiff::Timestamp;
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// One moment, on the three clocks that matter.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// For deadlines.
+    pub at: Instant,
+    /// For people.
+    pub wall: Timestamp,
+    /// Since the conference's epoch, the clock that workers stamp frames with.
+    pub media: MediaTime,
+}
+
+/// What happens to a conference.
+#[derive(Debug)]
+pub enum Input {
+    /// Somebody asks.
+    Ask { ticket: Ticket, ask: Ask },
+    /// The worker tells.
+    Worker(WorkerEvent),
+    /// The worker is gone and reaped.
+    WorkerGone,
+    /// What came of [`Effect::CreateOutput`].
+    OutputCreated { key: OutputKey, result: Result<OutputStatus, String> },
+    /// An HLS output can be played, or ended before it could.
+    OutputPlayable { key: OutputKey, playable: bool },
+    /// What came of [`Effect::StopOutput`].
+    OutputStopped { key: OutputKey, status: OutputStatus },
+    /// An output asks for an IDR.
+    KeyframeWanted,
+    /// [`ConferenceState::next_deadline`] has come.
+    Tick,
+}
+
+/// What the runner is to do, in this order.
+#[derive(Debug, PartialEq)]
+pub enum Effect {
+    /// Answer a request; each ticket exactly once.
+    Answer {
+        ticket: Ticket,
+        result: Result<Reply, ControlError>,
+    },
+    /// Launch a worker; there is none.
+    LaunchWorker {
+        incarnation: Incarnation,
+        replacement: bool,
+    },
+    /// Let the worker go in order; nothing of it is waited for.
+    ShutWorker,
+    /// Kill the worker; nothing of it is waited for.
+    KillWorker,
+    /// Tell the worker.
+    Command(WorkerCommand),
+    /// A session can be found by its id from now on.
+    SessionOpened(SessionId),
+    /// And no longer.
+    SessionClosed(SessionId),
+    /// A new cast, a new hub.
+    OpenHub,
+    /// Parameters, frames and breaks of the program, for the hub.
+    Config(TrackConfig),
+    Frame(EncodedFrame),
+    Discontinuity(Incarnation),
+    /// The cast's last frame was passed on.
+    EndHub,
+    /// Make an output; the cast's zero is `epoch`. Answered by [`Input::OutputCreated`].
+    CreateOutput {
+        key: OutputKey,
+        spec: OutputSpec,
+        epoch: Timestamp,
+    },
+    /// Stop an output within bounded time. Answered by [`Input::OutputStopped`].
+    StopOutput(OutputKey),
+    /// It is over: let the worker go, then answer these with `Done`.
+    Finish {
+        answer: Vec<Ticket>,
+    },
+}
+
+/// An output of a cast. Not its id: an id may come again after a removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OutputKey(pub u64);
+
+/// What the directory adds up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Participants who are in.
+    pub participants: usize,
+    /// A cast is starting, live or stopping.
+    pub casting: bool,
+    /// Replacements of the worker.
+    pub worker_restarts: u32,
+}
+
+/// Since when nobody is in, no cast runs and nobody waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Emptiness {
+    Occupied,
+    Since(Instant),
+    /// The time is over and the conference is kept: its worker was let go.
+    Resting,
+}
+
+/// A conference.
+#[derive(Debug)]
+pub struct ConferenceState {
+    id: ConferenceId,
+    config: Arc<Config>,
+    slate_colour: u32,
+    settings: ConferenceSettings,
+    /// Somebody set it up: it does not go away by being empty.
+    kept: bool,
+    created_at: Timestamp,
+    roster: Roster,
+    publishing: BTreeMap<u64, Publishing>,
+    worker: WorkerLife,
+    cast: Option<CastRun>,
+    emptiness: Emptiness,
+    /// The cast is live and nobody is in, since.
+    deserted_since: Option<Instant>,
+    /// It is ending; these wait for that.
+    ending: Option<Vec<Ticket>>,
+    finished: bool,
+    next_serial: u64,
+    out: Vec<Effect>,
+}
+
+/// How a conference begins.
+#[derive(Debug, Clone)]
+pub struct Founding {
+    pub id: ConferenceId,
+    pub settings: ConferenceSettings,
+    /// Somebody set it up, it stays until it is deleted.
+    pub kept: bool,
+    pub created_at: Timestamp,
+    /// 0xRRGGBB.
+    pub slate_colour: u32,
+}
+
+impl ConferenceState {
+    /// An empty conference.
+    pub fn new(founding: Founding, config: Arc<Config>, now: Now) -> Self {
+        Self {
+            id: founding.id,
+            config,
+            slate_colour: founding.slate_colour,
+            settings: founding.settings,
+            kept: founding.kept,
+            created_at: founding.created_at,
+            roster: Roster::default(),
+            publishing: BTreeMap::new(),
+            worker: WorkerLife::default(),
+            cast: None,
+            emptiness: Emptiness::Since(now.at),
+            deserted_since: None,
+            ending: None,
+            finished: false,
+            next_serial: 0,
+            out: Vec::new(),
+        }
+    }
+
+    /// Takes one input; tells what is to be done about it.
+    pub fn apply(&mut self, now: Now, input: Input) -> Vec<Effect> {
+        match input {
+            Input::Ask { ticket, ask } => self.ask(now, ticket, ask),
+            Input::Worker(event) => {
+                let settled = matches!(event, WorkerEvent::Frame(_) | WorkerEvent::Config(_));
+                self.worker_event(now, event);
+                if settled {
+                    // Many a second, and none of the state that is settled below depends on it.
+                    return std::mem::take(&mut self.out);
+                }
+            }
+            Input::WorkerGone => self.worker_gone(now),
+            Input::OutputCreated { key, result } => self.output_created(now, key, result),
+            Input::OutputPlayable { key, playable } => self.output_playable(key, playable),
+            Input::OutputStopped { key, status } => self.output_stopped(key, status),
+            Input::KeyframeWanted => self.keyframe_wanted(),
+            Input::Tick => {}
+        }
+        self.settle(now);
+        std::mem::take(&mut self.out)
+    }
+
+    /// When [`Input::Tick`] is due.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        if self.finished {
+            return None;
+        }
+        let empty = match self.emptiness {
+            Emptiness::Since(since) => Some(since + self.empty_timeout()),
+            Emptiness::Occupied | Emptiness::Resting => None,
+        };
+        let deserted = self.deserted_since.map(|since| since + self.idle_timeout());
+        [
+            empty,
+            deserted,
+            self.roster.next_expiry(),
+            self.publishing_deadline(),
+            self.worker_deadline(),
+            self.cast.as_ref().and_then(CastRun::next_deadline),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// What the directory adds up.
+    pub fn figures(&self) -> Figures {
+        Figures {
+            participants: self.roster.present().count(),
+            casting: self.cast.as_ref().is_some_and(CastRun::is_active),
+            worker_restarts: self.worker.restarts(),
+        }
+    }
+
+    /// It takes no more requests: its end is on the way.
+    pub fn is_ending(&self) -> bool {
+        self.ending.is_some()
+    }
+
+    fn ask(&mut self, now: Now, ticket: Ticket, ask: Ask) {
+        if self.ending.is_some() {
+            match (ask, &mut self.ending) {
+                (Ask::End, Some(tickets)) if !self.finished => tickets.push(ticket),
+                _ => self.refuse(ticket, ControlError::ConferenceNotFound(self.id.clone())),
+            }
+            return;
+        }
+        match ask {
+            Ask::View => self.answer(ticket, Ok(Reply::Conference(Box::new(self.view(now))))),
+            Ask::Update(settings) => {
+                self.settings = settings;
+                self.kept = true;
+                self.answer(ticket, Ok(Reply::Conference(Box::new(self.view(now)))));
+            }
+            Ask::Participant(id) => self.answer_participant(ticket, &id, Ok(())),
+            Ask::PatchParticipant { participant, patch } => {
+                let patched = self.roster.patch(&participant, patch);
+                self.answer_participant(ticket, &participant, patched);
+            }
+            Ask::RemoveParticipant(id) => self.remove_participant(ticket, &id),
+            Ask::Publish { publish, session } => self.publish(now, ticket, publish, session),
+            Ask::Trickle { session, candidates } => self.trickle(ticket, session, candidates),
+            Ask::HangUp(session) => self.hang_up(ticket, session),
+            Ask::Cast => self.answer(ticket, Ok(Reply::Cast(Box::new(self.cast_view(now))))),
+            Ask::StartCast(start) => self.start_cast(now, ticket, start),
+            Ask::Switch(switch) => self.switch(now, ticket, switch),
+            Ask::StopCast => self.stop_cast(ticket),
+            Ask::AddOutput(spec) => self.add_output(now, ticket, spec),
+            Ask::RemoveOutput(id) => self.remove_output(ticket, &id),
+            Ask::End => self.end(ticket),
+        }
+    }
+
+    fn end(&mut self, ticket: Ticket) {
+        self.ending = Some(vec![ticket]);
+        let gone = ControlError::ConferenceNotFound(self.id.clone());
+        self.abandon_all(&gone);
+        self.stop_for_the_end();
+    }
+
+    fn settle(&mut self, now: Now) {
+        if self.finished {
+            return;
+        }
+        self.roster.expire(now.at);
+        self.expire_publishing(now);
+        self.expire_cast(now);
+        self.staff(now);
+        self.open_ingests();
+        self.drive_program(now);
+        self.drive_phase(now);
+        self.mind_emptiness(now);
+        if self.ending.is_some() && !self.cast.as_ref().is_some_and(CastRun::is_active) {
+            self.finish();
+        }
+    }
+
+    fn mind_emptiness(&mut self, now: Now) {
+        let live = self.cast.as_ref().is_some_and(CastRun::is_live);
+        let nobody = self.roster.present().next().is_none();
+        self.deserted_since = (live && nobody).then(|| self.deserted_since.unwrap_or(now.at));
+        if self.deserted_since.is_some_and(|since| since + self.idle_timeout() <= now.at) {
+            self.deserted_since = None;
+            self.stop_deserted();
+            self.drive_program(now);
+            self.drive_phase(now);
+        }
+        let casting = self.cast.as_ref().is_some_and(CastRun::is_active);
+        let empty = self.roster.is_empty() && !self.is_publishing() && !casting;
+        self.emptiness = match self.emptiness {
+            _ if !empty => Emptiness::Occupied,
+            Emptiness::Occupied => Emptiness::Since(now.at),
+            Emptiness::Since(since) if since + self.empty_timeout() > now.at => Emptiness::Since(since),
+            Emptiness::Since(_) if self.kept => {
+                self.rest_worker();
+                Emptiness::Resting
+            }
+            Emptiness::Since(since) => {
+                self.ending.get_or_insert_default();
+                Emptiness::Since(since)
+            }
+            Emptiness::Resting => Emptiness::Resting,
+        };
+    }
+
+    fn finish(&mut self) {
+        self.finished = true;
+        for session in self.roster.sessions() {
+            self.out.push(Effect::SessionClosed(session.clone()));
+        }
+        self.roster = Roster::default();
+        self.out.push(Effect::Finish { answer: self.ending.take().unwrap_or_default() });
+        self.ending = Some(Vec::new());
+    }
+
+    fn empty_timeout(&self) -> Duration {
+        Duration::from_secs(self.config.conference.empty_timeout_s.into())
+    }
+
+    fn idle_timeout(&self) -> Duration {
+        Duration::from_secs(self.config.cast.idle_timeout_s.into())
+    }
+
+    fn slate(&self) -> SlateSpec {
+        let text = self.settings.name.clone().unwrap_or_else(|| self.id.to_string());
+        SlateSpec { colour: self.slate_colour, text }
+    }
+
+    fn answer(&mut self, ticket: Ticket, result: Result<Reply, ControlError>) {
+        self.out.push(Effect::Answer { ticket, result });
+    }
+
+    fn refuse(&mut self, ticket: Ticket, error: ControlError) {
+        self.answer(ticket, Err(error));
+    }
+
+    fn command(&mut self, command: WorkerCommand) {
+        self.out.push(Effect::Command(command));
+    }
+
+    fn serial(&mut self) -> u64 {
+        self.next_serial += 1;
+        self.next_serial
+    }
+}

@@ -1,0 +1,546 @@
+//! A cast from start to stop: its phases, its program in the worker, its switches.
+
+use super::{ConferenceState, Effect, Now, OutputKey, ProgramSpec, working::Expected};
+use crate::{
+    control::{
+        cast::{
+            AudioChoice, CastState, Encoding, OutputKind, OutputSpec, Source, StartCast, Switch, SwitchResult,
+        },
+        conference::{
+            ask::{Reply, Ticket},
+            scene,
+            timeline::Timeline,
+        },
+        error::ControlError,
+    },
+    egress::output::OutputStatus,
+    ids::RequestId,
+    ipc::{EncodingSpec, ProgramReport, ReplyError, ReplyOk, SceneSpec, WorkerCommand},
+    media::{EncodedFrame, TrackConfig},
+};
+use jiff::Timestamp;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+mod outputs;
+
+/// From `StopProgram` to the worker's reply; beyond, the worker is killed. Together with the time that
+/// outputs and the worker's own end have, it stays within `server.shutdown_timeout_s`.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The worker keeps a switch's deadline itself; only one that breaks it meets this.
+const SWITCH_GRACE: Duration = Duration::from_secs(1);
+
+/// Switches in flight. All but the newest are about to be superseded.
+const MAX_SWITCHES: usize = 8;
+
+/// The conference's latest cast.
+#[derive(Debug)]
+pub(super) struct CastRun {
+    phase: Phase,
+    pub(super) source: Source,
+    pub(super) audio: AudioChoice,
+    pub(super) encoding: Encoding,
+    pub(super) started_at: Timestamp,
+    pub(super) stopped_at: Option<Timestamp>,
+    pub(super) error: Option<String>,
+    pub(super) outputs: Vec<OutputRecord>,
+    pub(super) timeline: Timeline,
+    /// The wall clock's time of the cast's zero, once known.
+    epoch: Option<Timestamp>,
+    program: ProgramPhase,
+    /// The scene that the worker was told last, as far as it took it.
+    shown: Option<SceneSpec>,
+    switches: BTreeMap<u64, Switching>,
+    reflowing: bool,
+    /// Counters of the workers before the present one.
+    pub(super) earlier: ProgramReport,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Starting { ticket: Ticket, deadline: Instant },
+    Live,
+    Stopping { outcome: Outcome, tickets: Vec<Ticket>, hub_ended: bool },
+    Over(Ended),
+}
+
+/// How a cast is to end.
+#[derive(Debug)]
+struct Outcome {
+    ended: Ended,
+    /// A start that was not live yet, and what it is told.
+    start: Option<(Ticket, ControlError)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Stopped,
+    Failed,
+}
+
+/// The program in the present worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ProgramPhase {
+    Off,
+    Starting { deadline: Instant },
+    On,
+    Stopping { deadline: Instant },
+}
+
+#[derive(Debug)]
+struct Switching {
+    /// Who waits; `None` once the deadline has answered.
+    ticket: Option<Ticket>,
+    source: Source,
+    audio: AudioChoice,
+    scene: SceneSpec,
+    deadline: Instant,
+}
+
+/// An output of the cast.
+#[derive(Debug)]
+pub(super) struct OutputRecord {
+    pub(super) key: OutputKey,
+    pub(super) spec: OutputSpec,
+    pub(super) status: OutputStatus,
+    stage: OutputStage,
+    adding: Option<Ticket>,
+    removing: Vec<Ticket>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OutputStage {
+    /// Waits for the cast's zero.
+    Planned,
+    Running {
+        /// [`super::Input::OutputCreated`] told that it went well.
+        created: bool,
+        playable: bool,
+    },
+    Stopping,
+    Stopped,
+}
+
+impl CastRun {
+    pub(super) fn state(&self) -> CastState {
+        match &self.phase {
+            Phase::Starting { .. } => CastState::Starting,
+            Phase::Live => CastState::Live,
+            Phase::Stopping { .. } => CastState::Stopping,
+            Phase::Over(Ended::Stopped) => CastState::Stopped,
+            Phase::Over(Ended::Failed) => CastState::Failed,
+        }
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        matches!(self.phase, Phase::Live)
+    }
+
+    pub(super) fn is_active(&self) -> bool {
+        !matches!(self.phase, Phase::Over(_))
+    }
+
+    /// A program is to run.
+    pub(super) fn needs_worker(&self) -> bool {
+        matches!(self.phase, Phase::Starting { .. } | Phase::Live)
+    }
+
+    /// Frames still belong to this cast.
+    fn is_open(&self) -> bool {
+        match &self.phase {
+            Phase::Starting { .. } | Phase::Live => true,
+            Phase::Stopping { hub_ended, .. } => !hub_ended,
+            Phase::Over(_) => false,
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let phase = match &self.phase {
+            Phase::Starting { deadline, .. } => Some(*deadline),
+            _ => None,
+        };
+        let program = match self.program {
+            ProgramPhase::Starting { deadline } | ProgramPhase::Stopping { deadline } => Some(deadline),
+            ProgramPhase::Off | ProgramPhase::On => None,
+        };
+        let waiting = self.switches.values().filter(|switching| switching.ticket.is_some());
+        let switch = waiting.map(|switching| switching.deadline).min();
+        [phase, program, switch].into_iter().flatten().min()
+    }
+}
+
+impl ConferenceState {
+    pub(super) fn start_cast(&mut self, now: Now, ticket: Ticket, start: StartCast) {
+        if let Err(error) = self.check_start(&start) {
+            return self.refuse(ticket, error);
+        }
+        let deadline = now.at + self.start_timeout();
+        let StartCast { source, audio, encoding, outputs } = start;
+        let outputs = outputs.into_iter().map(|spec| self.plan_output(now, spec, None)).collect();
+        self.cast = Some(CastRun {
+            phase: Phase::Starting { ticket, deadline },
+            source,
+            audio,
+            encoding,
+            started_at: now.wall,
+            stopped_at: None,
+            error: None,
+            outputs,
+            timeline: Timeline::default(),
+            epoch: None,
+            program: ProgramPhase::Off,
+            shown: None,
+            switches: BTreeMap::new(),
+            reflowing: false,
+            earlier: ProgramReport::default(),
+        });
+        self.out.push(Effect::OpenHub);
+    }
+
+    fn check_start(&self, start: &StartCast) -> Result<(), ControlError> {
+        if !self.config.cast.enabled {
+            return Err(ControlError::CastDisabled);
+        }
+        if self.cast.as_ref().is_some_and(CastRun::is_active) {
+            return Err(ControlError::CastAlreadyStarted);
+        }
+        if start.outputs.is_empty() {
+            return Err(ControlError::invalid("outputs", "a cast needs at least one output"));
+        }
+        for (index, output) in start.outputs.iter().enumerate() {
+            self.check_output(output, start.outputs[..index].iter())?;
+        }
+        scene::check(&start.source, &self.roster)
+    }
+
+    pub(super) fn stop_cast(&mut self, ticket: Ticket) {
+        match self.cast.as_mut().map(|run| &mut run.phase) {
+            None | Some(Phase::Over(_)) => self.refuse(ticket, ControlError::CastNotStarted),
+            Some(Phase::Stopping { tickets, .. }) => tickets.push(ticket),
+            Some(Phase::Starting { .. } | Phase::Live) => {
+                self.begin_stop(Ended::Stopped, "it was stopped before it was live", Some(ticket));
+            }
+        }
+    }
+
+    pub(super) fn stop_deserted(&mut self) {
+        self.begin_stop(Ended::Stopped, "nobody is in the conference", None);
+    }
+
+    pub(super) fn stop_for_the_end(&mut self) {
+        self.begin_stop(Ended::Stopped, "the conference ended", None);
+    }
+
+    fn fail_cast(&mut self, reason: &str) {
+        self.begin_stop(Ended::Failed, reason, None);
+    }
+
+    /// Whether it was live or only about to: everything is undone, in [`Self::drive_phase`].
+    fn begin_stop(&mut self, ended: Ended, reason: &str, ticket: Option<Ticket>) {
+        let Some(run) = &mut self.cast else { return };
+        let start = match &run.phase {
+            Phase::Starting { ticket, .. } => Some((*ticket, ControlError::CastFailed(reason.to_owned()))),
+            Phase::Live => None,
+            Phase::Stopping { .. } | Phase::Over(_) => return,
+        };
+        if ended == Ended::Failed {
+            run.error = Some(reason.to_owned());
+        }
+        run.phase = Phase::Stopping {
+            outcome: Outcome { ended, start },
+            tickets: ticket.into_iter().collect(),
+            hub_ended: false,
+        };
+        let waiting = std::mem::take(&mut run.switches).into_values().filter_map(|one| one.ticket);
+        let adding = run.outputs.iter_mut().filter_map(|output| output.adding.take());
+        for ticket in waiting.chain(adding).collect::<Vec<_>>() {
+            self.refuse(ticket, ControlError::CastNotStarted);
+        }
+    }
+
+    pub(super) fn switch(&mut self, now: Now, ticket: Ticket, switch: Switch) {
+        let timeout_ms = self.config.switching.switch_timeout_ms;
+        let Some(run) = self.cast.as_mut().filter(|run| run.is_live()) else {
+            return self.refuse(ticket, ControlError::CastNotStarted);
+        };
+        if let Err(error) = scene::check(&switch.source, &self.roster) {
+            return self.refuse(ticket, error);
+        }
+        if run.program != ProgramPhase::On {
+            return self.refuse(ticket, ControlError::WorkerUnavailable);
+        }
+        if run.switches.len() >= MAX_SWITCHES {
+            let retry_after = Duration::from_secs(1);
+            return self.refuse(ticket, ControlError::Overloaded { retry_after });
+        }
+        let audio = switch.audio.unwrap_or(run.audio);
+        let scene = scene::scene(&switch.source, audio, &self.roster);
+        let request = self.worker.expect(Expected::Switch);
+        run.switches.insert(
+            request.0,
+            Switching {
+                ticket: Some(ticket),
+                source: switch.source,
+                audio,
+                scene: scene.clone(),
+                deadline: now.at + Duration::from_millis(timeout_ms.into()) + SWITCH_GRACE,
+            },
+        );
+        self.command(WorkerCommand::Compose { request, scene, wait_ready: true, deadline_ms: timeout_ms });
+    }
+
+    pub(super) fn switch_reply(&mut self, request: RequestId, result: Result<ReplyOk, ReplyError>) {
+        let Some(run) = &mut self.cast else { return };
+        let Some(switching) = run.switches.remove(&request.0) else { return };
+        let answer = match result {
+            Ok(ReplyOk::Composed { pts, took_ms }) => {
+                run.source = switching.source.clone();
+                run.audio = switching.audio;
+                run.shown = Some(switching.scene);
+                Ok(Reply::Switched(SwitchResult {
+                    source: switching.source,
+                    took: Duration::from_millis(took_ms.into()),
+                    program_pts: run.timeline.relative(pts),
+                }))
+            }
+            Ok(_) => Err(ControlError::Internal),
+            Err(ReplyError::MediaNotReady { which }) => {
+                let owner = self.roster.owner(which);
+                let name = owner.map_or_else(|| "the source".to_owned(), |(who, _)| who.to_string());
+                Err(ControlError::MediaNotReady(name))
+            }
+            Err(ReplyError::Timeout) => {
+                Err(ControlError::SwitchTimeout(self.config.switching.switch_timeout_ms))
+            }
+            Err(ReplyError::Superseded) => Err(ControlError::SwitchSuperseded),
+            Err(ReplyError::WrongState { .. }) => Err(ControlError::WorkerUnavailable),
+            Err(ReplyError::OfferRefused { .. } | ReplyError::Internal { .. }) => Err(ControlError::Internal),
+        };
+        if let Some(ticket) = switching.ticket {
+            self.answer(ticket, answer);
+        }
+    }
+
+    pub(super) fn reflow_reply(&mut self, result: Result<ReplyOk, ReplyError>) {
+        let Some(run) = &mut self.cast else { return };
+        run.reflowing = false;
+        if result == Err(ReplyError::Superseded) {
+            // Should the switch that overtook it come to nothing, the tiles still have to re-flow.
+            run.shown = None;
+        }
+    }
+
+    pub(super) fn program_started(&mut self, now: Now, result: Result<ReplyOk, ReplyError>) {
+        let Some(run) = &mut self.cast else { return };
+        let ProgramPhase::Starting { .. } = run.program else { return };
+        match result {
+            Ok(_) => run.program = ProgramPhase::On,
+            Err(_) if run.is_live() => self.kill_worker(now),
+            Err(_) => {
+                run.program = ProgramPhase::Off;
+                self.fail_cast("the media worker could not start the program");
+            }
+        }
+    }
+
+    pub(super) fn program_stopped(&mut self) {
+        if let Some(run) = &mut self.cast
+            && let ProgramPhase::Stopping { .. } = run.program
+        {
+            run.program = ProgramPhase::Off;
+        }
+    }
+
+    /// The worker is gone and the program with it. The cast goes on with the next worker.
+    pub(super) fn lose_program(&mut self, report: Option<ProgramReport>) {
+        let Some(run) = &mut self.cast else { return };
+        if run.program == ProgramPhase::Off {
+            return;
+        }
+        run.program = ProgramPhase::Off;
+        run.shown = None;
+        run.reflowing = false;
+        let report = report.unwrap_or_default();
+        run.earlier = add(run.earlier, report);
+        let waiting = std::mem::take(&mut run.switches).into_values().filter_map(|one| one.ticket);
+        for ticket in waiting.collect::<Vec<_>>() {
+            self.refuse(ticket, ControlError::WorkerUnavailable);
+        }
+    }
+
+    pub(super) fn program_config(&mut self, config: TrackConfig) {
+        if let Some(run) = self.cast.as_mut().filter(|run| run.is_open()) {
+            self.out.extend(run.timeline.discontinuity().map(Effect::Discontinuity));
+            self.out.push(Effect::Config(config));
+        }
+    }
+
+    pub(super) fn program_frame(&mut self, now: Now, frame: EncodedFrame) {
+        let Some(run) = self.cast.as_mut().filter(|run| run.is_open()) else { return };
+        self.out.extend(run.timeline.discontinuity().map(Effect::Discontinuity));
+        let mapped = run.timeline.accept(frame);
+        if mapped.first {
+            let age = now.media.since(run.timeline.zero().unwrap_or(now.media));
+            run.epoch = Some(now.wall.checked_sub(age).unwrap_or(now.wall));
+            // Before the frame itself is passed on: outputs begin with the cast's first keyframe.
+            self.create_planned_outputs();
+        }
+        self.out.extend(mapped.frames.into_iter().map(Effect::Frame));
+    }
+
+    pub(super) fn expire_cast(&mut self, now: Now) {
+        let Some(run) = &mut self.cast else { return };
+        let mut late = Vec::new();
+        for switching in run.switches.values_mut() {
+            if switching.deadline <= now.at {
+                late.extend(switching.ticket.take());
+            }
+        }
+        for ticket in late {
+            let timeout_ms = self.config.switching.switch_timeout_ms;
+            self.refuse(ticket, ControlError::SwitchTimeout(timeout_ms));
+        }
+        let Some(run) = &self.cast else { return };
+        if let Phase::Starting { deadline, .. } = run.phase
+            && deadline <= now.at
+        {
+            let reason = self.why_not_live();
+            self.fail_cast(&reason);
+            return;
+        }
+        match run.program {
+            ProgramPhase::Starting { deadline } | ProgramPhase::Stopping { deadline }
+                if deadline <= now.at =>
+            {
+                self.kill_worker(now);
+            }
+            _ => {}
+        }
+    }
+
+    fn why_not_live(&self) -> String {
+        let ms = self.config.cast.start_timeout_ms;
+        let Some(run) = &self.cast else { return String::new() };
+        let waiting = run.outputs.iter().find(|output| !output.is_settled());
+        match waiting {
+            Some(output) if run.epoch.is_some() && run.program == ProgramPhase::On => {
+                format!("output {} was not playable within {ms} ms", output.spec.id)
+            }
+            _ => format!("the media worker did not start the program within {ms} ms"),
+        }
+    }
+
+    /// Brings the program in the worker to where the cast wants it.
+    pub(super) fn drive_program(&mut self, now: Now) {
+        let start_timeout = self.start_timeout();
+        let slate = self.slate();
+        let Some(run) = &mut self.cast else { return };
+        let wanted = run.needs_worker();
+        match run.program {
+            ProgramPhase::Off if wanted && self.worker.is_ready() => {
+                let scene = scene::scene(&run.source, run.audio, &self.roster);
+                run.timeline.take_over(self.worker.incarnation());
+                run.program = ProgramPhase::Starting { deadline: now.at + start_timeout };
+                run.shown = Some(scene.clone());
+                let program = ProgramSpec {
+                    encoding: encoding_spec(&run.encoding, &self.config.encoding),
+                    scene,
+                    slate,
+                    stall_hold_ms: self.config.program.stall_hold_ms,
+                };
+                let request = self.worker.expect(Expected::StartProgram);
+                self.command(WorkerCommand::StartProgram { request, program });
+            }
+            ProgramPhase::On if wanted && run.switches.is_empty() && !run.reflowing => {
+                let scene = scene::scene(&run.source, run.audio, &self.roster);
+                if run.shown.as_ref() == Some(&scene) {
+                    return;
+                }
+                run.shown = Some(scene.clone());
+                run.reflowing = true;
+                let request = self.worker.expect(Expected::Reflow);
+                let deadline_ms = self.config.switching.switch_timeout_ms;
+                self.command(WorkerCommand::Compose { request, scene, wait_ready: false, deadline_ms });
+            }
+            ProgramPhase::Starting { .. } | ProgramPhase::On if !wanted => {
+                run.program = ProgramPhase::Stopping { deadline: now.at + STOP_TIMEOUT };
+                let request = self.worker.expect(Expected::StopProgram);
+                self.command(WorkerCommand::StopProgram { request });
+            }
+            _ => {}
+        }
+    }
+
+    /// Moves the cast on: to live when everything a start waits for is there, to its end when
+    /// everything is undone.
+    pub(super) fn drive_phase(&mut self, now: Now) {
+        let Some(run) = &mut self.cast else { return };
+        match &mut run.phase {
+            Phase::Starting { ticket, .. } => {
+                let ready = run.program == ProgramPhase::On
+                    && run.epoch.is_some()
+                    && run.outputs.iter().all(OutputRecord::is_settled);
+                if ready {
+                    let ticket = *ticket;
+                    run.phase = Phase::Live;
+                    self.answer(ticket, Ok(Reply::Cast(Box::new(self.cast_view(now)))));
+                }
+            }
+            Phase::Stopping { hub_ended, .. } if run.program == ProgramPhase::Off => {
+                if !std::mem::replace(hub_ended, true) {
+                    self.out.push(Effect::EndHub);
+                    self.stop_outputs(now);
+                }
+                self.conclude(now);
+            }
+            Phase::Stopping { .. } | Phase::Live | Phase::Over(_) => {}
+        }
+    }
+
+    fn conclude(&mut self, now: Now) {
+        let Some(run) = &mut self.cast else { return };
+        if !run.outputs.iter().all(|output| output.stage == OutputStage::Stopped) {
+            return;
+        }
+        let Phase::Stopping { outcome, tickets, .. } = &mut run.phase else { return };
+        let (ended, start, tickets) = (outcome.ended, outcome.start.take(), std::mem::take(tickets));
+        run.phase = Phase::Over(ended);
+        run.stopped_at = Some(now.wall);
+        run.earlier = add(run.earlier, self.worker.take_program());
+        if let Some((ticket, error)) = start {
+            self.refuse(ticket, error);
+        }
+        for ticket in tickets {
+            self.answer(ticket, Ok(Reply::Cast(Box::new(self.cast_view(now)))));
+        }
+    }
+
+    fn start_timeout(&self) -> Duration {
+        Duration::from_millis(self.config.cast.start_timeout_ms.into())
+    }
+}
+
+/// Counters of two workers' programs together.
+pub(super) fn add(a: ProgramReport, b: ProgramReport) -> ProgramReport {
+    ProgramReport {
+        frames: a.frames + b.frames,
+        repeated: a.repeated + b.repeated,
+        dropped: a.dropped + b.dropped,
+    }
+}
+
+fn encoding_spec(encoding: &Encoding, config: &crate::config::EncodingConfig) -> EncodingSpec {
+    EncodingSpec {
+        width: encoding.width,
+        height: encoding.height,
+        fps: encoding.fps,
+        video_kbps: encoding.video_kbps,
+        audio_kbps: encoding.audio_kbps,
+        keyframe_ms: encoding.keyframe_ms,
+        filler: config.filler,
+        preset: config.preset.clone(),
+    }
+}

@@ -1,0 +1,6 @@
+//! The state alone: inputs in, effects out, time as given.
+
+mod bench;
+mod casts;
+mod people;
+mod random;

@@ -1,0 +1,463 @@
+//! Any order of requests and events, against a model of worker and outputs: every request is answered
+//! exactly once, numbers are stable, nothing leaks, nothing is told to a worker that is not there.
+
+use super::{super::*, bench};
+use crate::{
+    control::{
+        cast::{AudioChoice, Source, Switch},
+        conference::{ParticipantPatch, Publish},
+    },
+    ids::{ParticipantId, RequestId, SourceId, StreamName},
+    ipc::{ReplyError, ReplyOk, SessionEndReason, WorkerReport},
+    media::Track,
+};
+use proptest::prelude::*;
+use std::collections::{BTreeSet, HashMap};
+
+const PEOPLE: [&str; 5] = ["alice", "bob", "carol", "dave", "eve"];
+const STREAMS: [&str; 2] = ["camera", "screen"];
+
+#[derive(Debug, Clone)]
+enum Op {
+    Publish(usize, usize),
+    HangUp(usize),
+    Trickle(usize),
+    Remove(usize),
+    Patch(usize, bool),
+    Start(usize, bool),
+    Switch(usize),
+    Stop,
+    AddOutput(usize, bool),
+    RemoveOutput(usize),
+    Look,
+    Ready,
+    Reply(usize, u8),
+    SessionEnded(usize),
+    Gone,
+    ProgramFailed,
+    Frame(bool, bool),
+    Heartbeat,
+    Playable(usize, bool),
+    OutputStopped(usize),
+    Pass(u64),
+    Keyframe,
+    End,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        6 => (0..5_usize, 0..2_usize).prop_map(|(who, stream)| Op::Publish(who, stream)),
+        2 => (0..8_usize).prop_map(Op::HangUp),
+        1 => (0..8_usize).prop_map(Op::Trickle),
+        1 => (0..5_usize).prop_map(Op::Remove),
+        1 => (0..5_usize, any::<bool>()).prop_map(|(who, mute)| Op::Patch(who, mute)),
+        3 => (0..8_usize, any::<bool>()).prop_map(|(source, push)| Op::Start(source, push)),
+        4 => (0..8_usize).prop_map(Op::Switch),
+        1 => Just(Op::Stop),
+        2 => (0..3_usize, any::<bool>()).prop_map(|(id, fails)| Op::AddOutput(id, fails)),
+        1 => (0..3_usize).prop_map(Op::RemoveOutput),
+        1 => Just(Op::Look),
+        6 => Just(Op::Ready),
+        12 => (0..4_usize, any::<u8>()).prop_map(|(which, how)| Op::Reply(which, how)),
+        1 => (0..8_usize).prop_map(Op::SessionEnded),
+        1 => Just(Op::Gone),
+        1 => Just(Op::ProgramFailed),
+        6 => (any::<bool>(), any::<bool>()).prop_map(|(video, key)| Op::Frame(video, key)),
+        1 => Just(Op::Heartbeat),
+        4 => (0..4_usize, prop::bool::weighted(0.9)).prop_map(|(which, well)| Op::Playable(which, well)),
+        3 => (0..4_usize).prop_map(Op::OutputStopped),
+        3 => (0..20_000_u64).prop_map(Op::Pass),
+        1 => Just(Op::Keyframe),
+        1 => Just(Op::End),
+    ]
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WorkerModel {
+    None,
+    Starting,
+    Ready,
+}
+
+/// What the world around the state looks like.
+struct World {
+    state: ConferenceState,
+    now: Now,
+    asked: u64,
+    answered: BTreeSet<Ticket>,
+    worker: WorkerModel,
+    incarnations: u32,
+    /// Commands that the worker has not answered.
+    unanswered: Vec<(RequestId, WorkerCommand)>,
+    /// Sessions that the worker holds, and those that the directory knows.
+    worker_sessions: BTreeSet<String>,
+    open_sessions: BTreeSet<String>,
+    published: HashMap<String, Publish>,
+    sources: HashMap<(ParticipantId, StreamName), SourceId>,
+    /// Outputs that exist, and those that are being stopped.
+    outputs: Vec<OutputKey>,
+    stopping: Vec<OutputKey>,
+    outputs_fail: bool,
+    hub_open: bool,
+    last_frame: HashMap<Track, MediaTime>,
+    finished: bool,
+}
+
+impl World {
+    fn new() -> Self {
+        let bench::Bench { state, now, .. } = bench::Bench::new();
+        Self {
+            state,
+            now,
+            asked: 0,
+            answered: BTreeSet::new(),
+            worker: WorkerModel::None,
+            incarnations: 0,
+            unanswered: Vec::new(),
+            worker_sessions: BTreeSet::new(),
+            open_sessions: BTreeSet::new(),
+            published: HashMap::new(),
+            sources: HashMap::new(),
+            outputs: Vec::new(),
+            stopping: Vec::new(),
+            outputs_fail: false,
+            hub_open: false,
+            last_frame: HashMap::new(),
+            finished: false,
+        }
+    }
+
+    fn feed(&mut self, input: Input) {
+        let mut inputs = vec![input];
+        while let Some(input) = inputs.pop() {
+            for effect in self.state.apply(self.now, input) {
+                inputs.extend(self.perform(effect));
+            }
+        }
+        if self.worker != WorkerModel::Ready {
+            assert!(self.open_sessions.is_empty());
+        }
+        assert_eq!(self.worker_sessions, self.open_sessions, "a session leaks");
+    }
+
+    fn perform(&mut self, effect: Effect) -> Option<Input> {
+        assert!(!self.finished || matches!(effect, Effect::Answer { .. }), "{effect:?} after the end");
+        match effect {
+            Effect::Answer { ticket, .. } => {
+                assert!(self.answered.insert(ticket), "{ticket:?} was answered twice");
+            }
+            Effect::LaunchWorker { incarnation, .. } => {
+                assert_eq!(self.worker, WorkerModel::None);
+                assert_eq!(incarnation.0, self.incarnations);
+                self.incarnations += 1;
+                self.worker = WorkerModel::Starting;
+            }
+            Effect::ShutWorker => {
+                assert!(self.open_sessions.is_empty() && !self.hub_open);
+                self.lose_worker();
+            }
+            Effect::KillWorker => self.lose_worker(),
+            Effect::Command(command) => self.command(command),
+            Effect::SessionOpened(session) => {
+                assert!(self.open_sessions.insert(session.to_string()));
+            }
+            Effect::SessionClosed(session) => {
+                assert!(self.open_sessions.remove(session.as_str()), "{session} was not open");
+            }
+            Effect::OpenHub => {
+                assert!(!self.hub_open && self.outputs.is_empty() && self.stopping.is_empty());
+                self.hub_open = true;
+                self.last_frame.clear();
+            }
+            Effect::Config(_) | Effect::Discontinuity(_) => assert!(self.hub_open),
+            Effect::Frame(frame) => {
+                assert!(self.hub_open);
+                let last = self.last_frame.insert(frame.track, frame.dts);
+                assert!(last.is_none_or(|last| last < frame.dts), "time stepped back");
+            }
+            Effect::EndHub => {
+                assert!(self.hub_open);
+                self.hub_open = false;
+            }
+            Effect::CreateOutput { key, .. } => {
+                assert!(self.hub_open);
+                if self.outputs_fail {
+                    return Some(Input::OutputCreated { key, result: Err("no".to_owned()) });
+                }
+                self.outputs.push(key);
+                let result = Ok(OutputStatus::connecting(self.now.wall));
+                return Some(Input::OutputCreated { key, result });
+            }
+            Effect::StopOutput(key) => {
+                let index = self.outputs.iter().position(|output| *output == key);
+                self.outputs.remove(index.expect("an output that exists"));
+                self.stopping.push(key);
+            }
+            Effect::Finish { answer } => {
+                assert!(self.open_sessions.is_empty() && !self.hub_open);
+                assert!(self.outputs.is_empty() && self.stopping.is_empty());
+                for ticket in answer {
+                    assert!(self.answered.insert(ticket), "{ticket:?} was answered twice");
+                }
+                self.finished = true;
+                self.lose_worker();
+            }
+        }
+        None
+    }
+
+    fn command(&mut self, command: WorkerCommand) {
+        assert_eq!(self.worker, WorkerModel::Ready, "{command:?} to a worker that is not ready");
+        match &command {
+            WorkerCommand::OpenIngest { request, session, source, .. } => {
+                let publish = &self.published[session.as_str()];
+                let pair = (publish.participant.clone(), publish.stream.clone());
+                let known = *self.sources.entry(pair).or_insert(*source);
+                assert_eq!(known, *source, "a stream's number changed");
+                let distinct: BTreeSet<_> = self.sources.values().collect();
+                assert_eq!(distinct.len(), self.sources.len(), "two streams have one number");
+                self.unanswered.push((*request, command));
+            }
+            WorkerCommand::CloseIngest { session } => {
+                assert!(self.worker_sessions.remove(session.as_str()), "{session} is not there");
+            }
+            WorkerCommand::StartProgram { request, .. }
+            | WorkerCommand::Compose { request, .. }
+            | WorkerCommand::StopProgram { request } => self.unanswered.push((*request, command)),
+            WorkerCommand::AddCandidates { session, .. } => {
+                assert!(self.worker_sessions.contains(session.as_str()));
+            }
+            WorkerCommand::RequestKeyframe => {}
+            WorkerCommand::Configure(_) | WorkerCommand::Shutdown => panic!("{command:?} is not the state's"),
+        }
+    }
+
+    fn lose_worker(&mut self) {
+        self.worker = WorkerModel::None;
+        self.unanswered.clear();
+        self.worker_sessions.clear();
+    }
+
+    fn ask(&mut self, ask: Ask) {
+        self.asked += 1;
+        self.feed(Input::Ask { ticket: Ticket(self.asked), ask });
+    }
+
+    fn event(&mut self, event: WorkerEvent) {
+        if self.worker == WorkerModel::Ready {
+            self.feed(Input::Worker(event));
+        }
+    }
+
+    fn session(&self, index: usize) -> SessionId {
+        let any = self.open_sessions.iter().nth(index).map_or("none", String::as_str);
+        SessionId::from(any)
+    }
+
+    fn reply(&mut self, which: usize, how: u8) {
+        if self.worker != WorkerModel::Ready || self.unanswered.is_empty() {
+            return;
+        }
+        let (request, command) = self.unanswered.remove(which % self.unanswered.len());
+        let result = match (&command, how % 6) {
+            (WorkerCommand::Compose { .. }, 1) => Err(ReplyError::Superseded),
+            (WorkerCommand::Compose { .. }, 2) => Err(ReplyError::Timeout),
+            (WorkerCommand::Compose { .. }, 3) => Err(ReplyError::MediaNotReady { which: SourceId(0) }),
+            (_, 4) => Err(ReplyError::Internal { detail: String::new() }),
+            (WorkerCommand::OpenIngest { .. }, 5) => Err(ReplyError::OfferRefused { detail: String::new() }),
+            (WorkerCommand::OpenIngest { session, .. }, _) => {
+                self.worker_sessions.insert(session.to_string());
+                Ok(ReplyOk::IngestOpened { answer: String::new() })
+            }
+            (WorkerCommand::StartProgram { .. }, _) => Ok(ReplyOk::ProgramStarted),
+            (WorkerCommand::Compose { .. }, _) => Ok(ReplyOk::Composed { pts: self.now.media, took_ms: 1 }),
+            _ => Ok(ReplyOk::ProgramStopped),
+        };
+        self.feed(Input::Worker(WorkerEvent::Reply { request, result }));
+    }
+
+    fn pass(&mut self, ms: u64) {
+        let end = self.now.at + Duration::from_millis(ms);
+        while let Some(deadline) = self.state.next_deadline().filter(|deadline| *deadline <= end) {
+            assert!(deadline >= self.now.at, "a deadline was missed");
+            self.set_time(deadline);
+            self.feed(Input::Tick);
+            assert!(self.state.next_deadline().is_none_or(|next| next > self.now.at), "a deadline stays");
+        }
+        self.set_time(end);
+    }
+
+    fn set_time(&mut self, at: Instant) {
+        let passed = at - self.now.at;
+        self.now = Now { at, wall: self.now.wall + passed, media: self.now.media + passed };
+    }
+
+    fn run(&mut self, op: Op) {
+        let source = |index: usize| match index {
+            5 => Source::Grid { participants: None },
+            6 => Source::Speaker { focus: bench::who("alice") },
+            7 => Source::Slate,
+            who => bench::camera(PEOPLE[who]),
+        };
+        let output = |id: usize| ["x", "y", "z"][id].parse().unwrap();
+        match op {
+            Op::Publish(who, stream) => {
+                let session = format!("s{}", self.asked);
+                let publish = bench::publication(PEOPLE[who], STREAMS[stream]);
+                self.published.insert(session.clone(), publish.clone());
+                self.ask(Ask::Publish { publish, session: session.as_str().into() });
+            }
+            Op::HangUp(index) => self.ask(Ask::HangUp(self.session(index))),
+            Op::Trickle(index) => {
+                let candidates = vec![crate::ipc::Candidate { mline: 0, candidate: String::new() }];
+                self.ask(Ask::Trickle { session: self.session(index), candidates });
+            }
+            Op::Remove(who) => self.ask(Ask::RemoveParticipant(bench::who(PEOPLE[who]))),
+            Op::Patch(who, mute) => {
+                let patch = ParticipantPatch { audio_muted: Some(mute), ..Default::default() };
+                self.ask(Ask::PatchParticipant { participant: bench::who(PEOPLE[who]), patch });
+            }
+            Op::Start(index, push) => {
+                let outputs = if push {
+                    vec![bench::hls(), bench::rtmp("x", "rtmp://h/a/k")]
+                } else {
+                    vec![bench::hls()]
+                };
+                self.ask(Ask::StartCast(bench::start(source(index), &outputs)));
+            }
+            Op::Switch(index) => {
+                self.ask(Ask::Switch(Switch { source: source(index), audio: Some(AudioChoice::Mix) }));
+            }
+            Op::Stop => self.ask(Ask::StopCast),
+            Op::AddOutput(id, fails) => {
+                self.outputs_fail = fails;
+                self.ask(Ask::AddOutput(bench::rtmp(["x", "y", "z"][id], "rtmp://h/a/k")));
+                self.outputs_fail = false;
+            }
+            Op::RemoveOutput(id) => self.ask(Ask::RemoveOutput(output(id))),
+            Op::Look => {
+                self.ask(Ask::View);
+                self.ask(Ask::Cast);
+                self.ask(Ask::Participant(bench::who("alice")));
+            }
+            Op::Ready => {
+                if self.worker == WorkerModel::Starting {
+                    self.worker = WorkerModel::Ready;
+                    self.feed(Input::Worker(WorkerEvent::Ready { pid: 1, gstreamer: String::new() }));
+                }
+            }
+            Op::Reply(which, how) => self.reply(which, how),
+            Op::SessionEnded(index) => {
+                let session = self.session(index);
+                self.worker_sessions.remove(session.as_str());
+                self.event(WorkerEvent::SessionEnded { session, reason: SessionEndReason::Inactive });
+            }
+            Op::Gone => {
+                if self.worker != WorkerModel::None {
+                    self.lose_worker();
+                    self.feed(Input::WorkerGone);
+                }
+            }
+            Op::ProgramFailed => self.event(WorkerEvent::ProgramFailed { detail: String::new() }),
+            Op::Frame(video, key) => {
+                let track = if video { Track::Video } else { Track::Audio };
+                let mut frame = bench::frame(track, 0, key || !video);
+                (frame.pts, frame.dts) = (self.now.media, self.now.media);
+                self.event(WorkerEvent::Frame(frame));
+            }
+            Op::Heartbeat => self.event(WorkerEvent::Heartbeat(WorkerReport::default())),
+            Op::Playable(index, playable) => {
+                if let Some(key) = self.outputs.get(index).copied() {
+                    self.feed(Input::OutputPlayable { key, playable });
+                }
+            }
+            Op::OutputStopped(index) => self.output_stopped(index),
+            Op::Pass(ms) => self.pass(ms),
+            Op::Keyframe => self.feed(Input::KeyframeWanted),
+            Op::End => self.ask(Ask::End),
+        }
+    }
+
+    fn output_stopped(&mut self, index: usize) {
+        if index < self.stopping.len() {
+            let key = self.stopping.remove(index);
+            self.feed(Input::OutputStopped { key, status: OutputStatus::connecting(self.now.wall) });
+        }
+    }
+
+    /// A cast of alice that is live, so that half of the runs need not find their way there.
+    fn go_live(&mut self) {
+        for op in [
+            Op::Publish(0, 0),
+            Op::Ready,
+            Op::Reply(0, 0),
+            Op::Start(0, true),
+            Op::Frame(true, true),
+            Op::Reply(0, 0),
+            Op::Playable(0, true),
+        ] {
+            self.run(op);
+        }
+        assert!(self.state.cast.as_ref().is_some_and(CastRun::is_live));
+    }
+
+    /// The end, with outputs that stop in time and a worker that does as it likes.
+    fn end(&mut self) {
+        self.ask(Ask::End);
+        for _ in 0..10 {
+            while !self.stopping.is_empty() {
+                self.output_stopped(0);
+            }
+            self.pass(1000);
+        }
+        assert!(self.finished, "the conference does not end");
+        let all: BTreeSet<Ticket> = (1..=self.asked).map(Ticket).collect();
+        assert_eq!(self.answered, all, "somebody still waits");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_request_is_answered_once_and_nothing_leaks(
+        live in any::<bool>(),
+        ops in prop::collection::vec(op(), 1..120),
+    ) {
+        let mut world = World::new();
+        if live {
+            world.go_live();
+        }
+        for op in ops {
+            if !world.finished {
+                world.run(op);
+            }
+        }
+        world.end();
+    }
+
+    /// Requests that nobody ever answers: every deadline is kept without the worker's help.
+    #[test]
+    fn no_request_waits_for_a_silent_worker(
+        live in any::<bool>(),
+        ops in prop::collection::vec(op(), 1..80),
+    ) {
+        let mut world = World::new();
+        if live {
+            world.go_live();
+        }
+        for op in ops.into_iter().filter(|op| !matches!(op, Op::Reply(..))) {
+            if !world.finished {
+                world.run(op);
+            }
+        }
+        for _ in 0..40 {
+            while !world.stopping.is_empty() {
+                world.output_stopped(0);
+            }
+            world.pass(1000);
+        }
+        let all: BTreeSet<Ticket> = (1..=world.asked).map(Ticket).collect();
+        assert_eq!(world.answered, all, "somebody still waits");
+    }
+}

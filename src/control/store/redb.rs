@@ -1,0 +1,152 @@
+//! The embedded store: one redb file in the data directory.
+
+use super::{ConferenceRecord, Store, StoreError};
+use crate::ids::ConferenceId;
+use ::redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use futures::{FutureExt, future::BoxFuture};
+use std::{path::Path, sync::Arc};
+
+/// Conference id → [`ConferenceRecord`] as JSON. JSON, so that a record written by an older server is
+/// readable by a newer one, and by people.
+const CONFERENCES: TableDefinition<&str, &[u8]> = TableDefinition::new("conferences");
+
+/// The file's name in the data directory.
+const FILE_NAME: &str = "control.redb";
+
+/// A store on disk. Its I/O blocks, so it runs on the runtime's blocking threads.
+pub struct RedbStore {
+    database: Arc<Database>,
+}
+
+impl RedbStore {
+    /// Opens the store in `data_dir`, which is created where it is missing. Blocks; for start-up.
+    ///
+    /// # Errors
+    /// The directory or file cannot be made, is damaged, or another server has it open.
+    pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(data_dir).map_err(|error| StoreError::Open(error.into()))?;
+        let database =
+            Database::create(data_dir.join(FILE_NAME)).map_err(|error| StoreError::Open(error.into()))?;
+        // The table is made at once, so that reading never has to ask whether it is there.
+        let made = (|| {
+            let write = database.begin_write()?;
+            write.open_table(CONFERENCES)?;
+            write.commit()?;
+            Ok::<_, ::redb::Error>(())
+        })();
+        made.map_err(|error| StoreError::Open(error.into()))?;
+        Ok(Self { database: Arc::new(database) })
+    }
+
+    fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Database) -> Result<T, StoreError> + Send + 'static,
+    ) -> BoxFuture<'_, Result<T, StoreError>> {
+        let database = self.database.clone();
+        async move {
+            let done = tokio::task::spawn_blocking(move || work(&database)).await;
+            done.unwrap_or_else(|error| Err(StoreError::Write(error.into())))
+        }
+        .boxed()
+    }
+}
+
+fn read_all(database: &Database) -> Result<Vec<(String, Vec<u8>)>, ::redb::Error> {
+    let table = database.begin_read()?.open_table(CONFERENCES)?;
+    let mut rows = Vec::new();
+    for row in table.iter()? {
+        let (key, value) = row?;
+        rows.push((key.value().to_owned(), value.value().to_owned()));
+    }
+    Ok(rows)
+}
+
+fn write(database: &Database, key: &str, value: Option<&[u8]>) -> Result<(), ::redb::Error> {
+    let write = database.begin_write()?;
+    {
+        let mut table = write.open_table(CONFERENCES)?;
+        match value {
+            Some(value) => drop(table.insert(key, value)?),
+            None => drop(table.remove(key)?),
+        }
+    }
+    write.commit()?;
+    Ok(())
+}
+
+impl Store for RedbStore {
+    fn conferences(&self) -> BoxFuture<'_, Result<Vec<ConferenceRecord>, StoreError>> {
+        self.blocking(|database| {
+            let rows = read_all(database).map_err(|error| StoreError::Read(error.into()))?;
+            rows.into_iter()
+                .map(|(key, value)| {
+                    serde_json::from_slice(&value).map_err(|source| StoreError::Record { key, source })
+                })
+                .collect()
+        })
+    }
+
+    fn save_conference(&self, record: ConferenceRecord) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.blocking(move |database| {
+            let value = serde_json::to_vec(&record)
+                .map_err(|source| StoreError::Record { key: record.id.to_string(), source })?;
+            write(database, record.id.as_str(), Some(&value)).map_err(|error| StoreError::Write(error.into()))
+        })
+    }
+
+    fn remove_conference(&self, id: ConferenceId) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.blocking(move |database| {
+            write(database, id.as_str(), None).map_err(|error| StoreError::Write(error.into()))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    fn record(id: &str, max: usize) -> ConferenceRecord {
+        ConferenceRecord {
+            id: id.parse().unwrap(),
+            created_at: Timestamp::UNIX_EPOCH,
+            name: Some("Name".to_owned()),
+            max_participants: Some(max),
+        }
+    }
+
+    #[tokio::test]
+    async fn records_survive_a_reopening() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        let store = RedbStore::open(&data).unwrap();
+        assert_eq!(store.conferences().await.unwrap(), []);
+        store.save_conference(record("b", 1)).await.unwrap();
+        store.save_conference(record("a:1", 2)).await.unwrap();
+        store.save_conference(record("b", 3)).await.unwrap();
+        store.save_conference(record("c", 4)).await.unwrap();
+        store.remove_conference("c".parse().unwrap()).await.unwrap();
+        store.remove_conference("never".parse().unwrap()).await.unwrap();
+        drop(store);
+        let store = RedbStore::open(&data).unwrap();
+        assert_eq!(store.conferences().await.unwrap(), [record("a:1", 2), record("b", 3)]);
+    }
+
+    #[tokio::test]
+    async fn a_second_server_on_the_same_data_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let _first = RedbStore::open(dir.path()).unwrap();
+        assert!(matches!(RedbStore::open(dir.path()), Err(StoreError::Open(_))));
+    }
+
+    #[tokio::test]
+    async fn a_damaged_record_is_named_not_skipped() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = RedbStore::open(dir.path()).unwrap();
+        write(&store.database, "room", Some(b"{\"id\":7}")).unwrap();
+        let Err(StoreError::Record { key, .. }) = store.conferences().await else {
+            panic!("expected an error")
+        };
+        assert_eq!(key, "room");
+    }
+}
