@@ -67,7 +67,6 @@ pub struct EncoderInput {
     video: gst_app::AppSrc,
     audio: gst_app::AppSrc,
     video_queue: gst::Element,
-    x264_out: gst::Pad,
 }
 
 impl Encoder {
@@ -123,17 +122,10 @@ impl Encoder {
         };
         on_sample(&file.typed(&pipeline, "audio-out")?, audio_out.callback());
 
-        // x264enc always has a source pad.
-        let x264 = file.element(&pipeline, "x264")?;
-        let x264_out = x264.static_pad("src").ok_or(PipelineFileError::NoElement {
-            file: Role::Encoder.file_name(),
-            element: "x264.src".to_owned(),
-        })?;
         let input = EncoderInput {
             video: video_in,
             audio: audio_in,
             video_queue: file.element(&pipeline, "video-queue")?,
-            x264_out,
         };
         let (eos_in, eos) = mpsc::channel(1);
         let running =
@@ -192,13 +184,10 @@ impl EncoderInput {
             header.set_duration(gst::ClockTime::from_nseconds(duration.as_nanos() as u64));
         }
         if keyframe {
-            // The encoder makes the first frame at or after this running time an IDR.
-            self.x264_out.send_event(
-                gst_video::UpstreamForceKeyUnitEvent::builder()
-                    .running_time(gst::ClockTime::from_nseconds(pts.0))
-                    .all_headers(true)
-                    .build(),
-            );
+            // Serialised with the pictures, so that exactly this one is coded as an IDR, however many wait
+            // before it. (An upstream event with this running time has no effect in 1.22.0.)
+            self.video
+                .send_event(gst_video::DownstreamForceKeyUnitEvent::builder().all_headers(true).build());
         }
         // Refused only while the pipeline goes down.
         let _ = self.video.push_buffer(picture);

@@ -8,6 +8,7 @@ use crate::{
 use meetingcast::{
     demo::hls_recorder::HlsRecorder,
     publisher::{
+        palette::Colour,
         planes::PictureSize,
         recording::{Layout, Recording},
         viewer,
@@ -33,8 +34,8 @@ fn ten_switches_in_a_minute_leave_no_seam_in_rtmp_or_hls() {
     let server = Server::start();
     let directory = tempfile::tempdir().unwrap();
 
-    let colour = |n: usize| format!("{:06x}", meetingcast::publisher::palette::Colour::of(n).rgb());
-    let tone = |n: usize| meetingcast::publisher::tone::Tone::of(n).hertz().to_string();
+    let colour = |n: usize| Colour::of(n).rgb().iter().map(|part| format!("{part:02x}")).collect::<String>();
+    let tone = |n: usize| meetingcast::publisher::tone::Tone::of(n).hz().to_string();
     let chromium = |n: usize, codec: &str| {
         let whip = server.whip("room", WHO[n].0);
         let (colour, tone) = (colour(n), tone(n));
@@ -57,7 +58,7 @@ fn ten_switches_in_a_minute_leave_no_seam_in_rtmp_or_hls() {
         )
     };
     let mut browsers = [chromium(0, "h264"), chromium(1, "vp8")];
-    let pattern = meetingcast::publisher::palette::Colour::of(2).name();
+    let pattern = Colour::of(2).name();
     let _client = publish(&server.whip("room", WHO[2].0), &["--pattern", pattern]);
     for browser in &mut browsers {
         browser.event("connected", Duration::from_secs(40));

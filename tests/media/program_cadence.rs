@@ -46,3 +46,22 @@ async fn the_slate_is_a_program_with_an_exact_cadence() {
     // AAC-LC (2), 48 kHz (index 3), two channels: 00010 0011 0010 000.
     assert_eq!(asc.unwrap()[..2], [0x11, 0x90]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keyframe_comes_when_it_is_asked_for_and_the_grid_of_keyframes_stays() {
+    let mut worker = WorkerProcess::start().await;
+    worker.ask(|request| WorkerCommand::StartProgram { request, program: small_program() }).await.unwrap();
+    worker.until("some frames", |worker| worker.track(Track::Video).len() >= 40).await;
+    worker.commands.send(&WorkerCommand::RequestKeyframe).await.unwrap();
+    worker.until("more frames", |worker| worker.track(Track::Video).len() >= 95).await;
+    let keyframes: Vec<usize> = worker
+        .track(Track::Video)
+        .iter()
+        .enumerate()
+        .filter(|(_, frame)| frame.keyframe)
+        .map(|(n, _)| n)
+        .collect();
+    let asked = keyframes.iter().filter(|n| *n % 30 != 0).count();
+    let grid: Vec<usize> = keyframes.iter().copied().filter(|n| n % 30 == 0).collect();
+    assert_eq!((asked, grid), (1, vec![0, 30, 60, 90]), "{keyframes:?}");
+}
