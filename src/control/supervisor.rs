@@ -145,7 +145,8 @@ impl WorkerLauncher {
             launch_timeout: self.launch_timeout,
             heartbeat_timeout: self.heartbeat_timeout,
         };
-        let span = tracing::info_span!("worker", conference = %conference, worker = tracing::field::Empty);
+        // A child of the conference's span, which names the conference.
+        let span = tracing::info_span!("worker", worker = tracing::field::Empty);
         tokio::spawn(watch.run().instrument(span));
         Worker { commands, events, kill, closing: closing.drop_guard() }
     }
