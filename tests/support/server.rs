@@ -5,14 +5,21 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-/// Two cores carry one such test at a time.
-pub fn one_at_a_time() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+/// The right to use the machine: given back when dropped.
+pub struct Turn {
+    _lock: std::fs::File,
+}
+
+/// Two cores carry one such test at a time, whichever process it runs in.
+pub fn one_at_a_time() -> Turn {
+    let path = std::env::temp_dir().join("meetingcast-e2e.lock");
+    let lock = std::fs::File::create(path).unwrap();
+    lock.lock().unwrap();
+    Turn { _lock: lock }
 }
 
 /// Polls until `done` gives something; panics with `what` after `limit`.
