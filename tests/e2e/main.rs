@@ -2,10 +2,18 @@
 //!
 //! One behaviour per file. Each takes its turn ([`server::one_at_a_time`]): two cores carry one at a time.
 
+#[path = "../support/film.rs"]
+mod film;
 #[path = "../support/nginx.rs"]
 mod nginx;
 #[path = "../support/server.rs"]
 mod server;
+#[path = "../support/stage.rs"]
+mod stage;
 
 mod delay;
+mod grid;
+mod hundred_switches;
+mod mutes;
+mod stall;
 mod switching;
