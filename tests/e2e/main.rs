@@ -14,6 +14,7 @@ mod stage;
 mod delay;
 mod grid;
 mod hundred_switches;
+mod join_leave;
 mod mutes;
 mod stall;
 mod switching;

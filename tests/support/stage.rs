@@ -122,6 +122,12 @@ impl Stage {
         ids.filter_map(|one| Some(one["id"].as_str()?.to_owned())).collect()
     }
 
+    /// Whether ICE and DTLS of a participant's first stream are up.
+    pub fn is_connected(&self, participant: &str) -> bool {
+        let path = format!("/v1/conferences/{ROOM}/participants/{participant}");
+        self.server.call("GET", &path, None).body["streams"][0]["connected"] == true
+    }
+
     /// The worker's process id.
     pub fn worker(&self) -> u32 {
         self.server.worker(ROOM).unwrap_or_else(|| panic!("no worker\n{}", self.server.process.said()))
