@@ -157,6 +157,11 @@ impl Peer {
         }
     }
 
+    /// Lets no media through any more while the connection stays up; [`Self::go_live`] goes on.
+    pub fn pause(&self) {
+        self.counters.close_gate();
+    }
+
     /// For how long nothing came from the other end (no STUN, no RTCP), and how many packets came
     /// in all.
     pub fn incoming(&self) -> (Duration, u64) {

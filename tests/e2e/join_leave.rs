@@ -5,9 +5,7 @@ use crate::{
     server::{Helper, figure, load, one_at_a_time, publish, wait_for},
     stage::{ROOM, Stage},
 };
-use meetingcast::{
-    publisher::{client::Publisher, peer::Peer, stats::Counters, whip},
-};
+use meetingcast::publisher::{client::Publisher, peer::Peer, stats::Counters, whip};
 use serde_json::json;
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -92,7 +90,8 @@ fn settled(stage: &Stage, but: &[&str]) -> [Holdings; 2] {
         let before = pids.map(Holdings::of);
         std::thread::sleep(Duration::from_millis(300));
         let after = pids.map(Holdings::of);
-        let still = before.iter().zip(&after).all(|(a, b)| a.descriptors == b.descriptors && a.threads == b.threads);
+        let still =
+            before.iter().zip(&after).all(|(a, b)| a.descriptors == b.descriptors && a.threads == b.threads);
         still.then_some(after)
     })
 }
@@ -115,11 +114,21 @@ fn two_hundred_joins_and_leaves_cost_nothing_in_the_end() {
         // After 48, 96, 144 and 200 cycles.
         if n % 6 == 0 && n < 24 || n == 25 {
             let holdings = settled(&stage, &[]);
-            figure(&format!("after {} joins and leaves: server {}; worker {}", n * 8, holdings[0], holdings[1]));
+            figure(&format!(
+                "after {} joins and leaves: server {}; worker {}",
+                n * 8,
+                holdings[0],
+                holdings[1]
+            ));
             quarters.push(holdings);
         }
         let pid = stage.worker();
-        assert_eq!(*worker.get_or_insert(pid), pid, "the worker was replaced\n{}", stage.server.process.said());
+        assert_eq!(
+            *worker.get_or_insert(pid),
+            pid,
+            "the worker was replaced\n{}",
+            stage.server.process.said()
+        );
     }
     let (first, last) = (quarters[0], quarters[quarters.len() - 1]);
     is_flat("server", first[0], last[0], 8);

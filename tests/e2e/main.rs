@@ -14,6 +14,7 @@ mod stage;
 mod delay;
 mod grid;
 mod hundred_switches;
+mod ingest_limits;
 mod join_leave;
 mod mutes;
 mod stall;
