@@ -12,7 +12,6 @@ use meetingcast::publisher::{
     pattern,
     peer::{Peer, PeerEvent},
     stats::Counters,
-    whip,
 };
 use serde_json::json;
 use std::{
@@ -243,14 +242,12 @@ fn a_certificate_other_than_the_offered_one_ends_the_session() {
     if eve.connects(Duration::from_secs(3)) {
         eve.peer.go_live();
     }
-    let began = Instant::now();
     wait_for("the impostor to be ended", Duration::from_secs(12), || {
         let eve = stage.server.call("GET", &format!("/v1/conferences/{ROOM}/participants/eve"), None);
         let stream = &eve.body["streams"][0];
         assert!(stream["connected"] != true && stream["width"].is_null(), "{}", eve.body);
         (eve.status == 404).then_some(())
     });
-    figure(&format!("forged fingerprint: ended {:.1} s after it was seen", began.elapsed().as_secs_f64()));
     let (status, ..) = send(&stage, "GET", &created.location, &[], b"");
     assert_eq!((status, stage.present()), (404, vec!["ann".to_owned()]));
     std::thread::sleep(Duration::from_millis(300));

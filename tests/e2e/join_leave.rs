@@ -132,7 +132,10 @@ fn two_hundred_joins_and_leaves_cost_nothing_in_the_end() {
     }
     let (first, last) = (quarters[0], quarters[quarters.len() - 1]);
     is_flat("server", first[0], last[0], 8);
-    is_flat("worker", first[1], last[1], 16);
+    // Readings scatter by 8 MB either way (which of glibc's arenas a pipeline's threads got), also where the
+    // leaks tracer of GStreamer counts as many objects at the end as at the first quarter. A publisher that
+    // was kept would be seen in threads and descriptors too.
+    is_flat("worker", first[1], last[1], 24);
 }
 
 #[test]
