@@ -7,5 +7,8 @@ mod nginx;
 #[path = "../support/server.rs"]
 mod server;
 
+mod bandwidth;
+mod chromium_publishes;
 mod delay;
+mod hls_players;
 mod switching;
