@@ -4,11 +4,19 @@
 
 #[path = "../support/nginx.rs"]
 mod nginx;
+#[path = "../support/on_air.rs"]
+mod on_air;
+#[path = "../support/rogue.rs"]
+mod rogue;
 #[path = "../support/server.rs"]
 mod server;
 
+mod bad_outputs;
 mod bandwidth;
 mod chromium_publishes;
 mod delay;
 mod hls_players;
+mod rtmp_outage;
 mod switching;
+mod two_casts_share_nothing;
+mod worker_killed;
