@@ -16,7 +16,9 @@
 //!    still goes into the segment that is open then.
 //! 5. An *era* is a run of segments that a decoder can play through with one init segment. A new one
 //!    begins with a new worker, with other codec parameters, and after a hole of more than [`MAX_GAP`];
-//!    the old one is closed with what it has.
+//!    the old one is closed with what it has. A worker that died left its tracks ragged: pictures past
+//!    the sound's end ([`RAGGED`] at most) go with it, since players put the next era right after the
+//!    picture and stall in a hole of the sound.
 //!
 //! The track that leads is video. Only if no video parameters came in [`SOUND_ALONE_AFTER`] of sound
 //! does sound lead, so that a cast without a picture can be heard.
@@ -40,6 +42,9 @@ pub const MAX_GAP: Duration = Duration::from_millis(500);
 pub const SOUND_ALONE_AFTER: Duration = Duration::from_secs(3);
 /// The first segment waits so long for the keyframe that ends it.
 pub const FIRST_SEGMENT_LIMIT: Duration = Duration::from_millis(10_499);
+/// What a dead worker's picture may be ahead of its sound: what its encoders hold back differs by tens
+/// of milliseconds. Where more is missing, the sound failed before the worker did.
+const RAGGED: Duration = Duration::from_millis(250);
 /// Sound further than this past the picture means that the picture stands still: the era is closed,
 /// so that viewers get what there is.
 const STALL: Duration = Duration::from_secs(2);
@@ -122,6 +127,9 @@ impl Segmenter {
                 self.release(false);
             }
             HubItem::Discontinuity(_) | HubItem::End => {
+                if let HubItem::Discontinuity(_) = item {
+                    self.trim_to_sound();
+                }
                 self.close_era();
                 // Sound past the picture's end would overlap the next era's.
                 self.discarded += self.sound.len() as u64;
@@ -344,6 +352,22 @@ impl Segmenter {
         });
         self.open = None;
         self.release(true);
+    }
+
+    /// Leaves out the running segment's pictures that have no sound.
+    fn trim_to_sound(&mut self) {
+        let step = self.frame_duration();
+        let Some(open) = self.open.as_mut().filter(|open| open.lead == Track::Video) else { return };
+        let Some(sound) = self.sound_at.filter(|at| *at >= open.began) else { return };
+        let sound_end = sound + sound_step(&open.era);
+        let end = |frame: &Arc<EncodedFrame>| frame.pts + duration_of(frame, step);
+        let picture_end = open.frames.iter().map(end).max().unwrap_or(open.start);
+        if picture_end.since(sound_end) <= RAGGED {
+            // What was decoded before it can still be.
+            let whole = open.frames.iter().position(|frame| end(frame) > sound_end);
+            let trimmed = open.frames.split_off(whole.unwrap_or(open.frames.len()));
+            self.discarded += trimmed.len() as u64;
+        }
     }
 
     /// Moves finished segments out, each when its sound is complete (rule 4).

@@ -102,7 +102,7 @@ impl Peer {
             let detail = "a medium of the offer was rejected".to_owned();
             return Err(IngestError::Negotiate { step: "accept the offer", detail });
         }
-        Ok(answer::announce(&text, webrtc.public_ip))
+        Ok(answer::announce(&answer::name_profile(&text, &offer.sdp), webrtc.public_ip))
     }
 
     /// Begins a step of the negotiation. (Descriptions cannot cross threads, so none is held while waiting.)

@@ -81,34 +81,51 @@ async function call(url, request) {
   }
 }
 
-/** Offers, posts, takes the answer, and resolves when media can flow. */
-async function connect({ whip, token, codec, fps, maxKbps }, video, audio) {
-  peer = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
-  const stream = new MediaStream([video, audio]);
+/** Adds the picture, with the codec asked for alone, or with `any`: all that Chromium has, in its own order. */
+async function addPicture(video, stream, { codec, fps, maxKbps }) {
   const transceiver = peer.addTransceiver(video, {
     direction: 'sendonly',
     streams: [stream],
     sendEncodings: [{ maxFramerate: fps, ...(maxKbps && { maxBitrate: maxKbps * 1000 }) }],
   });
-  peer.addTransceiver(audio, { direction: 'sendonly', streams: [stream] });
-
-  const mime = { h264: 'video/h264', vp8: 'video/vp8' }[codec];
-  const known = RTCRtpSender.getCapabilities('video').codecs;
-  const wanted = known.filter((entry) => entry.mimeType.toLowerCase() === mime);
-  if (wanted.length === 0) throw new Error(`this Chromium cannot send ${codec}`);
-  // Constrained baseline in packetization mode 1 first: what every receiver knows.
-  const rank = ({ sdpFmtpLine = '' }) => (/42e01f/.test(sdpFmtpLine) ? 0 : 2) + (/packetization-mode=0/.test(sdpFmtpLine) ? 1 : 0);
-  wanted.sort((a, b) => rank(a) - rank(b));
-  transceiver.setCodecPreferences([...wanted, ...known.filter((entry) => /\/rtx$/i.test(entry.mimeType))]);
+  if (codec !== 'any') {
+    const mime = { h264: 'video/h264', vp8: 'video/vp8' }[codec];
+    const known = RTCRtpSender.getCapabilities('video').codecs;
+    const wanted = known.filter((entry) => entry.mimeType.toLowerCase() === mime);
+    if (wanted.length === 0) throw new Error(`this Chromium cannot send ${codec}`);
+    // Constrained baseline in packetization mode 1 first: what every receiver knows.
+    const rank = ({ sdpFmtpLine = '' }) => (/42e01f/.test(sdpFmtpLine) ? 0 : 2) + (/packetization-mode=0/.test(sdpFmtpLine) ? 1 : 0);
+    wanted.sort((a, b) => rank(a) - rank(b));
+    transceiver.setCodecPreferences([...wanted, ...known.filter((entry) => /\/rtx$/i.test(entry.mimeType))]);
+  }
   const parameters = transceiver.sender.getParameters();
   // The picture carries a code: fewer frames are better than a smaller picture.
   parameters.degradationPreference = 'maintain-resolution';
   await transceiver.sender.setParameters(parameters);
+}
+
+/** The transport's lines once, at session level, and a second group: how libdatachannel, and so OBS, writes its offers. */
+function transportAtSessionLevel(offer) {
+  const [session, ...media] = offer.split(/(?=^m=)/m);
+  const line = /^a=(?:setup|fingerprint|ice-ufrag|ice-pwd|ice-options):.*\r\n/gm;
+  const moved = media[0].match(line).filter((entry) => !session.includes(entry));
+  const group = /^a=group:BUNDLE(.*)\r\n/m;
+  return [session.replace(group, '$&a=group:LS$1\r\n') + moved.join(''), ...media.map((section) => section.replace(line, ''))].join('');
+}
+
+/** Offers, posts, takes the answer, and resolves when media can flow. `video` or `audio` may be missing. */
+async function connect({ whip, token, sessionLevel, ...sending }, video, audio) {
+  peer = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+  const stream = new MediaStream([video, audio].filter(Boolean));
+  if (video) await addPicture(video, stream, sending);
+  if (audio) peer.addTransceiver(audio, { direction: 'sendonly', streams: [stream] });
 
   await peer.setLocalDescription();
   await until('icegatheringstatechange', () => peer.iceGatheringState === 'complete', GATHER_DEADLINE_MS, () => 'ICE gathering did not end');
   const headers = { 'content-type': 'application/sdp', ...(token && { authorization: `Bearer ${token}` }) };
-  const response = await call(whip, { method: 'POST', headers, body: peer.localDescription.sdp });
+  const { sdp } = peer.localDescription;
+  const offer = sessionLevel ? transportAtSessionLevel(sdp) : sdp;
+  const response = await call(whip, { method: 'POST', headers, body: offer });
   const body = await response.text();
   if (response.status !== 201) throw new Error(`WHIP answered ${response.status}: ${body.slice(0, 2000)}`);
   const location = response.headers.get('location');
@@ -134,30 +151,30 @@ function statistics(start) {
     const video = outbound('video');
     const audio = outbound('audio');
     const pair = all.find((entry) => entry.type === 'candidate-pair' && entry.nominated && entry.state === 'succeeded');
-    if (!video || !audio) return;
-    const now = { at: video.timestamp, video: video.bytesSent, audio: audio.bytesSent };
+    if (!video && !audio) return;
+    const now = { at: (video ?? audio).timestamp, video: video?.bytesSent ?? 0, audio: audio?.bytesSent ?? 0 };
     // The first look, at the moment of connecting, is what the first second is measured from.
     if (!before) return void (before = now);
     const kbps = (kind) => Math.round(((now[kind] - before[kind]) * 8) / (now.at - before.at));
-    const codec = all.find((entry) => entry.id === video.codecId);
+    const codec = all.find((entry) => entry.id === (video ?? audio).codecId);
     report('stats', {
       at_ms: Math.round(performance.timeOrigin + performance.now() - start),
       kbps: kbps('video'),
       audioKbps: kbps('audio'),
-      targetBitrate: video.targetBitrate,
+      targetBitrate: video?.targetBitrate,
       availableOutgoingBitrate: pair?.availableOutgoingBitrate,
       roundTripTime: pair?.currentRoundTripTime,
-      width: video.frameWidth,
-      height: video.frameHeight,
-      framesPerSecond: video.framesPerSecond,
-      framesEncoded: video.framesEncoded,
-      keyFramesEncoded: video.keyFramesEncoded,
+      width: video?.frameWidth,
+      height: video?.frameHeight,
+      framesPerSecond: video?.framesPerSecond,
+      framesEncoded: video?.framesEncoded,
+      keyFramesEncoded: video?.keyFramesEncoded,
       codec: codec?.mimeType,
       fmtp: codec?.sdpFmtpLine,
-      pliCount: video.pliCount,
-      nackCount: video.nackCount,
-      retransmittedPackets: video.retransmittedPacketsSent,
-      qualityLimitationReason: video.qualityLimitationReason,
+      pliCount: video?.pliCount,
+      nackCount: video?.nackCount,
+      retransmittedPackets: video?.retransmittedPacketsSent,
+      qualityLimitationReason: video?.qualityLimitationReason,
     });
     before = now;
   };
@@ -167,7 +184,9 @@ window.sender = {
   async start(settings) {
     // The first flash and beep come when everything is set up.
     const start = performance.timeOrigin + performance.now() + 300;
-    await connect(settings, picture(settings, start), await sound(settings.tone, start));
+    const video = settings.only === 'audio' ? null : picture(settings, start);
+    const audio = settings.only === 'video' ? null : await sound(settings.tone, start);
+    await connect(settings, video, audio);
     const connected = performance.timeOrigin + performance.now();
     report('connected', { pair: await selectedPair() });
     const look = statistics(connected);
@@ -179,6 +198,12 @@ window.sender = {
     const status = session ? (await call(session.url, { method: 'DELETE', headers: session.headers })).status : null;
     peer?.close();
     return status;
+  },
+  /** Closes the connection without a word to the server: DTLS says goodbye. */
+  async close() {
+    peer.close();
+    // What was written last has to get out before the page goes.
+    await new Promise((resolve) => setTimeout(resolve, 200));
   },
 };
 

@@ -146,6 +146,33 @@ fn a_new_worker_starts_a_new_era() {
 }
 
 #[test]
+fn a_worker_that_died_leaves_no_hole_in_the_sound() {
+    // Sound up to 4.395 s (the frame from 4.373 s on), pictures up to 4.5 s.
+    let ragged = |stream: Stream, sound_ms: u64| {
+        let mut items = stream.items();
+        items.retain(|item| match item {
+            HubItem::Frame(frame) => {
+                frame.track == Track::Video || frame.pts < MediaTime::from_millis(sound_ms)
+            }
+            _ => true,
+        });
+        items.push(HubItem::Discontinuity(Incarnation(1)));
+        items
+    };
+    let stream = Stream { length: Duration::from_millis(4500), ..Stream::default() };
+    let (segments, segmenter) = run(2000, ragged(stream.clone(), 4390));
+    assert_eq!(lengths_ms(&segments), [2000, 2000, 366]);
+    assert!(segments[2].run.audio_end >= segments[2].end);
+    assert_eq!(segmenter.discarded(), 4);
+
+    // A segment of nothing but such pictures is none.
+    let short = Stream { length: Duration::from_millis(4060), ..Stream::default() };
+    assert_eq!(lengths_ms(&run(2000, ragged(short, 3990)).0), [2000, 2000]);
+    // Where the sound failed long before, the pictures are all there is.
+    assert_eq!(lengths_ms(&run(2000, ragged(stream, 4200)).0), [2000, 2000, 500]);
+}
+
+#[test]
 fn other_parameters_start_a_new_era_but_another_bit_rate_does_not() {
     let mut items = Stream { length: Duration::from_secs(4), ..Stream::default() }.items();
     let faster = TrackConfig::Video(match &*video_config(30) {

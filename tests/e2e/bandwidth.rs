@@ -1,0 +1,98 @@
+//! A browser's sender gets what it needs from our answer and feedback: rate, retransmissions, keyframe
+//! requests.
+
+use crate::server::{Helper, Server, browser, figure, load, one_at_a_time, signal_pid, wait_for};
+use serde_json::Value;
+use std::time::Duration;
+
+const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+/// As long as a worker may be frozen here before control takes it for dead.
+const HEARTBEAT_TIMEOUT_MS: &str = "10000";
+
+#[test]
+fn a_browser_that_offers_every_codec_is_answered_with_h264_and_reaches_two_megabits() {
+    reaches_two_megabits("any", "H264", "h264");
+}
+
+#[test]
+fn a_browser_that_offers_vp8_reaches_two_megabits() {
+    reaches_two_megabits("vp8", "VP8", "vp8");
+}
+
+/// 720p of a picture that no encoder can predict, on loopback; `--expect-kbps` judges.
+fn reaches_two_megabits(offered: &str, encoding: &str, listed: &str) {
+    let _turn = one_at_a_time();
+    let server = Server::start_with(&[("WORKER__HEARTBEAT_TIMEOUT_MS", HEARTBEAT_TIMEOUT_MS)]);
+    let whip = server.whip("room", "chrome");
+    let expected = ["--expect-kbps", "2000", "--expect-within", "8"];
+    let arguments = ["--whip", &whip, "--codec", offered, "--busy", "--seconds", "14"];
+    let mut sender = browser("publish.mjs", &[&arguments[..], &expected[..]].concat());
+    let answered = sender.event("answered", Duration::from_secs(40));
+    check_answer(answered["sdp"].as_str().unwrap(), encoding);
+    server.wait_for_picture("room", "chrome");
+    let listed_as = server.ok("GET", "/v1/conferences/room/participants/chrome", None);
+    assert_eq!(listed_as["streams"][0]["video_codec"], listed, "{listed_as}");
+
+    let fast = wait_for("two megabits a second", Duration::from_secs(12), || {
+        stats(&sender).into_iter().find(|stats| stats["kbps"].as_u64() >= Some(2000))
+    });
+    // (Starting outputs and switching need no keyframe of the sender: every source is always decoded.)
+    let before = stats(&sender).pop().unwrap();
+    lose_packets(&server);
+    wait_for("a keyframe to be asked for and sent after the loss", Duration::from_secs(8), || {
+        let now = stats(&sender).pop()?;
+        let more = |key: &str| now[key].as_u64() > before[key].as_u64();
+        (more("pliCount") && more("nackCount") && more("keyFramesEncoded")).then_some(())
+    });
+
+    let events = sender.succeed(Duration::from_secs(40));
+    let ended = events.iter().rev().find(|event| event["event"] == "ended").unwrap();
+    let end = events.iter().rev().find(|event| event["event"] == "stats").unwrap();
+    figure(&format!(
+        "{listed}: 2 Mbit/s after {} ms, best {} kbit/s, {} PLI, {} NACK, {} retransmitted ({})",
+        fast["at_ms"],
+        ended["best_kbps"],
+        end["pliCount"],
+        end["nackCount"],
+        end["retransmittedPackets"],
+        load()
+    ));
+    assert_eq!((fast["width"].as_u64(), fast["height"].as_u64()), (Some(1280), Some(720)), "{fast}");
+    assert!(fast["codec"].as_str().unwrap().eq_ignore_ascii_case(&format!("video/{encoding}")), "{fast}");
+}
+
+fn stats(sender: &Helper) -> Vec<Value> {
+    sender.events().into_iter().filter(|event| event["event"] == "stats").collect()
+}
+
+/// A frozen worker's socket overflows: what comes then is lost, and more than retransmissions can mend.
+fn lose_packets(server: &Server) {
+    let worker = server.worker("room").unwrap();
+    signal_pid(worker, rustix::process::Signal::STOP);
+    std::thread::sleep(Duration::from_millis(1500));
+    signal_pid(worker, rustix::process::Signal::CONT);
+}
+
+/// What a browser needs to read in the answer: one codec with its RTX, and every kind of feedback we use.
+fn check_answer(sdp: &str, encoding: &str) {
+    let video = sdp.split("\r\nm=").find(|section| section.starts_with("video ")).expect("a video section");
+    let lines: Vec<&str> = video.lines().collect();
+    let has = |line: String| assert!(lines.contains(&line.as_str()), "no {line} in {sdp}");
+    let formats: Vec<&str> = lines[0].split(' ').skip(3).collect();
+    let [main, rtx] = formats[..] else { panic!("one codec and its RTX, not {formats:?}: {sdp}") };
+    has(format!("a=rtpmap:{main} {encoding}/90000"));
+    assert!(
+        lines.iter().any(|line| line.eq_ignore_ascii_case(&format!("a=rtpmap:{rtx} rtx/90000"))),
+        "{sdp}"
+    );
+    has(format!("a=fmtp:{rtx} apt={main}"));
+    for feedback in ["nack", "nack pli", "transport-cc"] {
+        has(format!("a=rtcp-fb:{main} {feedback}"));
+    }
+    let profile =
+        lines.iter().any(|line| line.starts_with("a=fmtp:") && line.contains(";profile-level-id=42e0"));
+    assert!(profile || encoding != "H264", "no profile in {sdp}");
+    let extension = |line: &&str| line.starts_with("a=extmap:") && line.ends_with(TRANSPORT_CC);
+    assert!(lines.iter().any(extension), "no transport-cc extension in {sdp}");
+    has("a=recvonly".to_owned());
+}
