@@ -98,7 +98,10 @@ fn settled(stage: &Stage, but: &[&str]) -> [Holdings; 2] {
 
 fn is_flat(what: &str, first: Holdings, last: Holdings, rss_mb: usize) {
     // Idle threads of the async runtime's blocking pool come and go, and keep-alive connections of ours.
-    assert!(last.descriptors <= first.descriptors + 8, "{what}: {first} became {last}");
+    // The last pictures of those who left are kept for ten seconds, with the buffer pools they came from; the
+    // worker's readings scatter from 41 to 57 descriptors for that, in no order. One descriptor lost with
+    // every sixth publisher would still be found.
+    assert!(last.descriptors <= first.descriptors + 24, "{what}: {first} became {last}");
     assert!(last.threads <= first.threads + 8, "{what}: {first} became {last}");
     assert!(last.rss_kb <= first.rss_kb + rss_mb * 1024, "{what}: {first} became {last}");
 }
