@@ -30,6 +30,8 @@ const DECODE_ALLOWANCE: Duration = Duration::from_millis(60);
 const PROGRAM_PATIENCE: Duration = Duration::from_secs(2);
 /// From the start of a program to its first encoded keyframe: encoders start in tens of milliseconds.
 const START_PATIENCE: Duration = Duration::from_secs(5);
+/// What the publishers' pipelines may take to go down at the end, all at once.
+const TEARDOWN: Duration = Duration::from_millis(1500);
 /// Events of ingests and mixer under way to the controller.
 const EVENTS: usize = 1024;
 
@@ -121,11 +123,17 @@ impl Controller {
         for session in self.sessions.values() {
             session.ingest.close();
         }
+        drop(self.ingest_events_in);
         if let Some(program) = self.program.take() {
             let _ = self.mixer.ask(MixerRequest::Stop);
             if let Err(error) = program.encoder.finish().await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the encoder did not finish");
             }
+        }
+        // Each ingest holds a sender until its pipeline is down.
+        let gone = async { while self.ingest_events.recv().await.is_some() {} };
+        if tokio::time::timeout(TEARDOWN, gone).await.is_err() {
+            tracing::warn!("publishers' pipelines did not end in time");
         }
         finish
     }

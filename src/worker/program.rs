@@ -6,5 +6,6 @@ pub mod frame;
 pub mod layout;
 pub mod mixer;
 pub mod picture;
+pub mod players;
 pub mod scene;
 pub mod sound;

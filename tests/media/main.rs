@@ -8,5 +8,6 @@ mod flv_file;
 mod worker_process;
 
 mod join_leave;
+mod offer_webrtcbin;
 mod program_cadence;
 mod switching;

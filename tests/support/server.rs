@@ -134,7 +134,8 @@ pub struct Answer {
 pub struct Server {
     pub process: Helper,
     pub base: String,
-    pub data: tempfile::TempDir,
+    /// Goes away with the server.
+    _data: tempfile::TempDir,
     agent: ureq::Agent,
 }
 
@@ -165,7 +166,7 @@ impl Server {
             .http_status_as_error(false)
             .build()
             .into();
-        Self { process, base, data, agent }
+        Self { process, base, _data: data, agent }
     }
 
     /// A request with a JSON body, or none.

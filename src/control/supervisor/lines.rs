@@ -34,13 +34,27 @@ pub async fn log(mut pipe: impl AsyncRead + Unpin, conference: ConferenceId, wor
                 tracing::warn!(%conference, worker, suppressed, "worker printed too much");
             }
             if passed.line {
-                tracing::info!(target: "meetingcast::worker_output", %conference, worker, "{line}");
+                report(&conference, worker, &line);
             }
         }
     }
     if let Some(line) = splitter.finish() {
+        report(&conference, worker, &line);
+    }
+}
+
+fn report(conference: &ConferenceId, worker: u32, line: &str) {
+    if is_trouble(line) {
+        tracing::warn!(target: "meetingcast::worker_output", %conference, worker, "{line}");
+    } else {
         tracing::info!(target: "meetingcast::worker_output", %conference, worker, "{line}");
     }
+}
+
+/// Somebody should look: our own log's levels (second word of a line), GLib's, and panics.
+fn is_trouble(line: &str) -> bool {
+    matches!(line.split_whitespace().nth(1), Some("WARN" | "ERROR"))
+        || ["-CRITICAL **", "-WARNING **", "panicked at"].iter().any(|sign| line.contains(sign))
 }
 
 /// Cuts bytes into lines of at most [`MAX_LINE`] bytes; the rest of a longer line is left out.
@@ -126,6 +140,14 @@ mod tests {
         let lines = splitter.push(b"tail\nnext\n");
         assert_eq!(lines[0].len(), MAX_LINE + " …".len());
         assert_eq!(lines[1], "next");
+    }
+
+    #[test]
+    fn trouble_is_told_from_talk() {
+        assert!(is_trouble("(meetingcast:1): GStreamer-CRITICAL **: 11:00:27.245:"));
+        assert!(is_trouble("2026-11-20T11:00:27Z  WARN meetingcast::worker: late"));
+        assert!(is_trouble("thread 'main' panicked at src/x.rs:1:1:"));
+        assert!(!is_trouble("2026-11-20T11:00:27Z  INFO meetingcast::worker: a WARN in the text"));
     }
 
     #[test]

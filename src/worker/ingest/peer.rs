@@ -245,10 +245,13 @@ fn configure_transport(webrtcbin: &gst::Element, webrtc: &WebrtcSetup) {
         ice.set_property("min-rtp-port", u32::from(first));
         ice.set_property("max-rtp-port", u32::from(last));
     }
-    // TCP candidates would listen on more ports, and no publisher needs them.
+    // TCP candidates would listen on more ports, and no publisher needs them. UPnP would listen on port 1900
+    // and two more outside of the configured range, and ask routers for mappings nobody ordered.
     let agent = ice.property::<Option<glib::Object>>("agent");
-    if let Some(agent) = agent.filter(|agent| agent.find_property("ice-tcp").is_some()) {
-        agent.set_property("ice-tcp", false);
+    for unwanted in ["ice-tcp", "upnp"] {
+        if let Some(agent) = agent.as_ref().filter(|agent| agent.find_property(unwanted).is_some()) {
+            agent.set_property(unwanted, false);
+        }
     }
     // Sender reports further off than a second were ignored by default before 1.26: never right.
     if let Some(rtpbin) =

@@ -8,11 +8,11 @@
 use super::{
     canvas::{Canvas, CanvasError, Layer},
     card::{CardSpec, Cards, field_colour},
-    director::{Director, Look, Verdict},
+    director::{Director, Verdict},
     frame::Frame,
-    picture::PictureLine,
-    scene::{self, Content, Sight},
-    sound::{self, Voice},
+    players::Players,
+    scene::{self, Content},
+    sound,
 };
 use crate::{
     ids::{RequestId, SessionId, SourceId},
@@ -21,7 +21,6 @@ use crate::{
     worker::{encoder::EncoderInput, source::SourceFeed, timeline::Timeline},
 };
 use std::{
-    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -134,7 +133,7 @@ impl Mixer {
             inbox,
             events,
             meter: meter.clone(),
-            sources: BTreeMap::new(),
+            players: Players::default(),
             cards: Cards::new(),
             program: None,
         };
@@ -151,16 +150,6 @@ impl Mixer {
     pub fn meter(&self) -> &ProgramMeter {
         &self.meter
     }
-}
-
-/// A source in the mixer.
-#[derive(Default)]
-struct Player {
-    feed: Option<SourceFeed>,
-    picture: PictureLine<Frame>,
-    /// The tick brought a new picture.
-    moved: bool,
-    voice: Voice,
 }
 
 /// A running program.
@@ -184,7 +173,7 @@ struct MixerRunner {
     inbox: Receiver<MixerRequest>,
     events: mpsc::Sender<MixerEvent>,
     meter: Arc<ProgramMeter>,
-    sources: BTreeMap<SourceId, Player>,
+    players: Players,
     cards: Cards,
     program: Option<Running>,
 }
@@ -240,18 +229,14 @@ impl MixerRunner {
     fn serve(&mut self, request: MixerRequest) {
         match request {
             MixerRequest::AddSource { source, feed } => {
-                self.sources.entry(source).or_default().feed = Some(feed);
+                self.players.add(source, feed);
                 // The scene may have been waiting for it: its gain is set at the next tick.
                 if let Some(program) = &mut self.program {
                     program.director.touch();
                 }
             }
             MixerRequest::RemoveSource { source, session } => {
-                if let Some(player) = self.sources.get_mut(&source)
-                    && player.feed.as_ref().is_some_and(|feed| feed.session == session)
-                {
-                    player.feed = None;
-                }
+                self.players.remove(source, &session);
             }
             MixerRequest::Start(start) => self.start(*start),
             MixerRequest::Compose { request, scene, wait_ready, patience } => {
@@ -312,33 +297,8 @@ impl MixerRunner {
     /// Without a program: sources move on, nothing is made.
     fn idle(&mut self, now: MediaTime) {
         let due = now - self.setup.delay;
-        self.advance(due, IDLE_RATE);
-        let from = sound::sample_at(due.0);
-        sound::mix(self.sources.values_mut().map(|player| &mut player.voice), from, &mut [0.0; 2]);
-    }
-
-    /// Fetches what was decoded and moves every source on to `due`.
-    fn advance(&mut self, due: MediaTime, rate: FrameRate) {
-        let period = rate.frame_duration().as_nanos() as u64;
-        self.sources.retain(|_, player| {
-            if let Some(feed) = &player.feed {
-                while let Ok((pts, frame)) = feed.pictures.try_recv() {
-                    player.picture.push(pts.0, frame);
-                }
-                while let Ok((pts, chunk)) = feed.chunks.try_recv() {
-                    if let Ok(bytes) = chunk.map_readable() {
-                        player.voice.line.push(sound::sample_at(pts.0), &samples(&bytes));
-                    }
-                }
-            }
-            player.moved = player.picture.advance(due.0, period);
-            // Whoever left is kept as long as the last picture may still be held.
-            player.feed.is_some()
-                || player
-                    .picture
-                    .current()
-                    .is_some_and(|shown| due.0.saturating_sub(shown.pts) < 10_000_000_000)
-        });
+        self.players.advance(due, IDLE_RATE);
+        self.players.mix(sound::sample_at(due.0), &mut [0.0; sound::CHANNELS]);
     }
 
     fn make_frame(&mut self) {
@@ -346,16 +306,15 @@ impl MixerRunner {
         let rate = FrameRate(program.spec.encoding.fps);
         let pts = program.time_of(program.next);
         let due = pts - self.setup.delay;
-        self.advance(due, rate);
+        self.players.advance(due, rate);
 
         let now = self.setup.timeline.now();
-        let sources = &self.sources;
-        if let Some(verdict) = program.director.tick(now, |source| look(sources, source, now)) {
+        if let Some(verdict) = program.director.tick(now, |source| self.players.look(source, now)) {
             self.reply(verdict, pts);
         }
         self.plead(&mut program, now);
         if program.director.take_changed() {
-            set_gains(&mut self.sources, program.director.scene());
+            self.players.set_gains(program.director.scene());
         }
 
         if now.since(pts) > TOO_LATE || program.input.backlog() > BACKLOG {
@@ -375,7 +334,7 @@ impl MixerRunner {
         if recent {
             return;
         }
-        let awaited = program.director.awaited(|source| look(&self.sources, source, now));
+        let awaited = program.director.awaited(|source| self.players.look(source, now));
         if awaited.is_empty() {
             return;
         }
@@ -400,9 +359,7 @@ impl MixerRunner {
         program.input.push_picture(picture, pts, rate.frame_duration(), keyframe);
         self.meter.frames.fetch_add(1, Relaxed);
         if let PictureSpec::Full(tile) = &program.director.scene().picture
-            && let Some(player) = tile.source.and_then(|source| self.sources.get(&source))
-            && player.picture.current().is_some()
-            && !player.moved
+            && tile.source.is_some_and(|source| self.players.repeats(source))
         {
             self.meter.repeated.fetch_add(1, Relaxed);
         }
@@ -419,12 +376,11 @@ impl MixerRunner {
                 .push(Layer { rect: super::layout::Rect::full(width, height), frame: program.slate.clone() });
         }
         for place in &places {
-            match scene::content(place, |source| self.sight(source, due, hold)) {
+            match scene::content(place, |source| self.players.sight(source, due, hold)) {
                 Content::Live { source, rect } => {
                     // The sight said so.
-                    if let Some(shown) = self.sources.get(&source).and_then(|player| player.picture.current())
-                    {
-                        layers.push(Layer { rect, frame: shown.frame.clone() });
+                    if let Some(frame) = self.players.frame(source) {
+                        layers.push(Layer { rect, frame: frame.clone() });
                     }
                 }
                 Content::NameCard { rect, label } => {
@@ -438,28 +394,12 @@ impl MixerRunner {
         layers
     }
 
-    fn sight(&self, source: SourceId, due: MediaTime, hold: u64) -> Sight {
-        let Some(player) = self.sources.get(&source) else { return Sight::Gone };
-        match (player.picture.current(), &player.feed) {
-            (Some(shown), _) if due.0.saturating_sub(shown.pts) <= hold => {
-                Sight::Seen(shown.frame.width(), shown.frame.height())
-            }
-            (_, None) => Sight::Gone,
-            (_, Some(feed)) if !feed.meter.has_video() => Sight::SoundOnly,
-            (_, Some(_)) => Sight::Stalled,
-        }
-    }
-
     fn push_sound(&mut self, program: &mut Running, pts: MediaTime) {
         // Up to where the next frame's sound begins: every sample once, whatever the frame rate.
         let end = sound::sample_at((program.time_of(program.next + 1) - self.setup.delay).0);
         let count = (end - program.next_sample).max(0) as usize;
         let mut block = vec![0.0; count * sound::CHANNELS];
-        sound::mix(
-            self.sources.values_mut().map(|player| &mut player.voice),
-            program.next_sample,
-            &mut block,
-        );
+        self.players.mix(program.next_sample, &mut block);
         program.input.push_sound(&block, pts);
         program.next_sample = end;
     }
@@ -469,30 +409,4 @@ impl Running {
     fn time_of(&self, frame: u64) -> MediaTime {
         self.start + FrameRate(self.spec.encoding.fps).frame_time(frame).since(MediaTime::ZERO)
     }
-}
-
-fn look(sources: &BTreeMap<SourceId, Player>, source: SourceId, now: MediaTime) -> Look {
-    let Some(feed) = sources.get(&source).and_then(|player| player.feed.as_ref()) else {
-        return Look::Absent;
-    };
-    Look::Present {
-        has_video: feed.meter.has_video(),
-        rtp_age_ms: feed.meter.rtp_age_ms(now),
-        picture_age_ms: feed.meter.picture_age_ms(now),
-        sound_age_ms: feed.meter.sound_age_ms(now),
-    }
-}
-
-fn set_gains(sources: &mut BTreeMap<SourceId, Player>, scene: &SceneSpec) {
-    for spec in &scene.sound {
-        sources.entry(spec.source).or_default();
-    }
-    for (source, player) in sources {
-        let gain = scene.sound.iter().find(|spec| spec.source == *source).map_or(0.0, |spec| spec.gain);
-        player.voice.gain.set(gain);
-    }
-}
-
-fn samples(bytes: &[u8]) -> Vec<f32> {
-    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
 }

@@ -210,7 +210,7 @@ impl<K: Fn() + Send + Sync> RtmpPublisherRunner<K> {
                             self.count(length as u64);
                         }
                     }
-                    Err(source) => return Ending::Lost(Failure::Broken { stage, source }),
+                    Err(source) => return Ending::Lost(broken(stage, source, self.stall_limit)),
                 },
                 read = rx.read(&mut input), if out.bytes < REPLY_LIMIT => match read {
                     Ok(0) => return Ending::Lost(Failure::Closed { stage }),
@@ -219,7 +219,7 @@ impl<K: Fn() + Send + Sync> RtmpPublisherRunner<K> {
                             return Ending::Lost(Failure::Protocol { stage: session.reached(), source });
                         }
                     }
-                    Err(source) => return Ending::Lost(Failure::Broken { stage, source }),
+                    Err(source) => return Ending::Lost(broken(stage, source, self.stall_limit)),
                 },
                 item = self.reader.recv(), if !live || out.bytes < HIGH_WATER => match item {
                     HubItem::Config(config) => {
@@ -352,6 +352,15 @@ impl SendQueue {
                 self.parts.pop_front();
             }
         }
+    }
+}
+
+/// The kernel gives up on a silent server after the same time as we do (`TCP_USER_TIMEOUT`); whoever is
+/// first, it is the same failure.
+fn broken(stage: Stage, source: std::io::Error, stall_limit: Duration) -> Failure {
+    match source.kind() {
+        std::io::ErrorKind::TimedOut if stage == Stage::Live => Failure::Stalled { limit: stall_limit },
+        _ => Failure::Broken { stage, source },
     }
 }
 

@@ -1,10 +1,7 @@
 //! Real H.264 and AAC through the hub, the HLS output and the HTTP routes, looked at with ffprobe as a
 //! player would: the whole playlist over HTTP, and every segment by itself behind its init segment.
 
-#[path = "support/flv.rs"]
-mod flv;
-
-use flv::Recording;
+use crate::flv::Recording;
 use meetingcast::{
     config::HlsConfig,
     control::http::hls::router,

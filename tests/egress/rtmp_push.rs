@@ -1,14 +1,11 @@
 //! RTMP push against our own sink, against servers that misbehave, and against nginx.
 
-#[path = "support/flv_frames.rs"]
-mod flv_frames;
-#[path = "support/nginx.rs"]
-mod nginx;
-#[path = "support/rogue.rs"]
-mod rogue;
-
+use crate::{
+    flv_frames::{Clip, clip},
+    nginx::Nginx,
+    rogue::{Pen, Rogue, Script, Then},
+};
 use bytes::Bytes;
-use flv_frames::{Clip, clip};
 use meetingcast::{
     config::RtmpConfig,
     demo::rtmp_sink::{ReceivedTag, RtmpSink, TagKind},
@@ -21,8 +18,6 @@ use meetingcast::{
     media::{AudioConfig, EncodedFrame, Track, TrackConfig, VideoConfig},
     units::MediaTime,
 };
-use nginx::Nginx;
-use rogue::{Pen, Rogue, Script, Then};
 use std::{
     future::Future,
     path::Path,

@@ -1,0 +1,123 @@
+//! The figures of casts and their outputs as Prometheus text. Ids hold nothing that would need escaping.
+
+use crate::{
+    control::cast::{CastState, CastView},
+    egress::output::OutputState,
+};
+use std::fmt::Write;
+
+/// One metric: name, type, help, and its samples (labels and value).
+struct Family {
+    name: &'static str,
+    kind: &'static str,
+    help: &'static str,
+    samples: Vec<(String, u64)>,
+}
+
+impl Family {
+    const fn new(name: &'static str, kind: &'static str, help: &'static str) -> Self {
+        Self { name, kind, help, samples: Vec::new() }
+    }
+}
+
+const fn word(state: OutputState) -> &'static str {
+    match state {
+        OutputState::Connecting => "connecting",
+        OutputState::Live => "live",
+        OutputState::Retrying => "retrying",
+        OutputState::Failed => "failed",
+        OutputState::Stopped => "stopped",
+    }
+}
+
+/// Appends the figures of all casts that were ever started and are still known.
+pub fn write(text: &mut String, casts: impl Iterator<Item = CastView>) {
+    let mut frames =
+        Family::new("meetingcast_program_frames_total", "counter", "program frames by what became of them");
+    let mut states = Family::new("meetingcast_output_state", "gauge", "1 for the state an output is in");
+    let mut bytes = Family::new("meetingcast_output_bytes_total", "counter", "media bytes delivered");
+    let mut drops =
+        Family::new("meetingcast_output_frames_dropped_total", "counter", "frames left out for a slow peer");
+    let mut retries =
+        Family::new("meetingcast_output_retries_total", "counter", "connections that were lost or refused");
+    for cast in casts.filter(|cast| cast.state != CastState::Idle) {
+        let conference = &cast.conference;
+        let program = &cast.program;
+        for (result, value) in
+            [("made", program.frames), ("repeated", program.repeated), ("dropped", program.dropped)]
+        {
+            frames.samples.push((format!("conference=\"{conference}\",result=\"{result}\""), value));
+        }
+        for output in &cast.outputs {
+            let labels =
+                format!("conference=\"{conference}\",output=\"{}\",type=\"{}\"", output.id, output.kind);
+            let status = &output.status;
+            states.samples.push((format!("{labels},state=\"{}\"", word(status.state)), 1));
+            bytes.samples.push((labels.clone(), status.bytes_sent));
+            drops.samples.push((labels.clone(), status.frames_dropped));
+            retries.samples.push((labels, status.retries));
+        }
+    }
+    for Family { name, kind, help, samples } in [frames, states, bytes, drops, retries] {
+        // Writing to a String does not fail.
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for (labels, value) in samples {
+            let _ = writeln!(text, "{name}{{{labels}}} {value}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        control::cast::{AudioChoice, OutputView, SourceState},
+        egress::output::OutputStatus,
+        ipc::ProgramReport,
+    };
+    use jiff::Timestamp;
+
+    fn cast(state: CastState) -> CastView {
+        let mut status = OutputStatus::connecting(Timestamp::UNIX_EPOCH);
+        status.enter(OutputState::Live, Timestamp::UNIX_EPOCH);
+        status.bytes_sent = 1234;
+        status.retries = 2;
+        CastView {
+            conference: "room:1".parse().unwrap(),
+            state,
+            source: None,
+            source_state: SourceState::Live,
+            source_age_ms: None,
+            audio: AudioChoice::Source,
+            started_at: None,
+            stopped_at: None,
+            encoding: None,
+            outputs: vec![OutputView {
+                id: "yt".parse().unwrap(),
+                kind: "rtmp",
+                url: Some("rtmp://host/app/****".to_owned()),
+                status,
+            }],
+            program: ProgramReport { frames: 60, repeated: 1, dropped: 0 },
+            error: None,
+        }
+    }
+
+    #[test]
+    fn every_output_of_a_cast_has_its_figures() {
+        let mut text = String::new();
+        write(&mut text, [cast(CastState::Live)].into_iter());
+        for line in [
+            "meetingcast_program_frames_total{conference=\"room:1\",result=\"made\"} 60",
+            "meetingcast_output_state{conference=\"room:1\",output=\"yt\",type=\"rtmp\",state=\"live\"} 1",
+            "meetingcast_output_bytes_total{conference=\"room:1\",output=\"yt\",type=\"rtmp\"} 1234",
+            "meetingcast_output_retries_total{conference=\"room:1\",output=\"yt\",type=\"rtmp\"} 2",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+        }
+        assert!(!text.contains("rtmp://"));
+        let mut text = String::new();
+        write(&mut text, [cast(CastState::Idle)].into_iter());
+        assert!(!text.contains("room:1"));
+    }
+}

@@ -1,0 +1,129 @@
+//! All sources as the program plays them: what was decoded, moved on tick by tick.
+
+use super::{
+    director::Look,
+    frame::Frame,
+    picture::PictureLine,
+    scene::Sight,
+    sound::{self, Voice},
+};
+use crate::{
+    ids::{SessionId, SourceId},
+    ipc::SceneSpec,
+    units::{FrameRate, MediaTime},
+    worker::source::SourceFeed,
+};
+use std::collections::BTreeMap;
+
+/// A source that left is forgotten when its last picture is older, nanoseconds: longer than any picture
+/// is held.
+const FORGET_NS: u64 = 10_000_000_000;
+
+/// One source.
+#[derive(Default)]
+struct Player {
+    /// `None`: nobody feeds it (any more).
+    feed: Option<SourceFeed>,
+    picture: PictureLine<Frame>,
+    /// The tick brought a new picture.
+    moved: bool,
+    voice: Voice,
+}
+
+/// The sources.
+#[derive(Default)]
+pub struct Players(BTreeMap<SourceId, Player>);
+
+impl Players {
+    /// A session begins to feed a source, or takes it over.
+    pub fn add(&mut self, source: SourceId, feed: SourceFeed) {
+        self.0.entry(source).or_default().feed = Some(feed);
+    }
+
+    /// A session feeds its source no more; ignored when another one has taken over.
+    pub fn remove(&mut self, source: SourceId, session: &SessionId) {
+        if let Some(player) = self.0.get_mut(&source)
+            && player.feed.as_ref().is_some_and(|feed| feed.session == *session)
+        {
+            player.feed = None;
+        }
+    }
+
+    /// Fetches what was decoded and moves every source on to `due`.
+    pub fn advance(&mut self, due: MediaTime, rate: FrameRate) {
+        let period = rate.frame_duration().as_nanos() as u64;
+        self.0.retain(|_, player| {
+            player.fetch();
+            player.moved = player.picture.advance(due.0, period);
+            let recent = |pts: u64| due.0.saturating_sub(pts) < FORGET_NS;
+            player.feed.is_some() || player.picture.current().is_some_and(|shown| recent(shown.pts))
+        });
+    }
+
+    /// What a switch must know of a source.
+    pub fn look(&self, source: SourceId, now: MediaTime) -> Look {
+        let Some(feed) = self.0.get(&source).and_then(|player| player.feed.as_ref()) else {
+            return Look::Absent;
+        };
+        Look::Present {
+            has_video: feed.meter.has_video(),
+            rtp_age_ms: feed.meter.rtp_age_ms(now),
+            picture_age_ms: feed.meter.picture_age_ms(now),
+            sound_age_ms: feed.meter.sound_age_ms(now),
+        }
+    }
+
+    /// What a tile can show of a source; a picture older than `hold` nanoseconds is none.
+    pub fn sight(&self, source: SourceId, due: MediaTime, hold: u64) -> Sight {
+        let Some(player) = self.0.get(&source) else { return Sight::Gone };
+        match (player.picture.current(), &player.feed) {
+            (Some(shown), _) if due.0.saturating_sub(shown.pts) <= hold => {
+                Sight::Seen(shown.frame.width(), shown.frame.height())
+            }
+            (_, None) => Sight::Gone,
+            (_, Some(feed)) if !feed.meter.has_video() => Sight::SoundOnly,
+            (_, Some(_)) => Sight::Stalled,
+        }
+    }
+
+    /// The picture on show.
+    pub fn frame(&self, source: SourceId) -> Option<&Frame> {
+        Some(&self.0.get(&source)?.picture.current()?.frame)
+    }
+
+    /// There is a picture, and the last tick brought no new one.
+    pub fn repeats(&self, source: SourceId) -> bool {
+        self.0.get(&source).is_some_and(|player| player.picture.current().is_some() && !player.moved)
+    }
+
+    /// Who is heard from now on, and how loud.
+    pub fn set_gains(&mut self, scene: &SceneSpec) {
+        for (source, player) in &mut self.0 {
+            let gain = scene.sound.iter().find(|spec| spec.source == *source).map_or(0.0, |spec| spec.gain);
+            player.voice.gain.set(gain);
+        }
+    }
+
+    /// Mixes the sound from sample `from` on into `out`; earlier samples are forgotten.
+    pub fn mix(&mut self, from: i64, out: &mut [f32]) {
+        sound::mix(self.0.values_mut().map(|player| &mut player.voice), from, out);
+    }
+}
+
+impl Player {
+    fn fetch(&mut self) {
+        let Some(feed) = &self.feed else { return };
+        while let Ok((pts, frame)) = feed.pictures.try_recv() {
+            self.picture.push(pts.0, frame);
+        }
+        while let Ok((pts, chunk)) = feed.chunks.try_recv() {
+            if let Ok(bytes) = chunk.map_readable() {
+                self.voice.line.push(sound::sample_at(pts.0), &samples(&bytes));
+            }
+        }
+    }
+}
+
+fn samples(bytes: &[u8]) -> Vec<f32> {
+    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+}

@@ -1,0 +1,15 @@
+//! Egress by itself: encoded frames in, RTMP and HLS out, judged by other people's players.
+
+#[path = "../support/flv.rs"]
+mod flv;
+#[path = "../support/flv_frames.rs"]
+mod flv_frames;
+#[path = "../support/nginx.rs"]
+mod nginx;
+#[path = "../support/rogue.rs"]
+mod rogue;
+
+mod hls_http;
+mod hls_life;
+mod hls_playback;
+mod rtmp_push;
