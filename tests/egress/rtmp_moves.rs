@@ -155,5 +155,5 @@ async fn an_output_is_given_up_when_that_is_wanted() {
     let status = push.until(|status| status.state == OutputState::Failed).await;
     let error = status.last_error.unwrap();
     assert!(error.starts_with("given up after 1 s: cannot connect to 127.77.0.7 port"), "{error}");
-    assert!(status.retries > 5);
+    assert!(status.retries >= 2);
 }
