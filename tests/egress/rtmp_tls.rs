@@ -28,7 +28,7 @@ async fn complaint(authority: &Authority, identity: Identity) -> String {
 
 #[tokio::test]
 async fn a_stream_goes_through_tls_with_the_servers_name() {
-    let (authority, dir) = (Authority::new(), tempfile::tempdir().unwrap());
+    let (authority, dir) = (Authority::new("ours"), tempfile::tempdir().unwrap());
     let ca = authority.write(dir.path()).to_str().unwrap().to_owned();
     let sink = RtmpSink::bind("127.0.0.1:0").await.unwrap();
     let front = TlsFront::start(sink.local_addr(), authority.issue("localhost"), usize::MAX).await;
@@ -53,7 +53,7 @@ async fn a_stream_goes_through_tls_with_the_servers_name() {
 
 #[tokio::test]
 async fn an_address_can_have_a_certificate() {
-    let (authority, dir) = (Authority::new(), tempfile::tempdir().unwrap());
+    let (authority, dir) = (Authority::new("ours"), tempfile::tempdir().unwrap());
     let ca = authority.write(dir.path()).to_str().unwrap().to_owned();
     let sink = RtmpSink::bind("127.0.0.1:0").await.unwrap();
     let front = TlsFront::start(sink.local_addr(), authority.issue("127.0.0.1"), usize::MAX).await;
@@ -68,7 +68,7 @@ async fn an_address_can_have_a_certificate() {
 
 #[tokio::test]
 async fn a_certificate_of_an_unknown_issuer() {
-    let error = complaint(&Authority::new(), Authority::new().issue("localhost")).await;
+    let error = complaint(&Authority::new("ours"), Authority::new("theirs").issue("localhost")).await;
     assert_eq!(
         error,
         "the certificate of localhost is not accepted: its issuer is not known here; if it is your own, name its \
@@ -77,15 +77,21 @@ async fn a_certificate_of_an_unknown_issuer() {
 }
 
 #[tokio::test]
+async fn a_certificate_of_an_issuer_that_changed_its_key() {
+    let error = complaint(&Authority::new("ours"), Authority::new("ours").issue("localhost")).await;
+    assert!(error.ends_with("has your own CA changed its key?"), "{error}");
+}
+
+#[tokio::test]
 async fn a_certificate_for_another_name() {
-    let authority = Authority::new();
+    let authority = Authority::new("ours");
     let error = complaint(&authority, authority.issue("other.example")).await;
     assert_eq!(error, "the certificate of localhost is not accepted: it was issued for another name");
 }
 
 #[tokio::test]
 async fn a_certificate_that_has_expired() {
-    let authority = Authority::new();
+    let authority = Authority::new("ours");
     let error = complaint(&authority, authority.issue_expired("localhost")).await;
     assert_eq!(error, "the certificate of localhost is not accepted: it has expired");
 }
@@ -93,7 +99,8 @@ async fn a_certificate_that_has_expired() {
 #[tokio::test]
 async fn the_systems_roots_do_not_know_us() {
     let sink = RtmpSink::bind("127.0.0.1:0").await.unwrap();
-    let front = TlsFront::start(sink.local_addr(), Authority::new().issue("localhost"), usize::MAX).await;
+    let front =
+        TlsFront::start(sink.local_addr(), Authority::new("ours").issue("localhost"), usize::MAX).await;
     let mut push = Push::to(&format!("rtmps://localhost:{}/live/key", front.address.port()), patient());
     let error = push.retried().await.last_error.unwrap();
     // The other sentence: a system without any.
@@ -128,7 +135,7 @@ async fn a_server_without_tls() {
 
 #[tokio::test]
 async fn a_server_behind_tls_that_takes_no_more_data() {
-    let (authority, dir) = (Authority::new(), tempfile::tempdir().unwrap());
+    let (authority, dir) = (Authority::new("ours"), tempfile::tempdir().unwrap());
     let ca = authority.write(dir.path()).to_str().unwrap().to_owned();
     let sink = RtmpSink::bind("127.0.0.1:0").await.unwrap();
     let front = TlsFront::start(sink.local_addr(), authority.issue("127.0.0.1"), 20_000).await;

@@ -118,6 +118,11 @@ fn explain(host: String, port: u16, source: io::Error) -> Failure {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 "it was issued for another name".to_owned()
             }
+            // An issuer of that name is trusted, with another key.
+            CertificateError::BadSignature => {
+                "its signature is not that of the issuer known here; has your own CA changed its key?"
+                    .to_owned()
+            }
             CertificateError::Revoked => "it was revoked".to_owned(),
             other => other.to_string(),
         }),

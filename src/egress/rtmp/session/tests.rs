@@ -563,8 +563,6 @@ fn interleaved_messages_are_put_together() {
     let ping = vec![2, 0, 0, 0, 0, 0, 6, 4, 0, 0, 0, 0, 0, 6, 1, 2, 3, 4];
     let rest = [&[0xC6][..], &[1; 72]].concat();
     session.handle_input(&[unknown, ping.clone(), rest, ping].concat(), Instant::now()).unwrap();
-    let mut server = Server::new();
-    server.input.set_chunk_size(CHUNK_SIZE).unwrap();
     let (bytes, _) = drain(&mut session);
     assert_eq!(bytes.windows(6).filter(|bytes| *bytes == [0, 7, 1, 2, 3, 4]).count(), 2);
     assert_eq!(session.stage(), Stage::Live);
