@@ -71,8 +71,20 @@ pub struct OutputSpec {
 /// Where an output goes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum OutputKind {
-    Rtmp { url: crate::egress::rtmp::url::RtmpUrl },
-    Hls,
+    Rtmp {
+        url: crate::egress::rtmp::url::RtmpUrl,
+    },
+    Hls {
+        /// In parts (low-latency HLS); the server's `hls.low_latency` when absent.
+        low_latency: Option<bool>,
+    },
+}
+
+impl OutputKind {
+    /// It stands at the conference's HLS address.
+    pub fn is_hls(&self) -> bool {
+        matches!(self, Self::Hls { .. })
+    }
 }
 
 /// What a switch did.

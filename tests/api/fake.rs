@@ -329,7 +329,7 @@ fn at(second: i64) -> Timestamp {
 fn output_view(output: &OutputSpec) -> OutputView {
     let (kind, url) = match &output.kind {
         OutputKind::Rtmp { url } => ("rtmp", Some(format!("rtmp://{}/live/****", url.host()))),
-        OutputKind::Hls => ("hls", None),
+        OutputKind::Hls { .. } => ("hls", None),
     };
     OutputView { id: output.id.clone(), kind, url, status: OutputStatus::connecting(at(1)) }
 }

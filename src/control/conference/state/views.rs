@@ -18,7 +18,7 @@ impl OutputRecord {
     pub(super) fn view(&self) -> OutputView {
         let (kind, url) = match &self.spec.kind {
             OutputKind::Rtmp { url } => ("rtmp", Some(url.redacted())),
-            OutputKind::Hls => ("hls", None),
+            OutputKind::Hls { .. } => ("hls", None),
         };
         OutputView { id: self.spec.id.clone(), kind, url, status: self.status.clone() }
     }

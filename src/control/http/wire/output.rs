@@ -25,6 +25,8 @@ pub struct OutputBody {
     /// With `rtmp`: `rtmp://host[:port]/app/key`.
     #[schema(example = "rtmp://a.example/live/key")]
     url: Option<String>,
+    /// With `hls`: segments go out in parts (low-latency HLS); the server's setting when absent.
+    low_latency: Option<bool>,
 }
 
 impl OutputBody {
@@ -34,6 +36,12 @@ impl OutputBody {
     }
 
     fn into_kind(self, at: &str, allowed_hosts: &[String]) -> Result<OutputKind, ControlError> {
+        if self.low_latency.is_some() && matches!(self.kind.as_str(), "rtmp" | "recording" | "rtmp_play") {
+            return Err(ControlError::invalid(
+                &format!("{at}low_latency"),
+                format!("an output of type {} has no low_latency", self.kind),
+            ));
+        }
         match self.kind.as_str() {
             "rtmp" => {
                 let url = self.url.ok_or_else(|| {
@@ -45,7 +53,7 @@ impl OutputBody {
                 &format!("{at}url"),
                 format!("an output of type {} has no url", self.kind),
             )),
-            "hls" => Ok(OutputKind::Hls),
+            "hls" => Ok(OutputKind::Hls { low_latency: self.low_latency }),
             "recording" | "rtmp_play" => {
                 Err(ControlError::NotImplemented(format!("an output of type {}", self.kind)))
             }
@@ -100,7 +108,7 @@ pub fn into_outputs(
     for (index, mut body) in bodies.into_iter().enumerate() {
         let id = body.id.take();
         let kind = body.into_kind(&format!("outputs[{index}]."), allowed_hosts)?;
-        if kind == OutputKind::Hls && std::mem::replace(&mut hls, true) {
+        if kind.is_hls() && std::mem::replace(&mut hls, true) {
             return Err(ControlError::invalid(
                 &format!("outputs[{index}].type"),
                 "a cast has one HLS output at most: its URL is the conference's",
@@ -140,7 +148,7 @@ pub fn into_output(
 
 fn free_id(kind: &OutputKind, taken: &HashSet<OutputId>) -> Result<OutputId, ControlError> {
     match kind {
-        OutputKind::Hls => {
+        OutputKind::Hls { .. } => {
             let id: OutputId = "hls".parse()?;
             if taken.contains(&id) { Err(ControlError::OutputExists(id)) } else { Ok(id) }
         }
@@ -230,12 +238,24 @@ mod tests {
     }
 
     #[test]
+    fn low_latency_is_the_servers_setting_unless_said() {
+        for (text, low_latency) in [
+            (r#"[{"type":"hls"}]"#, None),
+            (r#"[{"type":"hls","low_latency":false}]"#, Some(false)),
+            (r#"[{"type":"hls","low_latency":true}]"#, Some(true)),
+        ] {
+            assert_eq!(outputs(text).unwrap()[0].kind, OutputKind::Hls { low_latency }, "{text}");
+        }
+    }
+
+    #[test]
     fn every_bad_list_has_its_code() {
         for (text, expected) in [
             ("[]", "invalid_request"),
             (r#"[{"type":"dash"}]"#, "invalid_request"),
             (r#"[{"type":"rtmp"}]"#, "invalid_request"),
             (r#"[{"type":"hls","url":"rtmp://h/a/k"}]"#, "invalid_request"),
+            (r#"[{"type":"rtmp","url":"rtmp://h/a/k","low_latency":true}]"#, "invalid_request"),
             (r#"[{"type":"hls"},{"id":"b","type":"hls"}]"#, "invalid_request"),
             (r#"[{"id":"a/b","type":"hls"}]"#, "invalid_id"),
             (r#"[{"id":"a","type":"hls"},{"id":"a","type":"rtmp","url":"rtmp://h/a/k"}]"#, "output_exists"),

@@ -11,9 +11,7 @@ impl OutputRecord {
     pub(super) fn is_settled(&self) -> bool {
         match self.stage {
             OutputStage::Planned => false,
-            OutputStage::Running { created, playable } => {
-                created && (playable || self.spec.kind != OutputKind::Hls)
-            }
+            OutputStage::Running { created, playable } => created && (playable || !self.spec.kind.is_hls()),
             OutputStage::Stopping | OutputStage::Stopped => true,
         }
     }
@@ -33,7 +31,7 @@ impl ConferenceState {
             if other.id == output.id {
                 return Err(ControlError::OutputExists(output.id.clone()));
             }
-            if output.kind == OutputKind::Hls && other.kind == OutputKind::Hls {
+            if output.kind.is_hls() && other.kind.is_hls() {
                 // Both would stand at the conference's one HLS address.
                 return Err(ControlError::invalid("outputs", "a cast has one output of type hls at most"));
             }
@@ -49,7 +47,7 @@ impl ConferenceState {
             {
                 Err(ControlError::OutputUrlForbidden(url.host().to_owned()))
             }
-            OutputKind::Rtmp { .. } | OutputKind::Hls => Ok(()),
+            OutputKind::Rtmp { .. } | OutputKind::Hls { .. } => Ok(()),
         }
     }
 
