@@ -11,5 +11,6 @@ mod rogue;
 
 mod hls_http;
 mod hls_life;
+mod hls_low_latency;
 mod hls_playback;
 mod rtmp_push;

@@ -91,8 +91,8 @@ impl HlsLibrary {
     ) -> Arc<LiveStream> {
         let nonce = format!("{:016x}", rand::random::<u64>());
         let mut streams = lock(&self.streams);
-        let after = streams.get(&conference).and_then(|old| old.with(|store| store.last_msn()));
-        let first_msn = after.map_or(now, |last| now.max(last + 1));
+        let unused = streams.get(&conference).map_or(0, |old| old.with(|store| store.unused_msn()));
+        let first_msn = now.max(unused);
         let folder = data_dir.join(FOLDER).join(conference.file_name()).join(&nonce);
         let store = Store::new(window, nonce, first_msn);
         let edge = StreamEdge { playlist: store.edge(), removed: false };

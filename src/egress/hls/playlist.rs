@@ -115,7 +115,9 @@ impl MediaPlaylist<'_> {
         writeln!(out, "#EXTM3U\n#EXT-X-VERSION:{version}")?;
         writeln!(out, "#EXT-X-TARGETDURATION:{}", self.target_duration)?;
         if let Some(low) = &self.low_latency {
-            let (hold_back, target) = (Seconds(PART_HOLD_BACK * low.part_target), Seconds(low.part_target));
+            // Three times what is written, not what it was rounded from.
+            let target = Duration::from_micros(Seconds(low.part_target).micros() as u64);
+            let (hold_back, target) = (Seconds(PART_HOLD_BACK * target), Seconds(target));
             let skip = SKIP_BOUNDARY * self.target_duration;
             writeln!(
                 out,
@@ -179,9 +181,15 @@ impl MediaPlaylist<'_> {
 /// Written with six decimals, rounded.
 struct Seconds(Duration);
 
+impl Seconds {
+    fn micros(&self) -> u128 {
+        (self.0.as_nanos() + 500) / 1000
+    }
+}
+
 impl std::fmt::Display for Seconds {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let micros = (self.0.as_nanos() + 500) / 1000;
+        let micros = self.micros();
         write!(f, "{}.{:06}", micros / 1_000_000, micros % 1_000_000)
     }
 }
@@ -264,7 +272,7 @@ mod tests {
         assert_eq!(
             playlist.render(),
             "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:1\n\
-             #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=1.400000,CAN-SKIP-UNTIL=6.0\n\
+             #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=1.400001,CAN-SKIP-UNTIL=6.0\n\
              #EXT-X-PART-INF:PART-TARGET=0.466667\n\
              #EXT-X-MEDIA-SEQUENCE:7\n#EXT-X-DISCONTINUITY-SEQUENCE:0\n#EXT-X-INDEPENDENT-SEGMENTS\n\
              #EXT-X-MAP:URI=\"init-5.mp4\"\n#EXT-X-PROGRAM-DATE-TIME:2026-01-02T03:04:05.678Z\n\

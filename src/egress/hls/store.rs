@@ -260,9 +260,9 @@ impl Store {
         Some((self.segment(msn)?, from..from + length))
     }
 
-    /// The newest segment's number.
-    pub fn last_msn(&self) -> Option<u64> {
-        self.segments.back().map(|stored| stored.entry.msn)
+    /// The first number that no segment, part or init segment has.
+    pub fn unused_msn(&self) -> u64 {
+        self.next_msn + u64::from(self.open.is_some())
     }
 
     /// The next file to write or remove; removals first, since they make room.

@@ -226,6 +226,7 @@ fn parts_are_listed_while_they_are_new_and_can_be_had_longer() {
     let tag = store.media().unwrap().tag.clone();
     publish_parts(&mut store, 101, 1, false);
     assert_ne!(store.media().unwrap().tag, tag, "rendered with each part");
+    assert_eq!(store.unused_msn(), 102, "101 has a part already");
 
     let mut store = new();
     for msn in 100..130 {
