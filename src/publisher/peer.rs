@@ -98,6 +98,7 @@ impl Peer {
         pipeline.set_base_time(gst::ClockTime::from_nseconds(epoch_ns));
         let peer = file.element(&pipeline, "peer")?;
         stamp_captures(&peer)?;
+        leave_routers_alone(&peer);
         counters.close_gate();
         let mut this = Self {
             pipeline,
@@ -155,6 +156,11 @@ impl Peer {
             let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
             pad.send_event(event);
         }
+    }
+
+    /// Lets no media through any more while the connection stays up; [`Self::go_live`] goes on.
+    pub fn pause(&self) {
+        self.counters.close_gate();
     }
 
     /// For how long nothing came from the other end (no STUN, no RTCP), and how many packets came
@@ -361,6 +367,14 @@ fn stamp_captures(peer: &gst::Element) -> Result<(), PeerError> {
     let rtp = rtp.ok_or(PeerError::Link { what: "sender reports" })?;
     rtp.set_property("rtcp-sync-send-time", false);
     Ok(())
+}
+
+/// No UPnP: a client that sends needs no mapped port, and several on one machine quarrel about UPnP's.
+fn leave_routers_alone(peer: &gst::Element) {
+    let agent = peer.property::<gst::Object>("ice-agent").property::<Option<glib::Object>>("agent");
+    if let Some(agent) = agent.filter(|agent| agent.find_property("upnp").is_some()) {
+        agent.set_property("upnp", false);
+    }
 }
 
 /// Constrained baseline at the level browsers offer, 3.1 (up to 720p30), or the next one of 4 and 5.2

@@ -27,8 +27,10 @@ use tokio::sync::mpsc;
 const MAILBOX: usize = 64;
 /// How often a publisher is looked at for inactivity.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
-/// Keyframes are asked for at most this often: each costs the sender a burst.
-const KEYFRAME_INTERVAL: Duration = Duration::from_millis(400);
+/// Keyframes are asked for at most this often. Each is a burst that a sender on a narrow way needs up to a
+/// second for; depayloaders of GStreamer 1.22 ask with every packet until it has come, and a sender that
+/// obeyed would send nothing else.
+const KEYFRAME_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why a publisher could not be taken in.
 #[derive(Debug, thiserror::Error)]
@@ -170,28 +172,28 @@ impl IngestRunner {
         let opened = self.setup.timeline.now();
         let patience = u64::from(self.setup.webrtc.inactivity_ms);
         let mut watch = tokio::time::interval(WATCH_INTERVAL);
-        let mut last_keyframe = None;
+        let (mut keyframe_due, mut next_keyframe) = (None, tokio::time::Instant::now());
         let mut trusted = false;
         loop {
             tokio::select! {
                 request = self.inbox.recv() => match request {
                     None | Some(IngestRequest::Close) => return None,
                     Some(IngestRequest::Candidates(candidates)) => peer.add_candidates(&candidates),
-                    Some(IngestRequest::Keyframe) => {
-                        let now = tokio::time::Instant::now();
-                        if last_keyframe.is_none_or(|last| now - last >= KEYFRAME_INTERVAL) {
-                            last_keyframe = Some(now);
-                            peer.request_keyframe();
-                        }
-                    }
+                    Some(IngestRequest::Keyframe) => keyframe_due = Some(next_keyframe),
                 },
+                () = peer.wants_keyframe() => keyframe_due = Some(next_keyframe),
+                () = due(keyframe_due) => {
+                    keyframe_due = None;
+                    next_keyframe = tokio::time::Instant::now() + KEYFRAME_INTERVAL;
+                    peer.request_keyframe();
+                }
                 Some(event) = events.recv() => match event {
                     PeerEvent::SecurityChanged if !trusted => match peer.certificate_digest() {
                         None => {}
                         Some(digest) if digest == self.setup.offer.fingerprint_sha256 => {
                             trusted = true;
                             self.setup.tap.meter().trust();
-                            peer.request_keyframe();
+                            keyframe_due = Some(next_keyframe);
                             self.tell(IngestEvent::Connected).await;
                         }
                         Some(_) => return Some(SessionEndReason::FingerprintMismatch),
@@ -213,5 +215,13 @@ impl IngestRunner {
                 }
             }
         }
+    }
+}
+
+/// Waits for the moment, for ever if there is none.
+async fn due(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }

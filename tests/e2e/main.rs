@@ -2,6 +2,8 @@
 //!
 //! One behaviour per file. Each takes its turn ([`server::one_at_a_time`]): two cores carry one at a time.
 
+#[path = "../support/film.rs"]
+mod film;
 #[path = "../support/nginx.rs"]
 mod nginx;
 #[path = "../support/on_air.rs"]
@@ -10,13 +12,21 @@ mod on_air;
 mod rogue;
 #[path = "../support/server.rs"]
 mod server;
+#[path = "../support/stage.rs"]
+mod stage;
 
 mod bad_outputs;
 mod bandwidth;
 mod chromium_publishes;
 mod delay;
+mod grid;
 mod hls_players;
+mod hundred_switches;
+mod ingest_limits;
+mod join_leave;
+mod mutes;
 mod rtmp_outage;
+mod stall;
 mod switching;
 mod two_casts_share_nothing;
 mod worker_killed;

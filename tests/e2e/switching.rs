@@ -116,6 +116,14 @@ fn ten_switches_in_a_minute_leave_no_seam_in_rtmp_or_hls() {
     std::thread::sleep(Duration::from_secs(61).saturating_sub(began.elapsed()));
     let stopped = server.ok("POST", "/v1/conferences/room/cast/stop", None);
     let hls = recorder.finish().unwrap();
+    // nginx keeps its players waiting for the next publisher: this one is told that it was the last.
+    let size = || std::fs::metadata(&flv).map_or(0, |file| file.len());
+    let mut last = 0;
+    wait_for("the RTMP receiver to have everything", Duration::from_secs(10), || {
+        std::thread::sleep(Duration::from_millis(500));
+        (std::mem::replace(&mut last, size()) == size()).then_some(())
+    });
+    pull.signal(rustix::process::Signal::INT);
     wait_for("the RTMP receiver to end", Duration::from_secs(25), || pull.child.try_wait().unwrap());
 
     figure(&format!("program: {}", stopped["program"]));

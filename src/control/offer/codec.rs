@@ -29,8 +29,10 @@ pub(super) struct Codec {
     feedback: Vec<&'static str>,
 }
 
-/// RTCP feedback that we use, in the order it is written. `goog-remb` is not: transport-cc replaces it.
-const FEEDBACK: [&str; 4] = ["nack", "nack pli", "ccm fir", TRANSPORT_CC_FEEDBACK];
+/// RTCP feedback that we use, in the order it is written. `goog-remb` is not: transport-cc
+/// replaces it. Nor is `ccm fir`: with it every request of our depayloaders would go out as FIR, which is for
+/// new receivers (RFC 5104 §3.5.1) and which some senders do not know; PLI all of them do.
+const FEEDBACK: [&str; 3] = ["nack", "nack pli", TRANSPORT_CC_FEEDBACK];
 pub(super) const TRANSPORT_CC_FEEDBACK: &str = "transport-cc";
 
 impl Codec {

@@ -14,13 +14,21 @@ use gst_webrtc::{
     WebRTCDTLSTransport, WebRTCICEGatheringState, WebRTCPeerConnectionState, WebRTCRTPTransceiver,
     WebRTCRTPTransceiverDirection, WebRTCSDPType, WebRTCSessionDescription,
 };
-use std::{sync::Mutex, time::Duration};
-use tokio::sync::{mpsc, oneshot, watch};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 /// Each step of the negotiation is local work of milliseconds.
 const STEP_DEADLINE: Duration = Duration::from_secs(5);
 /// Gathering waits for STUN and TURN servers; what is there by then has to do.
 const GATHERING_DEADLINE: Duration = Duration::from_secs(3);
+
+/// How often the sender hears how its packets arrived; libwebrtc's own range is 50 to 250 ms. By default
+/// 1.22 speaks at the end of each frame: a first keyframe that takes seconds at the rate senders start with
+/// would then keep the sender at that rate for those seconds.
+const FEEDBACK_INTERVAL: gst::ClockTime = gst::ClockTime::from_mseconds(50);
 
 /// What a peer connection says.
 #[derive(Debug)]
@@ -40,6 +48,8 @@ pub struct Peer {
     /// [`WebRTCRTPTransceiver`]s, as the base class: only that one's binding may cross threads.
     transceivers: Vec<gst::Object>,
     gathered: watch::Receiver<bool>,
+    /// A branch cannot go on without a keyframe.
+    keyframe: Arc<Notify>,
     events: mpsc::Sender<PeerEvent>,
     handlers: Mutex<Vec<(gst::Object, glib::SignalHandlerId)>>,
 }
@@ -67,8 +77,9 @@ impl Peer {
                 let _ = state_events.try_send(PeerEvent::Disconnected);
             }
         });
-        link_branches(pipeline, &webrtcbin, setup)?;
-        Ok(Self { webrtcbin, transceivers, gathered, events, handlers: Mutex::new(Vec::new()) })
+        let keyframe = Arc::new(Notify::new());
+        link_branches(pipeline, &webrtcbin, setup, &keyframe)?;
+        Ok(Self { webrtcbin, transceivers, gathered, keyframe, events, handlers: Mutex::new(Vec::new()) })
     }
 
     /// Offer in, answer out, with all our candidates.
@@ -88,6 +99,7 @@ impl Peer {
             self.begin("set-local-description", Some(&local))
         };
         begun.done().await?;
+        self.time_feedback(offer);
         self.watch_security();
 
         let mut gathered = self.gathered.clone();
@@ -103,6 +115,19 @@ impl Peer {
             return Err(IngestError::Negotiate { step: "accept the offer", detail });
         }
         Ok(answer::announce(&answer::name_profile(&text, &offer.sdp), webrtc.public_ip))
+    }
+
+    /// Has congestion feedback sent by time. The sessions are there once the descriptions are.
+    fn time_feedback(&self, offer: &IngestOffer) {
+        let Some(rtpbin) = rtpbin(&self.webrtcbin) else { return };
+        let mlines =
+            [offer.video.as_ref().map(|video| video.mline), offer.audio.as_ref().map(|audio| audio.mline)];
+        for mline in mlines.into_iter().flatten() {
+            let session = rtpbin.emit_by_name::<Option<glib::Object>>("get-internal-session", &[&mline]);
+            if let Some(session) = session.filter(|s| s.find_property("twcc-feedback-interval").is_some()) {
+                session.set_property("twcc-feedback-interval", FEEDBACK_INTERVAL.nseconds());
+            }
+        }
     }
 
     /// Begins a step of the negotiation. (Descriptions cannot cross threads, so none is held while waiting.)
@@ -166,6 +191,11 @@ impl Peer {
         }
     }
 
+    /// Waits until a branch cannot go on without a keyframe: packets were lost for good.
+    pub async fn wants_keyframe(&self) {
+        self.keyframe.notified().await;
+    }
+
     /// Asks the publisher for a keyframe (PLI).
     pub fn request_keyframe(&self) {
         for pad in self.webrtcbin.src_pads() {
@@ -215,16 +245,24 @@ fn configure_transport(webrtcbin: &gst::Element, webrtc: &WebrtcSetup) {
         ice.set_property("min-rtp-port", u32::from(first));
         ice.set_property("max-rtp-port", u32::from(last));
     }
-    // TCP candidates would listen on more ports, and no publisher needs them.
+    // TCP candidates would listen on more ports, and no publisher needs them. UPnP would listen on port 1900
+    // and two more outside of the configured range, and ask routers for mappings nobody ordered.
     let agent = ice.property::<Option<glib::Object>>("agent");
-    if let Some(agent) = agent.filter(|agent| agent.find_property("ice-tcp").is_some()) {
-        agent.set_property("ice-tcp", false);
+    for unwanted in ["ice-tcp", "upnp"] {
+        if let Some(agent) = agent.as_ref().filter(|agent| agent.find_property(unwanted).is_some()) {
+            agent.set_property(unwanted, false);
+        }
     }
     // Sender reports further off than a second were ignored by default before 1.26: never right.
-    let rtpbin = webrtcbin.downcast_ref::<gst::Bin>().and_then(|bin| bin.by_name("rtpbin"));
-    if let Some(rtpbin) = rtpbin.filter(|rtpbin| rtpbin.find_property("max-rtcp-rtp-time-diff").is_some()) {
+    if let Some(rtpbin) =
+        rtpbin(webrtcbin).filter(|rtpbin| rtpbin.find_property("max-rtcp-rtp-time-diff").is_some())
+    {
         rtpbin.set_property("max-rtcp-rtp-time-diff", -1i32);
     }
+}
+
+fn rtpbin(webrtcbin: &gst::Element) -> Option<gst::Element> {
+    webrtcbin.downcast_ref::<gst::Bin>()?.by_name("rtpbin")
 }
 
 /// One receiving transceiver for each m-line, in order, with the formats and feedback we want answered:
@@ -246,8 +284,7 @@ fn transceivers(webrtcbin: &gst::Element, offer: &IngestOffer) -> Vec<gst::Objec
                 .field("clock-rate", 90_000)
                 .field("payload", i32::from(video.payload_type))
                 .field("rtcp-fb-nack", true)
-                .field("rtcp-fb-nack-pli", true)
-                .field("rtcp-fb-ccm-fir", true);
+                .field("rtcp-fb-nack-pli", true);
             if let Some(id) = video.transport_cc_id {
                 format =
                     format.field("rtcp-fb-transport-cc", true).field(format!("extmap-{id}"), TRANSPORT_CC);
@@ -302,6 +339,7 @@ fn link_branches(
     pipeline: &gst::Pipeline,
     webrtcbin: &gst::Element,
     setup: &IngestSetup,
+    keyframe: &Arc<Notify>,
 ) -> Result<(), IngestError> {
     let mut media = Vec::new();
     media.extend(setup.offer.video.as_ref().map(|video| ("video", Medium::Video(video.codec))));
@@ -312,7 +350,7 @@ fn link_branches(
     }
     let branches = Mutex::new(branches);
     let (tap, timeline) = (setup.tap.clone(), setup.timeline.clone());
-    let pipeline = pipeline.downgrade();
+    let (pipeline, keyframe) = (pipeline.downgrade(), keyframe.clone());
     // Linking must be done before the pad's first buffer, that is here on the streaming thread; it happens
     // once per stream.
     webrtcbin.connect_pad_added(move |_, pad| {
@@ -335,6 +373,15 @@ fn link_branches(
             sink.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, _| {
                 tap.meter().rtp(timeline.now());
                 gst::PadProbeReturn::Ok
+            });
+            // Depayloaders and decoders ask too often to be let through.
+            let keyframe = keyframe.clone();
+            sink.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| match info.event() {
+                Some(event) if gst_video::UpstreamForceKeyUnitEvent::parse(event).is_ok() => {
+                    keyframe.notify_one();
+                    gst::PadProbeReturn::Drop
+                }
+                _ => gst::PadProbeReturn::Ok,
             });
             pipeline.add(&branch).map_err(|error| error.to_string())?;
             branch.sync_state_with_parent().map_err(|error| error.to_string())?;

@@ -97,12 +97,16 @@ const dark = (colour) => luma(...[0, 2, 4].map((at) => parseInt(colour.slice(at,
 const TEXTURE = 512;
 let texture;
 
-/** Grain that is somewhere else in every frame: no encoder can predict it, so it takes all the rate it is given. */
+/**
+ * Grain that is somewhere else in every frame: no encoder can predict it, so it takes all the rate it is given. It is fine
+ * enough to vanish at the coarsest quantiser: an encoder that cannot get below its target leaves out frames, and would
+ * then send half of what the network grants.
+ */
 function noise(context, frame) {
   if (!texture) {
     const grain = new ImageData(TEXTURE, TEXTURE);
     for (let at = 0; at < grain.data.length; at += 4) {
-      const level = 88 + Math.random() * 80;
+      const level = 108 + Math.random() * 40;
       grain.data.set([level, level, level, 255], at);
     }
     const canvas = new OffscreenCanvas(TEXTURE, TEXTURE);

@@ -172,6 +172,7 @@ function statistics(start) {
       codec: codec?.mimeType,
       fmtp: codec?.sdpFmtpLine,
       pliCount: video?.pliCount,
+      firCount: video?.firCount,
       nackCount: video?.nackCount,
       retransmittedPackets: video?.retransmittedPacketsSent,
       qualityLimitationReason: video?.qualityLimitationReason,
