@@ -213,6 +213,10 @@ pub struct HlsConfig {
     pub window_s: u32,
     /// A stopped cast's playlist and segments stay for, seconds.
     pub keep_s: u32,
+    /// Segments go out in parts (low-latency HLS), unless an output says otherwise.
+    pub low_latency: bool,
+    /// Longest part, milliseconds; `PART-TARGET` is the whole number of frames that fits into it.
+    pub part_ms: u32,
 }
 
 /// `[worker]`
@@ -351,7 +355,7 @@ impl Default for RtmpConfig {
 
 impl Default for HlsConfig {
     fn default() -> Self {
-        Self { segment_ms: 2000, window_s: 60, keep_s: 60 }
+        Self { segment_ms: 2000, window_s: 60, keep_s: 60, low_latency: true, part_ms: 500 }
     }
 }
 

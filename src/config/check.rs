@@ -218,6 +218,7 @@ impl Config {
         faults.range("hls.segment_ms", hls.segment_ms, 500..=10_000, "ms");
         faults.range("hls.window_s", hls.window_s, 3..=DAY_S, "s");
         faults.range("hls.keep_s", hls.keep_s, 0..=DAY_S, "s");
+        faults.range("hls.part_ms", hls.part_ms, 200..=hls.segment_ms.clamp(200, 5000), "ms");
     }
 
     fn check_worker(&self, faults: &mut Faults) {
@@ -294,7 +295,7 @@ mod tests {
     #[test]
     fn every_fault_is_one_exact_sentence() {
         type Change = fn(&mut Config);
-        let table: [(Change, &str); 23] = [
+        let table: [(Change, &str); 24] = [
             (
                 |c| c.server.public_url = "https://cast.example/".into(),
                 "server.public_url is not usable; allowed: \"\" or http(s)://host[:port][/path] without a \
@@ -380,6 +381,7 @@ mod tests {
                 "rtmp.extra_ca_file = \"/dev/null\" cannot be used (it holds no PEM certificate); allowed: \"\" or \
                  a file of PEM certificates",
             ),
+            (|c| c.hls.part_ms = 199, "hls.part_ms = 199 is not allowed; allowed: 200 to 2000 ms"),
             (|c| c.hls.window_s = 2, "hls.window_s = 2 is not allowed; allowed: 3 to 86400 s"),
             (
                 |c| c.worker.heartbeat_timeout_ms = 999,

@@ -72,19 +72,24 @@ pub struct OutputSpec {
 #[derive(Debug, Clone, PartialEq)]
 pub enum OutputKind {
     /// `backup` is used while `url` is down.
-    Rtmp {
-        url: RtmpUrl,
-        backup: Option<RtmpUrl>,
+    Rtmp { url: RtmpUrl, backup: Option<RtmpUrl> },
+    Hls {
+        /// In parts (low-latency HLS); the server's `hls.low_latency` when absent.
+        low_latency: Option<bool>,
     },
-    Hls,
 }
 
 impl OutputKind {
+    /// It stands at the conference's HLS address.
+    pub fn is_hls(&self) -> bool {
+        matches!(self, Self::Hls { .. })
+    }
+
     /// The URLs it pushes to.
     pub fn urls(&self) -> impl Iterator<Item = &RtmpUrl> {
         let (url, backup) = match self {
             Self::Rtmp { url, backup } => (Some(url), backup.as_ref()),
-            Self::Hls => (None, None),
+            Self::Hls { .. } => (None, None),
         };
         url.into_iter().chain(backup)
     }

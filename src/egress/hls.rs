@@ -4,6 +4,10 @@
 //! [`store`] (memory, disk, rendered [`playlist`]s) → `control::http::hls`. The first three and the
 //! playlists are sans-IO, put together by the [`packager`]; [`output`] is the actor around them.
 //!
+//! With low latency (draft-pantos-hls-rfc8216bis) a segment goes out in parts, each as soon as it is
+//! complete; a segment is its parts one after the other, so players of both kinds share one URL. Held
+//! requests wait on [`library::LiveStream::edge`]; what they are answered is rendered once, by the store.
+//!
 //! Media sequence numbers start at the Unix time of the cast's start and go up by one a segment, and
 //! an init segment bears the number of the first segment that needs it. So a URL never names two
 //! different things, not even when a conference is cast again or the server restarts, and everything

@@ -331,7 +331,7 @@ fn output_view(output: &OutputSpec) -> OutputView {
         OutputKind::Rtmp { url, backup } => {
             ("rtmp", Some(url.redacted()), backup.as_ref().map(RtmpUrl::redacted))
         }
-        OutputKind::Hls => ("hls", None, None),
+        OutputKind::Hls { .. } => ("hls", None, None),
     };
     OutputView { id: output.id.clone(), kind, url, backup_url, status: OutputStatus::connecting(at(1)) }
 }

@@ -448,7 +448,7 @@ pub fn everybody() -> Source {
 }
 
 pub fn hls() -> OutputSpec {
-    OutputSpec { id: "hls".parse().unwrap(), kind: OutputKind::Hls }
+    OutputSpec { id: "hls".parse().unwrap(), kind: OutputKind::Hls { low_latency: None } }
 }
 
 pub fn rtmp(id: &str) -> OutputSpec {

@@ -14,7 +14,7 @@ fn hls_keeps_the_rules_and_plays_through_a_switch_until_its_end() {
     let _turn = one_at_a_time();
     let server = Server::start();
     let _publishers = [join(&server, 0, &[]), join(&server, 1, &[])];
-    let url = start(&server);
+    let url = start(&server, Some(false));
     let expected = [rgb(0), rgb(1)].join(",");
     let tones = [Tone::of(0), Tone::of(1)].map(|tone| tone.hz().to_string()).join(",");
     let mut player = browser(
@@ -44,11 +44,30 @@ fn hls_keeps_the_rules_and_plays_through_a_switch_until_its_end() {
 }
 
 #[test]
+fn low_latency_hls_keeps_its_rules_and_is_played_close_behind() {
+    let _turn = one_at_a_time();
+    let server = Server::start();
+    let _publisher = join(&server, 0, &[]);
+    let url = start(&server, None);
+    let validator =
+        browser("validate.mjs", &["--url", &url, "--polls", "3", "--over", "4", "--require-low-latency"]);
+    let report = last(&succeed(validator, "validate.mjs --require-low-latency"), "report");
+    assert_eq!(report["playlists"][0]["low_latency"], true, "{report}");
+    let player = browser("play.mjs", &["--url", &url, "--seconds", "12", "--max-latency", "2.5"]);
+    let summary = last(&succeed(player, "play.mjs (low latency)"), "summary");
+    figure(&format!(
+        "hls.js, low latency: {} s behind the list, {} s by the clock, {} stalls",
+        summary["latency_s"], summary["wall_latency_s"], summary["stalls"]
+    ));
+}
+
+#[test]
 fn hls_plays_on_when_the_worker_is_killed() {
     let _turn = one_at_a_time();
     let server = Server::start();
     let _publisher = join(&server, 0, &["--reconnect"]);
-    let url = start(&server);
+    // A low-latency player has not enough ahead to be without a program for as long as this takes.
+    let url = start(&server, Some(false));
     // A player that comes to a running cast has three segments before it; one that comes at its very start
     // has less, and nothing can be done about it.
     wait_for("some segments", Duration::from_secs(20), || {
@@ -94,8 +113,12 @@ fn join(server: &Server, number: usize, more: &[&str]) -> Helper {
 }
 
 /// Starts a cast of the first participant to HLS; the URL to play.
-fn start(server: &Server) -> String {
-    let body = json!({"participant": "person-0", "outputs": [{"type": "hls"}]});
+fn start(server: &Server, low_latency: Option<bool>) -> String {
+    let mut output = json!({"type": "hls"});
+    if let Some(low_latency) = low_latency {
+        output["low_latency"] = low_latency.into();
+    }
+    let body = json!({"participant": "person-0", "outputs": [output]});
     let cast = server.ok("POST", "/v1/conferences/room/cast/start", Some(body));
     cast["play"]["hls"].as_str().expect("an HLS URL").to_owned()
 }

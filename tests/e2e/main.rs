@@ -9,6 +9,7 @@ mod nginx;
 #[path = "../support/on_air.rs"]
 mod on_air;
 #[path = "../support/rogue.rs"]
+#[allow(dead_code, reason = "tests/egress uses more of its tricks")]
 mod rogue;
 #[path = "../support/server.rs"]
 mod server;

@@ -36,9 +36,15 @@ fn configure(hub: &Hub) {
 
 /// `seconds` of frames from `from` s on, a keyframe every 2 s.
 fn push(hub: &Hub, from: u64, seconds: u64) {
+    push_frames(hub, from * 30..(from + seconds) * 30);
+}
+
+/// These pictures, and before each the sound that begins with it or after the one before.
+pub fn push_frames(hub: &Hub, frames: std::ops::Range<u64>) {
     let audio_frame = |n: u64| MediaTime(n * 1024 * 1_000_000_000 / 48_000);
-    let mut sound = (from * 48_000).div_ceil(1024);
-    for n in from * 30..(from + seconds) * 30 {
+    let after = frames.start.checked_sub(1).map(|last| FrameRate(30).frame_time(last));
+    let mut sound = after.map_or(0, |after| (0..).find(|&n| audio_frame(n) > after).unwrap());
+    for n in frames {
         let at = FrameRate(30).frame_time(n);
         while audio_frame(sound) <= at {
             hub.push(frame(Track::Audio, audio_frame(sound), audio_frame(1), true));
@@ -52,26 +58,31 @@ fn frame(track: Track, at: MediaTime, duration: MediaTime, keyframe: bool) -> En
     EncodedFrame { track, pts: at, dts: at, duration, keyframe, data: vec![0; 100].into() }
 }
 
-struct Site {
-    app: Router,
-    output: HlsOutput,
-    hub: Hub,
-    folder: tempfile::TempDir,
+pub struct Site {
+    pub app: Router,
+    pub output: HlsOutput,
+    pub hub: Hub,
+    pub library: HlsLibrary,
+    pub folder: tempfile::TempDir,
 }
 
 impl Site {
-    fn start(config: HlsConfig) -> Self {
+    pub fn start(config: HlsConfig) -> Self {
         let (hub, folder, library) = (Hub::new(), tempfile::tempdir().unwrap(), HlsLibrary::new());
         configure(&hub);
         let epoch = "2026-03-04T05:06:07Z".parse().unwrap();
         let room = "room".parse().unwrap();
         let output = HlsOutput::spawn(&hub, room, epoch, config, folder.path().to_owned(), library.clone());
-        Self { app: router(library), output, hub, folder }
+        Self { app: router(library.clone()), output, hub, library, folder }
     }
 
     /// A stream with three segments and more to come.
-    async fn live() -> Self {
-        let site = Self::start(HlsConfig::default());
+    pub async fn live() -> Self {
+        Self::live_with(HlsConfig::default()).await
+    }
+
+    pub async fn live_with(config: HlsConfig) -> Self {
+        let site = Self::start(config);
         push(&site.hub, 0, 7);
         assert!(site.output.playable().await);
         // The first segment is there; ask until the others are.
@@ -86,20 +97,20 @@ impl Site {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self.app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-        let (parts, body) = response.into_parts();
-        Reply {
-            status: parts.status,
-            headers: parts.headers,
-            body: to_bytes(body, 10_000_000).await.unwrap(),
-        }
+        Reply::to(self.app.clone(), request.body(Body::empty()).unwrap()).await
     }
 
-    async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+    /// Asks without waiting for the reply.
+    pub fn ask(&self, path: &str) -> tokio::task::JoinHandle<Reply> {
+        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        tokio::spawn(Reply::to(self.app.clone(), request))
+    }
+
+    pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
         self.send(Method::GET, path, headers).await
     }
 
-    async fn segment_names(&self) -> Vec<String> {
+    pub async fn segment_names(&self) -> Vec<String> {
         let media = self.get("/hls/room/video/media.m3u8", &[]).await.text();
         media
             .lines()
@@ -109,22 +120,28 @@ impl Site {
     }
 }
 
-struct Reply {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
 }
 
 impl Reply {
-    fn header(&self, name: &str) -> &str {
+    async fn to(app: Router, request: Request<Body>) -> Self {
+        let response = app.oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        Self { status: parts.status, headers: parts.headers, body: to_bytes(body, 10_000_000).await.unwrap() }
+    }
+
+    pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         String::from_utf8(self.body.to_vec()).unwrap()
     }
 
-    fn code(&self) -> String {
+    pub fn code(&self) -> String {
         assert_eq!(self.header("content-type"), "application/problem+json");
         let problem: Value = serde_json::from_slice(&self.body).unwrap();
         assert_eq!(problem["status"], self.status.as_u16());

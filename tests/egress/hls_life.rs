@@ -29,7 +29,7 @@ fn room() -> ConferenceId {
 fn spawn(hub: &Hub, data_dir: &Path, library: &HlsLibrary) -> HlsOutput {
     let avcc = Bytes::from_static(AVCC);
     hub.set_config(TrackConfig::Video(VideoConfig { avcc, width: 320, height: 240, fps: 30, kbps: 500 }));
-    let config = HlsConfig { segment_ms: 2000, window_s: 12, keep_s: 60 };
+    let config = HlsConfig { window_s: 12, ..HlsConfig::default() };
     HlsOutput::spawn(hub, room(), jiff::Timestamp::UNIX_EPOCH, config, data_dir.to_owned(), library.clone())
 }
 

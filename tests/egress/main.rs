@@ -13,6 +13,7 @@ mod tls_front;
 
 mod hls_http;
 mod hls_life;
+mod hls_low_latency;
 mod hls_playback;
 mod push;
 mod rtmp_auth;

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     config::Config,
     control::{
-        cast::{OutputKind, OutputSpec},
+        cast::OutputSpec,
         directory::runner::Notice,
         error::ControlError,
         figures,
@@ -304,7 +304,7 @@ impl ConferenceRunner {
     }
 
     fn create_output(&mut self, key: OutputKey, spec: OutputSpec, epoch: Timestamp) -> Input {
-        let waits = matches!(spec.kind, OutputKind::Hls);
+        let waits = spec.kind.is_hls();
         let order = OutputOrder {
             conference: self.id.clone(),
             id: spec.id.clone(),

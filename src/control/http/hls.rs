@@ -2,13 +2,18 @@
 //!
 //! Playlists change, so caches ask again each time (a 304 answers if nothing changed); what a segment's
 //! or init segment's URL names never changes. Everything may be fetched from pages of any origin.
+//!
+//! With low latency, a request for what comes next is held until it is there ([`reload`]; the hinted part
+//! the same). A held request is one waiting on the stream's edge and nothing else: it ends with its
+//! client (the future is dropped), with the cast (drained at a shutdown), or after [`HOLD`]. Their number is
+//! bounded by that of the connections.
 
 use crate::{
     control::error::ControlError,
     egress::hls::{
         HlsLibrary,
-        library::LiveStream,
-        playlist::{init_name, segment_name},
+        library::{LiveStream, StreamEdge},
+        playlist::{init_name, part_name, segment_name},
         store::RenderedPlaylist,
     },
     ids::ConferenceId,
@@ -16,7 +21,7 @@ use crate::{
 use axum::{
     Router,
     body::Body,
-    extract::{Path, State},
+    extract::{Path, RawQuery, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
@@ -27,8 +32,10 @@ use std::time::Duration;
 use tower_http::cors::{Any, CorsLayer};
 
 mod range;
+mod reload;
 
 use range::RequestedRange;
+use reload::Directives;
 
 const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 const INIT: &str = "video/mp4";
@@ -39,6 +46,11 @@ const PROBLEM: &str = "application/problem+json";
 const FOREVER: &str = "public, max-age=86400, immutable";
 /// Ask again each time.
 const FRESH: &str = "no-cache";
+/// A request is held for so many target durations at most, then answered 503 (rfc8216bis §6.2.5.2).
+const HOLD: u32 = 3;
+/// What a blocking reload brought may be cached for so many target durations: its URL is asked for by all
+/// players within one of them, and by nobody later.
+const RELOADED: u32 = 6;
 /// A segment that is not there may be there in a moment.
 const NEVER: &str = "no-store";
 
@@ -67,6 +79,7 @@ enum Resource<'a> {
     Media { rendition: &'a str },
     Init { rendition: &'a str, number: u64 },
     Segment { rendition: &'a str, msn: u64 },
+    Part { rendition: &'a str, msn: u64, part: usize },
 }
 
 impl<'a> Resource<'a> {
@@ -84,14 +97,19 @@ impl<'a> Resource<'a> {
         if let Some(number) = number("init-", ".mp4").filter(|&number| init_name(number) == file) {
             return Some(Self::Init { rendition, number });
         }
-        let msn = number("seg-", ".m4s").filter(|&msn| segment_name(msn) == file)?;
-        Some(Self::Segment { rendition, msn })
+        if let Some(msn) = number("seg-", ".m4s").filter(|&msn| segment_name(msn) == file) {
+            return Some(Self::Segment { rendition, msn });
+        }
+        let (msn, part) = file.strip_prefix("part-")?.strip_suffix(".m4s")?.split_once('.')?;
+        let (msn, part) = (msn.parse().ok()?, part.parse().ok()?);
+        (part_name(msn, part) == file).then_some(Self::Part { rendition, msn, part })
     }
 }
 
 async fn serve(
     State(library): State<HlsLibrary>,
     Path((conference, file)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
@@ -105,44 +123,87 @@ async fn serve(
     let Some(resource) = Resource::parse(&file) else {
         return problem(404, "not_found", "there is nothing of this name in an HLS stream");
     };
-    fetch(&stream, resource, &method, &headers).await
+    fetch(&stream, resource, query.as_deref().unwrap_or_default(), &method, &headers).await
 }
 
 async fn fetch(
     stream: &LiveStream,
     resource: Resource<'_>,
+    query: &str,
     method: &Method,
     headers: &HeaderMap,
 ) -> Response {
     let media = match resource {
-        Resource::Multivariant => return playlist(stream.multivariant(), headers),
-        Resource::Media { rendition } => return playlist(stream.media(rendition), headers),
-        Resource::Init { rendition, number } => stream.init(rendition, number).map(|data| (INIT, data)),
-        Resource::Segment { rendition, msn } => match stream.segment(rendition, msn).await {
-            Ok(data) => data.map(|data| (SEGMENT, data)),
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "a segment's file could not be read"
-                );
-                return refuse(&ControlError::Internal);
+        Resource::Multivariant => return playlist(stream.multivariant(), FRESH, headers),
+        Resource::Media { rendition } => return media_playlist(stream, rendition, query, headers).await,
+        Resource::Init { rendition, number } => Ok(stream.init(rendition, number).map(|data| (INIT, data))),
+        Resource::Segment { rendition, msn } => {
+            stream.segment(rendition, msn).await.map(|data| data.map(|data| (SEGMENT, data)))
+        }
+        Resource::Part { rendition, msn, part } => {
+            // The one that is hinted at; it may also turn out that its segment ends without it.
+            let hinted = |edge: &StreamEdge| (edge.playlist.next_msn, edge.playlist.parts) == (msn, part);
+            if !hold(stream, rendition, |edge| !hinted(edge)).await {
+                return problem(503, "part_not_ready", "this part is not complete yet; ask again");
             }
-        },
+            stream.part(rendition, msn, part).await.map(|data| data.map(|data| (SEGMENT, data)))
+        }
     };
     match media {
-        Some((content_type, data)) => file(content_type, data, method, headers),
-        None => problem(404, "segment_not_found", "this segment has expired or is not there yet"),
+        Ok(Some((content_type, data))) => file(content_type, data, method, headers),
+        Ok(None) => problem(404, "segment_not_found", "this segment has expired or is not there yet"),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "a segment's file could not be read");
+            refuse(&ControlError::Internal)
+        }
     }
 }
 
-fn playlist(playlist: Option<RenderedPlaylist>, headers: &HeaderMap) -> Response {
+async fn media_playlist(stream: &LiveStream, rendition: &str, query: &str, headers: &HeaderMap) -> Response {
+    let edge = stream.edge(rendition).map(|edge| edge.borrow().playlist);
+    // Only low latency offers directives; nothing comes after the end, so they mean nothing there.
+    let Some(edge) = edge.filter(|edge| edge.part_target.is_some() && edge.listed && !edge.ended) else {
+        return playlist(stream.media(rendition), FRESH, headers);
+    };
+    let checked = Directives::parse(query).and_then(|directives| {
+        directives.position.map_or(Ok(()), |position| position.check(&edge))?;
+        Ok(directives)
+    });
+    let Directives { position, skip } = match checked {
+        Ok(directives) => directives,
+        Err(error) => return problem(400, "invalid_request", &error.to_string()),
+    };
+    let mut caching = FRESH.to_owned();
+    if let Some(position) = position {
+        if !hold(stream, rendition, |edge| position.is_in(&edge.playlist)).await {
+            return problem(503, "playlist_not_ready", "what was asked for did not come in time; ask again");
+        }
+        // Not when the wait ended since the stream did.
+        if stream.edge(rendition).is_some_and(|edge| position.is_in(&edge.borrow().playlist)) {
+            caching = format!("public, max-age={}", RELOADED * edge.target_duration);
+        }
+    }
+    let found = if skip { stream.media_delta(rendition) } else { stream.media(rendition) };
+    playlist(found, &caching, headers)
+}
+
+/// Waits until the stream has got so far, or gets no further; false if neither is so in time.
+async fn hold(stream: &LiveStream, rendition: &str, is_there: impl Fn(&StreamEdge) -> bool) -> bool {
+    let Some(mut edge) = stream.edge(rendition) else { return true };
+    let seconds = HOLD * edge.borrow().playlist.target_duration;
+    let over = |edge: &StreamEdge| edge.removed || edge.playlist.ended || edge.playlist.part_target.is_none();
+    let there = edge.wait_for(|edge| over(edge) || is_there(edge));
+    tokio::time::timeout(Duration::from_secs(seconds.into()), there).await.is_ok()
+}
+
+fn playlist(playlist: Option<RenderedPlaylist>, caching: &str, headers: &HeaderMap) -> Response {
     let Some(playlist) = playlist else {
         return problem(404, "playlist_not_found", "there is no such playlist, or it has no segment yet");
     };
     // Weak: the same playlist, compressed or not.
     let tag = format!("W/\"{}\"", playlist.tag);
     let shared =
-        [(header::CACHE_CONTROL, FRESH), (header::VARY, "accept-encoding"), (header::ETAG, tag.as_str())];
+        [(header::CACHE_CONTROL, caching), (header::VARY, "accept-encoding"), (header::ETAG, tag.as_str())];
     if lists(headers, header::IF_NONE_MATCH, |item| item == tag || item == "*") {
         return (StatusCode::NOT_MODIFIED, shared).into_response();
     }
@@ -239,8 +300,16 @@ mod tests {
         assert_eq!(Resource::parse("video/init-7.mp4"), Some(init));
         let segment = Resource::Segment { rendition: "video", msn: 1_700_000_000 };
         assert_eq!(Resource::parse("video/seg-1700000000.m4s"), Some(segment));
+        let part = Resource::Part { rendition: "video", msn: 7, part: 0 };
+        assert_eq!(Resource::parse("video/part-7.0.m4s"), Some(part));
         for path in [
             "",
+            "video/part-7.m4s",
+            "video/part-7.00.m4s",
+            "video/part-7.0.0.m4s",
+            "video/part-.0.m4s",
+            "video/part-7.-1.m4s",
+            "part-7.0.m4s",
             "/",
             "video",
             "video/",

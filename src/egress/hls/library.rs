@@ -4,7 +4,7 @@ use crate::{
     egress::hls::{
         RENDITION,
         playlist::segment_name,
-        store::{Located, RenderedPlaylist, Store},
+        store::{Edge, Located, RenderedPlaylist, Store},
     },
     ids::ConferenceId,
 };
@@ -16,7 +16,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// The folder under the data directory that holds all streams' segments.
 const FOLDER: &str = "hls";
@@ -36,10 +36,21 @@ pub struct LiveStream {
     first_msn: u64,
     /// Never held over an await or a file operation.
     contents: Mutex<Contents>,
+    /// Says each time that the playlist has got further, or that the stream is out of the library.
+    edge: watch::Sender<StreamEdge>,
     /// There is something for the disk to do.
     pub(super) disk_work: Notify,
     /// The stream is out of the library.
     pub(super) removed: Notify,
+}
+
+/// How far a stream has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamEdge {
+    /// The media playlist's end.
+    pub playlist: Edge,
+    /// The stream is out of the library: nobody will add anything.
+    pub removed: bool,
 }
 
 #[derive(Debug)]
@@ -80,15 +91,16 @@ impl HlsLibrary {
     ) -> Arc<LiveStream> {
         let nonce = format!("{:016x}", rand::random::<u64>());
         let mut streams = lock(&self.streams);
-        let after = streams.get(&conference).and_then(|old| old.with(|store| store.last_msn()));
+        let unused = streams.get(&conference).map_or(0, |old| old.with(|store| store.unused_msn()));
+        let first_msn = now.max(unused);
+        let folder = data_dir.join(FOLDER).join(conference.file_name()).join(&nonce);
+        let store = Store::new(window, nonce, first_msn);
+        let edge = StreamEdge { playlist: store.edge(), removed: false };
         let stream = Arc::new(LiveStream {
-            folder: data_dir.join(FOLDER).join(conference.file_name()).join(&nonce),
-            first_msn: after.map_or(now, |last| now.max(last + 1)),
-            contents: Mutex::new(Contents {
-                store: Store::new(window, nonce),
-                disk_error: None,
-                removed: false,
-            }),
+            folder,
+            first_msn,
+            contents: Mutex::new(Contents { store, disk_error: None, removed: false }),
+            edge: watch::Sender::new(edge),
             disk_work: Notify::new(),
             removed: Notify::new(),
             conference: conference.clone(),
@@ -120,6 +132,21 @@ impl LiveStream {
         (rendition == RENDITION).then(|| self.with(|store| store.media().cloned())).flatten()
     }
 
+    /// The delta update of a rendition's media playlist; all of it when there is nothing to skip.
+    pub fn media_delta(&self, rendition: &str) -> Option<RenderedPlaylist> {
+        (rendition == RENDITION).then(|| self.with(|store| store.media_delta().cloned())).flatten()
+    }
+
+    /// How far a rendition has got, to be waited on.
+    pub fn edge(&self, rendition: &str) -> Option<watch::Receiver<StreamEdge>> {
+        (rendition == RENDITION).then(|| self.edge.subscribe())
+    }
+
+    /// Requests that wait for the stream to get further.
+    pub fn waiting(&self) -> usize {
+        self.edge.receiver_count()
+    }
+
     /// A rendition's init segment.
     pub fn init(&self, rendition: &str, number: u64) -> Option<Bytes> {
         (rendition == RENDITION).then(|| self.with(|store| store.init(number))).flatten()
@@ -136,12 +163,33 @@ impl LiveStream {
         match self.with(|store| store.segment(msn)) {
             None => Ok(None),
             Some(Located::Memory(data)) => Ok(Some(data)),
-            Some(Located::Disk) => match tokio::fs::read(self.segment_file(msn)).await {
-                Ok(data) => Ok(Some(data.into())),
-                // It expired since we asked.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                Err(error) => Err(error),
-            },
+            Some(Located::Disk) => self.read(msn).await,
+        }
+    }
+
+    /// A part of a rendition's segment, as [`segment`](Self::segment).
+    ///
+    /// # Errors
+    /// When the file is there but cannot be read.
+    pub async fn part(&self, rendition: &str, msn: u64, part: usize) -> io::Result<Option<Bytes>> {
+        if rendition != RENDITION {
+            return Ok(None);
+        }
+        let Some((located, range)) = self.with(|store| store.part(msn, part)) else { return Ok(None) };
+        let whole = match located {
+            Located::Memory(data) => Some(data),
+            Located::Disk => self.read(msn).await?,
+        };
+        // A file that is too short is none of ours.
+        Ok(whole.filter(|data| range.end <= data.len()).map(|data| data.slice(range)))
+    }
+
+    async fn read(&self, msn: u64) -> io::Result<Option<Bytes>> {
+        match tokio::fs::read(self.segment_file(msn)).await {
+            Ok(data) => Ok(Some(data.into())),
+            // It expired since we asked.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -166,6 +214,12 @@ impl LiveStream {
         act(&mut lock(&self.contents).store)
     }
 
+    /// Wakes the requests that wait for what is there now.
+    pub(super) fn announce(&self) {
+        let playlist = self.with(|store| store.edge());
+        self.edge.send_if_modified(|edge| std::mem::replace(&mut edge.playlist, playlist) != playlist);
+    }
+
     pub(super) fn disk_error(&self) -> Option<String> {
         lock(&self.contents).disk_error.clone()
     }
@@ -184,6 +238,7 @@ impl LiveStream {
         // One waiter each; a permit is kept for one that is not waiting yet.
         self.disk_work.notify_one();
         self.removed.notify_one();
+        self.edge.send_modify(|edge| edge.removed = true);
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
             HlsLibrary, disk,
             library::LiveStream,
             packager::{Packaged, Packager},
+            store::Targets,
         },
         hub::{Hub, HubItem, HubReader, QueueLimits},
         output::{OutputState, OutputStatus},
@@ -71,11 +72,12 @@ impl HlsOutput {
         let unix = u64::try_from(now.as_second()).unwrap_or(0);
         let stream = library.open(conference, &data_dir, seconds(config.window_s), unix);
         let segment = Duration::from_millis(config.segment_ms.into());
+        let part = config.low_latency.then(|| Duration::from_millis(config.part_ms.into()));
         let (requests, mailbox) = mpsc::channel(MAILBOX);
         let (status, watched) = watch::channel(OutputStatus::connecting(now));
         let runner = HlsOutputRunner {
             reader: hub.subscribe(QUEUE),
-            packager: Packager::new(segment, epoch, stream.first_msn()),
+            packager: Packager::new(segment, part, epoch, stream.first_msn()),
             stream: stream.clone(),
             library,
             keep: seconds(config.keep_s),
@@ -169,7 +171,7 @@ impl HlsOutputRunner {
 
     fn publish(&mut self, packaged: Packaged) {
         let segment_bytes = match &packaged {
-            Packaged::Init { .. } => None,
+            Packaged::Init { .. } | Packaged::Part { .. } => None,
             Packaged::Segment { entry, data } => {
                 if !entry.independent {
                     tracing::warn!("no keyframe came in time, so a segment starts without one");
@@ -177,12 +179,14 @@ impl HlsOutputRunner {
                 Some(data.len() as u64)
             }
         };
-        let target = self.packager.target_duration().unwrap_or(1);
+        let targets =
+            Targets { duration: self.packager.target_duration(), part: self.packager.part_target() };
         let (variant, independent) = (self.packager.variant(), self.packager.independent());
         self.stream.with(|store| {
-            store.publish(packaged, target);
+            store.publish(packaged, targets);
             store.describe(vec![variant], independent);
         });
+        self.stream.announce();
         if let Some(bytes) = segment_bytes {
             self.stream.disk_work.notify_one();
             self.bytes_stored += bytes;
@@ -194,6 +198,7 @@ impl HlsOutputRunner {
     fn finish(&mut self) {
         self.take(&HubItem::End);
         self.stream.with(|store| store.end());
+        self.stream.announce();
         self.report(Some(OutputState::Stopped));
     }
 

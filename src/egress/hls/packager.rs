@@ -5,8 +5,8 @@ use crate::{
         hls::{
             RENDITION, codec,
             fmp4::{self, Fmp4Error, Muxer},
-            playlist::{SegmentEntry, Variant},
-            segmenter::{Segment, Segmenter},
+            playlist::{PartEntry, SegmentEntry, Variant},
+            segmenter::{Cut, Part, Segmenter},
         },
         hub::HubItem,
     },
@@ -21,7 +21,9 @@ use std::{collections::VecDeque, time::Duration};
 pub enum Packaged {
     /// An init segment; the segments after it name it.
     Init { number: u64, data: Bytes },
-    /// A segment.
+    /// The newest part of a segment, which is so far as `entry` says; only with low latency.
+    Part { entry: SegmentEntry, data: Bytes },
+    /// A whole segment: its parts, one after the other.
     Segment { entry: SegmentEntry, data: Bytes },
 }
 
@@ -31,8 +33,10 @@ pub struct Packager {
     segmenter: Segmenter,
     epoch: Timestamp,
     segment: Duration,
+    low_latency: bool,
     next_msn: u64,
     era: Option<PackagedEra>,
+    open: Option<OpenSegment>,
     next_fragment: u32,
     discontinuity: bool,
     independent: bool,
@@ -49,6 +53,14 @@ struct PackagedEra {
     muxer: Muxer,
 }
 
+/// The segment whose end is not there yet.
+#[derive(Debug)]
+struct OpenSegment {
+    entry: SegmentEntry,
+    start: MediaTime,
+    data: Vec<Bytes>,
+}
+
 /// Measured over the whole cast.
 #[derive(Debug, Default)]
 struct Rates {
@@ -58,14 +70,17 @@ struct Rates {
 }
 
 impl Packager {
-    /// `epoch` is the wall-clock time of media time 0; `first_msn` the first segment's number.
-    pub fn new(segment: Duration, epoch: Timestamp, first_msn: u64) -> Self {
+    /// `epoch` is the wall-clock time of media time 0; `first_msn` the first segment's number. `part`:
+    /// the longest part, none without low latency.
+    pub fn new(segment: Duration, part: Option<Duration>, epoch: Timestamp, first_msn: u64) -> Self {
         Self {
-            segmenter: Segmenter::new(segment),
+            segmenter: Segmenter::new(segment, part),
             epoch,
             segment,
+            low_latency: part.is_some(),
             next_msn: first_msn,
             era: None,
+            open: None,
             next_fragment: 1,
             discontinuity: false,
             independent: true,
@@ -83,11 +98,14 @@ impl Packager {
     /// The next thing to store.
     ///
     /// # Errors
-    /// When an era's parameters or a segment cannot be written; polling on goes past it.
+    /// When an era's parameters or a part cannot be written; polling on goes past it.
     pub fn poll(&mut self) -> Result<Option<Packaged>, Fmp4Error> {
         while self.ready.is_empty() {
-            let Some(segment) = self.segmenter.poll() else { return Ok(None) };
-            self.package(&segment)?;
+            match self.segmenter.poll() {
+                Some(Cut::Part(part)) => self.package(&part)?,
+                Some(Cut::SegmentEnd) => self.finish(),
+                None => return Ok(None),
+            }
         }
         Ok(self.ready.pop_front())
     }
@@ -95,6 +113,11 @@ impl Packager {
     /// `EXT-X-TARGETDURATION`, seconds; known with the first segment.
     pub fn target_duration(&self) -> Option<u32> {
         self.segmenter.target_duration()
+    }
+
+    /// `PART-TARGET`; known with the first part, none without low latency.
+    pub fn part_target(&self) -> Option<Duration> {
+        self.segmenter.part_target()
     }
 
     /// Every segment so far starts with a keyframe.
@@ -112,8 +135,9 @@ impl Packager {
     pub fn variant(&self) -> Variant {
         let (video, audio) = (self.segmenter.video(), self.segmenter.audio());
         let kbps = video.map_or(0, |video| video.kbps) + audio.map_or(0, |audio| audio.kbps);
-        // Per segment styp, moof and their like; per sample at most duration, size and flags.
-        let boxes = 250.0 / self.segment.as_secs_f64().max(0.1)
+        // Per fragment styp, moof and their like; per sample at most duration, size and flags.
+        let fragment = self.part_target().unwrap_or(self.segment);
+        let boxes = 250.0 / fragment.as_secs_f64().max(0.1)
             + 12.0 * f64::from(video.map_or(0, |video| video.fps))
             + 8.0 * f64::from(audio.map_or(0, |audio| audio.sample_rate / 1024));
         let planned = Kbps(kbps).bits_per_second() + (boxes * 8.0) as u64;
@@ -130,45 +154,66 @@ impl Packager {
         }
     }
 
-    fn package(&mut self, segment: &Segment) -> Result<(), Fmp4Error> {
-        if self.era.as_ref().is_none_or(|era| era.number != segment.era.number) {
-            self.enter(segment)?;
+    fn package(&mut self, part: &Part) -> Result<(), Fmp4Error> {
+        if self.era.as_ref().is_none_or(|era| era.number != part.era.number) {
+            self.enter(part)?;
         }
-        let frames = (segment.run.video.len() + segment.run.audio.len()) as u64;
+        let frames = (part.run.video.len() + part.run.audio.len()) as u64;
         let Some((era, init)) = self.era.as_mut().and_then(|era| era.init.map(|init| (era, init))) else {
             self.discarded += frames;
             return Ok(());
         };
-        let data = era.muxer.fragment(&segment.run, true).inspect_err(|_| {
+        let data = era.muxer.fragment(&part.run, self.open.is_none()).inspect_err(|_| {
             self.discarded += frames;
             self.discontinuity = true;
         })?;
         self.next_fragment = era.muxer.sequence();
 
-        let duration = segment.end.since(segment.start);
-        self.independent &= segment.independent;
-        self.measure(data.len(), duration);
-        let entry = SegmentEntry {
-            msn: self.next_msn,
-            init,
-            discontinuity: std::mem::take(&mut self.discontinuity),
-            date_time: self.wall_clock(segment.start),
-            duration,
-            independent: segment.independent,
-        };
-        self.next_msn += 1;
-        self.ready.push_back(Packaged::Segment { entry, data });
+        let date_time = self.wall_clock(part.start);
+        let open = self.open.get_or_insert_with(|| OpenSegment {
+            entry: SegmentEntry {
+                msn: self.next_msn,
+                init,
+                discontinuity: std::mem::take(&mut self.discontinuity),
+                date_time,
+                duration: Duration::ZERO,
+                independent: part.independent,
+                parts: Vec::new(),
+            },
+            start: part.start,
+            data: Vec::new(),
+        });
+        open.entry.duration = part.end.since(open.start);
+        open.data.push(data.clone());
+        if self.low_latency {
+            open.entry.parts.push(PartEntry {
+                duration: part.end.since(part.start),
+                independent: part.independent,
+                bytes: data.len(),
+            });
+            self.ready.push_back(Packaged::Part { entry: open.entry.clone(), data });
+        }
         Ok(())
     }
 
+    /// The segment's end.
+    fn finish(&mut self) {
+        let Some(OpenSegment { entry, mut data, .. }) = self.open.take() else { return };
+        let data = if data.len() > 1 { data.concat().into() } else { data.pop().unwrap_or_default() };
+        self.independent &= entry.independent;
+        self.measure(data.len(), entry.duration);
+        self.next_msn += 1;
+        self.ready.push_back(Packaged::Segment { entry, data });
+    }
+
     /// A new era: its init segment is named after its first segment.
-    fn enter(&mut self, segment: &Segment) -> Result<(), Fmp4Error> {
+    fn enter(&mut self, part: &Part) -> Result<(), Fmp4Error> {
         self.discontinuity |= self.era.is_some();
-        let made = fmp4::init_segment(&segment.era);
+        let made = fmp4::init_segment(&part.era);
         self.era = Some(PackagedEra {
-            number: segment.era.number,
+            number: part.era.number,
             init: made.is_ok().then_some(self.next_msn),
-            muxer: Muxer::new(&segment.era, self.next_fragment),
+            muxer: Muxer::new(&part.era, self.next_fragment),
         });
         match made {
             Ok(data) => {
@@ -176,7 +221,7 @@ impl Packager {
                 Ok(())
             }
             Err(error) => {
-                self.discarded += (segment.run.video.len() + segment.run.audio.len()) as u64;
+                self.discarded += (part.run.video.len() + part.run.audio.len()) as u64;
                 Err(error)
             }
         }
@@ -202,3 +247,6 @@ impl Packager {
 fn bits_per_second(bytes: u64, duration: Duration) -> u64 {
     if duration.is_zero() { 0 } else { (bytes as f64 * 8.0 / duration.as_secs_f64()).ceil() as u64 }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,5 @@
-//! Where one segment ends and the next begins. Sans-IO; all times are media times.
+//! Where one segment ends and the next begins, and where a segment is divided into parts (partial
+//! segments, for low latency). Sans-IO; all times are media times.
 //!
 //! The rules, in the order in which they win:
 //!
@@ -7,7 +8,8 @@
 //! 2. No segment is longer than the target duration + 0.5 s (Apple's authoring specification, 7.7;
 //!    RFC 8216 §4.3.3.1 rounds `EXTINF` to the same effect). If one would be, it is split afterwards
 //!    at the last keyframe inside it; without one, it ends between two ordinary frames and its
-//!    successor is marked as not independent.
+//!    successor is marked as not independent. With parts there is no afterwards, since they are out
+//!    already: such a segment always ends between two frames.
 //! 3. The target duration is `segment` in whole seconds, rounded up, or the length of the first
 //!    segment if that is longer, since an encoder may make keyframes less often (the first segment
 //!    waits for one up to [`FIRST_SEGMENT_LIMIT`]). From then on it never changes.
@@ -20,6 +22,12 @@
 //!    the sound's end ([`RAGGED`] at most) go with it, since players put the next era right after the
 //!    picture and stall in a hole of the sound.
 //!
+//! 6. With parts, `PART-TARGET` is the largest whole number of the first era's frames that fits into
+//!    what was asked for, and never changes. A part ends before the first frame that comes so much
+//!    after its start, or with its segment; then it waits for its sound by rule 4. A missing frame
+//!    never makes a part longer than `PART-TARGET`: the part ends where it should have, and the next one
+//!    begins there. If that one would have no frame at all, a new era begins.
+//!
 //! The track that leads is video. Only if no video parameters came in [`SOUND_ALONE_AFTER`] of sound
 //! does sound lead, so that a cast without a picture can be heard.
 
@@ -30,9 +38,11 @@ use crate::{
 };
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+mod running;
 mod segment;
 
-pub use segment::{Era, FrameRun, Segment};
+use running::{Closing, ClosingPart, CutPoint, OpenEra};
+pub use segment::{Cut, Era, FrameRun, Part};
 
 /// How long a finished segment waits for its sound: five times what the worker's tracks differ by.
 pub const SOUND_PATIENCE: Duration = Duration::from_millis(500);
@@ -54,10 +64,13 @@ const MAX_SEGMENT_BYTES: usize = 64 * 1024 * 1024;
 /// By how much a segment may exceed the target duration: half a second, less what rounding adds.
 const TOLERANCE: Duration = Duration::from_millis(499);
 
-/// The state machine: [`handle`](Self::handle) items, then [`poll`](Self::poll) segments.
+/// The state machine: [`handle`](Self::handle) items, then [`poll`](Self::poll) parts and segments.
 #[derive(Debug)]
 pub struct Segmenter {
     segment: Duration,
+    /// Longest part asked for; none: a segment is one part.
+    part: Option<Duration>,
+    part_target: Option<Duration>,
     target: Option<u32>,
     video: Option<VideoConfig>,
     audio: Option<AudioConfig>,
@@ -69,41 +82,18 @@ pub struct Segmenter {
     sound: VecDeque<Arc<EncodedFrame>>,
     /// Decoding time of the newest of them.
     sound_at: Option<MediaTime>,
-    done: VecDeque<Segment>,
+    done: VecDeque<Cut>,
     discarded: u64,
-}
-
-/// The running segment and the era it belongs to.
-#[derive(Debug)]
-struct OpenEra {
-    era: Arc<Era>,
-    lead: Track,
-    /// When the era's first frame is shown; sound from before it has no place.
-    began: MediaTime,
-    start: MediaTime,
-    frames: Vec<Arc<EncodedFrame>>,
-    bytes: usize,
-}
-
-/// A segment whose picture is complete and whose sound may not be.
-#[derive(Debug)]
-struct Closing {
-    era: Arc<Era>,
-    lead: Track,
-    start: MediaTime,
-    end: MediaTime,
-    /// Decoding time of the leading track's next frame.
-    lead_end: MediaTime,
-    independent: bool,
-    frames: Vec<Arc<EncodedFrame>>,
 }
 
 impl Segmenter {
     /// `segment`: the shortest regular segment. It should not be shorter than the encoder's keyframe
-    /// distance; rule 3 covers it if it is.
-    pub fn new(segment: Duration) -> Self {
+    /// distance; rule 3 covers it if it is. `part`: the longest part, none for segments in one piece.
+    pub fn new(segment: Duration, part: Option<Duration>) -> Self {
         Self {
             segment,
+            part,
+            part_target: None,
             target: None,
             video: None,
             audio: None,
@@ -139,14 +129,19 @@ impl Segmenter {
         }
     }
 
-    /// The next finished segment.
-    pub fn poll(&mut self) -> Option<Segment> {
+    /// The next finished part, or the end of a segment.
+    pub fn poll(&mut self) -> Option<Cut> {
         self.done.pop_front()
     }
 
     /// `EXT-X-TARGETDURATION`, seconds; fixed with the first segment.
     pub fn target_duration(&self) -> Option<u32> {
         self.target
+    }
+
+    /// `PART-TARGET`; fixed with the first frame.
+    pub fn part_target(&self) -> Option<Duration> {
+        self.part_target
     }
 
     /// The latest parameters.
@@ -186,7 +181,8 @@ impl Segmenter {
     /// era is finished, it simply gets the track.
     fn add_track(&mut self) {
         let follows = self.open.as_ref().is_some_and(|open| open.lead == self.lead());
-        match self.open.as_mut().and_then(|open| Arc::get_mut(&mut open.era)) {
+        let fresh = self.open.as_mut().filter(|open| open.fresh);
+        match fresh.and_then(|open| Arc::get_mut(&mut open.era)) {
             Some(era) if follows => era.audio.clone_from(&self.audio),
             _ => self.close_era(),
         }
@@ -250,26 +246,32 @@ impl Segmenter {
             let limit = self.target.map_or(FIRST_SEGMENT_LIMIT, |target| whole(target) + TOLERANCE);
             let split_limit = whole(self.target.unwrap_or(self.planned_target())) + TOLERANCE;
             let elapsed = frame.pts.since(open.start);
+            let half = self.frame_duration() / 2;
+            // How many parts the running one would be with this frame: it may have no second whole one.
+            let in_part = frame.pts.since(open.part_start) + half;
+            let part_over = open.part_length.is_some_and(|length| in_part >= length);
+            let starved = open.part_length.is_some_and(|length| in_part >= 2 * length);
             // How far away the next frame may be, as far as one can know.
             let step = self.frame_duration().max(frame.dts.since(last.dts));
             let full = open.bytes + frame.data.len() > MAX_SEGMENT_BYTES;
+            let divisible = open.part_length.is_none();
 
-            if frame.dts.since(open.decoded_until()) > MAX_GAP {
+            if frame.dts.since(open.decoded_until()) > MAX_GAP || starved {
                 self.close_era();
-            } else if frame.keyframe
-                && elapsed + self.frame_duration() / 2 >= self.segment
-                && elapsed <= limit
-            {
-                self.cut(frame);
+            } else if frame.keyframe && elapsed + half >= self.segment && elapsed <= limit {
+                self.cut(frame, true);
                 break;
-            } else if elapsed + step > split_limit && self.split_at_last_keyframe() {
+            } else if divisible && elapsed + step > split_limit && self.split_at_last_keyframe() {
                 // Look again: the running segment is shorter now.
             } else if elapsed > limit {
                 self.close_era();
             } else if elapsed + step > limit || full {
-                self.cut(frame);
+                self.cut(frame, true);
                 break;
             } else {
+                if part_over {
+                    self.cut(frame, false);
+                }
                 break;
             }
         }
@@ -299,95 +301,153 @@ impl Segmenter {
             lead: frame.track,
             began: frame.pts,
             start: frame.pts,
+            part_start: frame.pts,
+            part_length: self.part_length(),
             frames: vec![frame.clone()],
             bytes: frame.data.len(),
+            fresh: true,
         });
     }
 
-    /// Ends the running segment before `frame`, which is not in it yet.
-    fn cut(&mut self, frame: &EncodedFrame) {
-        self.finish(|open| (open.frames.len(), frame.pts, frame.dts));
+    /// The new era's length of a part: as many frames as fit into the target, which the first era sets.
+    fn part_length(&mut self) -> Option<Duration> {
+        let longest = self.part_target.or(self.part)?;
+        let (units, rate) = self.frame_rate();
+        let frames = |n: u128| (n * units * 1_000_000_000).div_ceil(rate);
+        // The target was rounded up like this length, so the same rate gives the same number again.
+        let n = (longest.as_nanos() * rate / (units * 1_000_000_000)).max(1);
+        let length = Duration::from_nanos(u64::try_from(frames(n)).unwrap_or(u64::MAX));
+        self.part_target.get_or_insert(length);
+        Some(length)
+    }
+
+    /// Ends the running part before `frame`, which is not in it yet, and the segment if `segment`.
+    fn cut(&mut self, frame: &EncodedFrame, segment: bool) {
+        self.finish(|open| CutPoint {
+            frames: open.frames.len(),
+            end: frame.pts,
+            lead_end: frame.dts,
+            segment,
+        });
     }
 
     /// Ends the running segment at the last keyframe inside it, if there is one.
     fn split_at_last_keyframe(&mut self) -> bool {
         let inside = self.open.as_ref().and_then(|open| {
-            let at = open.frames.iter().rposition(|frame| frame.keyframe).filter(|&at| at > 0)?;
-            Some((at, open.frames[at].pts, open.frames[at].dts))
+            let frames = open.frames.iter().rposition(|frame| frame.keyframe).filter(|&at| at > 0)?;
+            let next = &open.frames[frames];
+            Some(CutPoint { frames, end: next.pts, lead_end: next.dts, segment: true })
         });
-        let Some(at) = inside else { return false };
-        self.finish(|_| at);
+        let Some(point) = inside else { return false };
+        self.finish(|_| point);
         true
     }
 
-    /// Ends the running segment after its first `n` frames; `end` and `lead_end` are the following
-    /// frame's times, `(n, end, lead_end)`.
-    fn finish(&mut self, at: impl FnOnce(&OpenEra) -> (usize, MediaTime, MediaTime)) {
+    fn finish(&mut self, at: impl FnOnce(&OpenEra) -> CutPoint) {
         let planned = self.planned_target();
         let Some(open) = &mut self.open else { return };
-        let (n, end, lead_end) = at(open);
-        let rest = open.frames.split_off(n);
+        let CutPoint { frames, mut end, mut lead_end, segment } = at(open);
+        if let Some(last) = open.part_length.map(|length| open.part_start + length).filter(|&last| last < end)
+        {
+            lead_end = lead_end - end.since(last);
+            end = last;
+        }
+        let rest = open.frames.split_off(frames);
         let frames = std::mem::replace(&mut open.frames, rest);
-        open.bytes = open.frames.iter().map(|frame| frame.data.len()).sum();
-        let start = std::mem::replace(&mut open.start, end);
-        let Some(first) = frames.first() else { return };
-        let length = end.since(start);
-        self.target.get_or_insert(planned.max((length + Duration::from_millis(500)).as_secs() as u32));
-        self.closing.push_back(Closing {
-            era: open.era.clone(),
-            lead: open.lead,
-            start,
-            end,
-            lead_end,
-            independent: first.keyframe,
-            frames,
-        });
+        let start = std::mem::replace(&mut open.part_start, end);
+        open.fresh = false;
+        if let Some(first) = frames.first() {
+            self.closing.push_back(Closing::Part(ClosingPart {
+                era: open.era.clone(),
+                lead: open.lead,
+                start,
+                end,
+                lead_end,
+                independent: first.keyframe,
+                frames,
+            }));
+        }
+        if segment {
+            open.bytes = open.frames.iter().map(|frame| frame.data.len()).sum();
+            let length = end.since(std::mem::replace(&mut open.start, end));
+            if length.is_zero() {
+                return; // trimmed to nothing
+            }
+            self.target.get_or_insert(planned.max((length + Duration::from_millis(500)).as_secs() as u32));
+            self.closing.push_back(Closing::SegmentEnd);
+        }
     }
 
     fn close_era(&mut self) {
         let step = self.frame_duration();
         self.finish(|open| {
             let end = open.frames.iter().map(|frame| frame.pts + duration_of(frame, step)).max();
-            (open.frames.len(), end.unwrap_or(open.start), open.decoded_until())
+            CutPoint {
+                frames: open.frames.len(),
+                end: end.unwrap_or(open.part_start),
+                lead_end: open.decoded_until(),
+                segment: true,
+            }
         });
         self.open = None;
         self.release(true);
     }
 
-    /// Leaves out the running segment's pictures that have no sound.
+    /// Leaves out the newest pictures, as far as they are not out yet and have no sound.
     fn trim_to_sound(&mut self) {
         let step = self.frame_duration();
         let Some(open) = self.open.as_mut().filter(|open| open.lead == Track::Video) else { return };
         let Some(sound) = self.sound_at.filter(|at| *at >= open.began) else { return };
         let sound_end = sound + sound_step(&open.era);
         let end = |frame: &Arc<EncodedFrame>| frame.pts + duration_of(frame, step);
-        let picture_end = open.frames.iter().map(end).max().unwrap_or(open.start);
-        if picture_end.since(sound_end) <= RAGGED {
-            // What was decoded before it can still be.
-            let whole = open.frames.iter().position(|frame| end(frame) > sound_end);
-            let trimmed = open.frames.split_off(whole.unwrap_or(open.frames.len()));
-            self.discarded += trimmed.len() as u64;
+        let picture_end = open.frames.iter().map(end).max().unwrap_or(open.part_start);
+        if picture_end.since(sound_end) > RAGGED {
+            return;
         }
+        // What was decoded before it can still be.
+        let trim = |frames: &mut Vec<Arc<EncodedFrame>>| {
+            let whole = frames.iter().position(|frame| end(frame) > sound_end).unwrap_or(frames.len());
+            frames.split_off(whole).len() as u64
+        };
+        self.discarded += trim(&mut open.frames);
+        for closing in self.closing.iter_mut().rev().take_while(|_| open.frames.is_empty()) {
+            let Closing::Part(part) = closing else { continue };
+            if part.end <= sound_end || !Arc::ptr_eq(&part.era, &open.era) {
+                break;
+            }
+            self.discarded += trim(&mut part.frames);
+            if let Some(last) = part.frames.last() {
+                let duration = duration_of(last, step);
+                (part.end, part.lead_end) = (last.pts + duration, last.dts + duration);
+                break;
+            }
+        }
+        self.closing.retain(|closing| !matches!(closing, Closing::Part(part) if part.frames.is_empty()));
     }
 
-    /// Moves finished segments out, each when its sound is complete (rule 4).
+    /// Moves finished parts out, each when its sound is complete (rule 4).
     fn release(&mut self, now: bool) {
         while let Some(first) = self.closing.front() {
-            let follows = first.lead == Track::Video && first.era.audio.is_some();
-            let complete = self.sound.back().is_some_and(|sound| sound.dts >= first.end);
-            let decoded_until = self.open.as_ref().map(OpenEra::decoded_until);
-            let patient = decoded_until.is_none_or(|at| at < first.end + SOUND_PATIENCE);
-            if !now && follows && !complete && patient {
-                return;
+            if let Closing::Part(first) = first {
+                let follows = first.lead == Track::Video && first.era.audio.is_some();
+                let complete = self.sound.back().is_some_and(|sound| sound.dts >= first.end);
+                let decoded_until = self.open.as_ref().map(OpenEra::decoded_until);
+                let patient = decoded_until.is_none_or(|at| at < first.end + SOUND_PATIENCE);
+                if !now && follows && !complete && patient {
+                    return;
+                }
             }
-            let Some(closing) = self.closing.pop_front() else { return };
-            let segment = self.assemble(closing);
-            self.done.push_back(segment);
+            let cut = match self.closing.pop_front() {
+                Some(Closing::Part(part)) => Cut::Part(self.assemble(part)),
+                Some(Closing::SegmentEnd) => Cut::SegmentEnd,
+                None => return,
+            };
+            self.done.push_back(cut);
         }
     }
 
-    fn assemble(&mut self, closing: Closing) -> Segment {
-        let Closing { era, lead, start, end, lead_end, independent, frames } = closing;
+    fn assemble(&mut self, part: ClosingPart) -> Part {
+        let ClosingPart { era, lead, start, end, lead_end, independent, frames } = part;
         let run = match lead {
             Track::Audio => FrameRun { audio: frames, audio_end: lead_end, ..FrameRun::default() },
             Track::Video => {
@@ -402,7 +462,7 @@ impl Segmenter {
                 FrameRun { video: frames, video_end: lead_end, audio, audio_end }
             }
         };
-        Segment { era, start, end, independent, run }
+        Part { era, start, end, independent, run }
     }
 
     fn planned_target(&self) -> u32 {
@@ -417,12 +477,13 @@ impl Segmenter {
             (None, None) => Duration::ZERO,
         }
     }
-}
 
-impl OpenEra {
-    /// When the frame after the last one should be decoded.
-    fn decoded_until(&self) -> MediaTime {
-        self.frames.last().map_or(self.start, |last| last.dts + Duration::from_nanos(last.duration.0))
+    /// The same without rounding: a frame lasts `units / rate` seconds.
+    fn frame_rate(&self) -> (u128, u128) {
+        match (&self.video, &self.audio) {
+            (Some(video), _) => (1, video.fps.max(1).into()),
+            (None, audio) => (1024, audio.as_ref().map_or(48_000, |audio| audio.sample_rate.max(1)).into()),
+        }
     }
 }
 

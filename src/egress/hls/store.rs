@@ -3,16 +3,19 @@
 //!
 //! Memory holds the newest segments and those that are not on disk (yet). A disk that fails or hangs
 //! costs the oldest segments when [`MAX_MEMORY`] is full, never the cast.
+//!
+//! A part (low latency) is a piece of its segment's bytes, so it can be had as long as the segment.
 
 use crate::egress::hls::{
     packager::Packaged,
-    playlist::{self, MediaPlaylist, SegmentEntry, Variant},
+    playlist::{self, LowLatency, MediaPlaylist, SegmentEntry, Variant},
 };
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use std::{
     collections::{BTreeMap, VecDeque},
     io::Write,
+    ops::Range,
     time::Duration,
 };
 
@@ -22,6 +25,10 @@ pub const MIN_SEGMENTS: usize = 6;
 const IN_MEMORY: usize = 6;
 /// Most bytes of segments in memory, per stream; 100 s of 5 Mbit/s.
 const MAX_MEMORY: usize = 64 * 1024 * 1024;
+
+/// So many of the newest whole segments are listed with their parts. A live player is at most three
+/// `PART-TARGET`s behind, and rfc8216bis §4.4.4.9 wants no parts further than three target durations back.
+const WITH_PARTS: u64 = 2;
 
 /// A playlist's text, ready to be sent as it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +46,34 @@ pub enum Located {
     Disk,
 }
 
+/// The numbers that a playlist's end has: what a blocking reload waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edge {
+    /// The segment that has no end yet.
+    pub next_msn: u64,
+    /// Its parts.
+    pub parts: usize,
+    /// The parts of the segment before it.
+    pub last_parts: usize,
+    /// Seconds.
+    pub target_duration: u32,
+    /// Set with low latency only.
+    pub part_target: Option<Duration>,
+    /// There is a playlist.
+    pub listed: bool,
+    /// Nothing will be added.
+    pub ended: bool,
+}
+
+/// What the playlist says about all its segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Targets {
+    /// `EXT-X-TARGETDURATION`, seconds; none before the first segment.
+    pub duration: Option<u32>,
+    /// `PART-TARGET`; none without low latency.
+    pub part: Option<Duration>,
+}
+
 /// What the disk should do next.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DiskJob {
@@ -52,9 +87,12 @@ pub struct Store {
     tag: String,
     window: Duration,
     target_duration: u32,
+    part_target: Option<Duration>,
+    next_msn: u64,
     inits: BTreeMap<u64, Bytes>,
     /// Oldest first; those that have left the playlist come first.
     segments: VecDeque<Stored>,
+    open: Option<OpenSegment>,
     discontinuity_sequence: u64,
     /// All segments' durations so far: the clock by which segments go.
     published: Duration,
@@ -63,7 +101,16 @@ pub struct Store {
     version: u64,
     garbage: VecDeque<u64>,
     media: Option<RenderedPlaylist>,
+    /// The delta update; none when nothing can be skipped.
+    delta: Option<RenderedPlaylist>,
     multivariant: Option<(Vec<Variant>, bool, RenderedPlaylist)>,
+}
+
+/// The parts of a segment whose end is not there yet.
+#[derive(Debug)]
+struct OpenSegment {
+    entry: SegmentEntry,
+    data: Vec<Bytes>,
 }
 
 #[derive(Debug)]
@@ -85,14 +132,17 @@ enum DiskState {
 
 impl Store {
     /// `window`: how far back the playlist reaches at least; `tag` distinguishes this stream's
-    /// playlists from another's.
-    pub fn new(window: Duration, tag: String) -> Self {
+    /// playlists from another's; `first_msn` is the first segment's number.
+    pub fn new(window: Duration, tag: String, first_msn: u64) -> Self {
         Self {
             tag,
             window,
             target_duration: 1,
+            part_target: None,
+            next_msn: first_msn,
             inits: BTreeMap::new(),
             segments: VecDeque::new(),
+            open: None,
             discontinuity_sequence: 0,
             published: Duration::ZERO,
             longest_playlist: Duration::ZERO,
@@ -100,18 +150,32 @@ impl Store {
             version: 0,
             garbage: VecDeque::new(),
             media: None,
+            delta: None,
             multivariant: None,
         }
     }
 
-    /// Adds what the packager made. A segment is in the playlist when this returns.
-    pub fn publish(&mut self, packaged: Packaged, target_duration: u32) {
+    /// Adds what the packager made. It is in the playlist when this returns, but parts are not before the
+    /// first segment is whole: only then is the target duration known.
+    pub fn publish(&mut self, packaged: Packaged, targets: Targets) {
+        self.part_target = targets.part;
         match packaged {
             Packaged::Init { number, data } => {
                 self.inits.insert(number, data);
             }
+            Packaged::Part { entry, data } => {
+                self.next_msn = entry.msn;
+                let mut parts = self.open.take().map_or_else(Vec::new, |open| open.data);
+                parts.push(data);
+                self.open = Some(OpenSegment { entry, data: parts });
+                if self.media.is_some() {
+                    self.render_media();
+                }
+            }
             Packaged::Segment { entry, data } => {
-                self.target_duration = target_duration;
+                self.target_duration = targets.duration.unwrap_or(self.target_duration);
+                self.next_msn = entry.msn + 1;
+                self.open = None;
                 self.published += entry.duration;
                 self.segments.push_back(Stored {
                     entry,
@@ -150,6 +214,24 @@ impl Store {
         self.media.as_ref()
     }
 
+    /// The media playlist's delta update, or all of it when nothing can be left out.
+    pub fn media_delta(&self) -> Option<&RenderedPlaylist> {
+        self.delta.as_ref().or(self.media.as_ref())
+    }
+
+    /// How far the media playlist has got.
+    pub fn edge(&self) -> Edge {
+        Edge {
+            next_msn: self.next_msn,
+            parts: self.open.as_ref().map_or(0, |open| open.data.len()),
+            last_parts: self.segments.back().map_or(0, |last| last.entry.parts.len()),
+            target_duration: self.target_duration,
+            part_target: self.part_target,
+            listed: self.media.is_some(),
+            ended: self.ended,
+        }
+    }
+
     /// The multivariant playlist, once the media playlist has a segment.
     pub fn multivariant(&self) -> Option<&RenderedPlaylist> {
         self.multivariant.as_ref().map(|(_, _, rendered)| rendered).filter(|_| self.media.is_some())
@@ -166,9 +248,21 @@ impl Store {
         Some(stored.data.clone().map_or(Located::Disk, Located::Memory))
     }
 
-    /// The newest segment's number.
-    pub fn last_msn(&self) -> Option<u64> {
-        self.segments.back().map(|stored| stored.entry.msn)
+    /// Where part `part` of segment `msn` is, if it can still be had: a range of that.
+    pub fn part(&self, msn: u64, part: usize) -> Option<(Located, Range<usize>)> {
+        if let Some(open) = self.open.as_ref().filter(|open| open.entry.msn == msn) {
+            let data = open.data.get(part)?;
+            return Some((Located::Memory(data.clone()), 0..data.len()));
+        }
+        let parts = &self.stored(msn)?.entry.parts;
+        let length = parts.get(part)?.bytes;
+        let from: usize = parts[..part].iter().map(|part| part.bytes).sum();
+        Some((self.segment(msn)?, from..from + length))
+    }
+
+    /// The first number that no segment, part or init segment has.
+    pub fn unused_msn(&self) -> u64 {
+        self.next_msn + u64::from(self.open.is_some())
     }
 
     /// The next file to write or remove; removals first, since they make room.
@@ -271,7 +365,8 @@ impl Store {
     }
 
     fn memory(&self) -> usize {
-        self.segments.iter().filter_map(|stored| stored.data.as_ref()).map(Bytes::len).sum()
+        let open = self.open.iter().flat_map(|open| &open.data);
+        self.segments.iter().filter_map(|stored| stored.data.as_ref()).chain(open).map(Bytes::len).sum()
     }
 
     fn render_media(&mut self) {
@@ -280,9 +375,16 @@ impl Store {
             discontinuity_sequence: self.discontinuity_sequence,
             segments: self.listed().map(|stored| &stored.entry).collect(),
             ended: self.ended,
+            low_latency: self.part_target.map(|part_target| LowLatency {
+                part_target,
+                parts_from: self.next_msn.saturating_sub(WITH_PARTS),
+                open: self.open.as_ref().map(|open| &open.entry),
+                hint: (self.next_msn, self.open.as_ref().map_or(0, |open| open.data.len())),
+            }),
         };
-        let text = playlist.render();
+        let (text, delta) = (playlist.render(), playlist.render_delta());
         self.media = Some(self.rendered(text));
+        self.delta = delta.map(|text| self.rendered(text));
     }
 
     fn rendered(&mut self, text: String) -> RenderedPlaylist {

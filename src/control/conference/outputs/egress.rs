@@ -37,10 +37,12 @@ impl OutputFactory for EgressOutputs {
                 let to = Destination { url, backup, allowed_hosts };
                 Box::new(RtmpPublisher::spawn(&hub, to, id, config.rtmp.clone(), move || keyframe.ask()))
             }
-            OutputKind::Hls => {
+            OutputKind::Hls { low_latency } => {
+                let mut hls = config.hls.clone();
+                hls.low_latency = low_latency.unwrap_or(hls.low_latency);
                 let dir = config.server.data_dir.clone();
                 let library = self.library.clone();
-                Box::new(HlsOutput::spawn(&hub, conference, epoch, config.hls.clone(), dir, library))
+                Box::new(HlsOutput::spawn(&hub, conference, epoch, hls, dir, library))
             }
         })
     }

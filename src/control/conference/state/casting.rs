@@ -4,7 +4,7 @@ use super::{ConferenceState, Effect, Now, OutputKey, ProgramSpec, working::Expec
 use crate::{
     control::{
         cast::{
-            AudioChoice, CastState, Encoding, OutputKind, OutputSpec, Source, StartCast, Switch, SwitchResult,
+            AudioChoice, CastState, Encoding, OutputSpec, Source, StartCast, Switch, SwitchResult,
         },
         conference::{
             ask::{Reply, Ticket},

@@ -21,7 +21,7 @@ impl OutputRecord {
             OutputKind::Rtmp { url, backup } => {
                 ("rtmp", Some(url.redacted()), backup.as_ref().map(RtmpUrl::redacted))
             }
-            OutputKind::Hls => ("hls", None, None),
+            OutputKind::Hls { .. } => ("hls", None, None),
         };
         OutputView { id: self.spec.id.clone(), kind, url, backup_url, status: self.status.clone() }
     }

@@ -30,6 +30,8 @@ pub struct OutputBody {
     /// keyframe, when that answers again.
     #[schema(example = "rtmps://b.example/live/key")]
     backup_url: Option<String>,
+    /// With `hls`: segments go out in parts (low-latency HLS); the server's setting when absent.
+    low_latency: Option<bool>,
 }
 
 impl OutputBody {
@@ -39,6 +41,12 @@ impl OutputBody {
     }
 
     fn into_kind(self, at: &str, allowed_hosts: &[String]) -> Result<OutputKind, ControlError> {
+        if self.low_latency.is_some() && matches!(self.kind.as_str(), "rtmp" | "recording" | "rtmp_play") {
+            return Err(ControlError::invalid(
+                &format!("{at}low_latency"),
+                format!("an output of type {} has no low_latency", self.kind),
+            ));
+        }
         match self.kind.as_str() {
             "rtmp" => {
                 let url = self.url.ok_or_else(|| {
@@ -57,7 +65,7 @@ impl OutputBody {
                 let why = format!("an output of type {} has no {name}", self.kind);
                 Err(ControlError::invalid(&format!("{at}{name}"), why))
             }
-            "hls" => Ok(OutputKind::Hls),
+            "hls" => Ok(OutputKind::Hls { low_latency: self.low_latency }),
             "recording" | "rtmp_play" => {
                 Err(ControlError::NotImplemented(format!("an output of type {}", self.kind)))
             }
@@ -109,7 +117,7 @@ pub fn into_outputs(
     for (index, mut body) in bodies.into_iter().enumerate() {
         let id = body.id.take();
         let kind = body.into_kind(&format!("outputs[{index}]."), allowed_hosts)?;
-        if kind == OutputKind::Hls && std::mem::replace(&mut hls, true) {
+        if kind.is_hls() && std::mem::replace(&mut hls, true) {
             return Err(ControlError::invalid(
                 &format!("outputs[{index}].type"),
                 "a cast has one HLS output at most: its URL is the conference's",
@@ -153,7 +161,7 @@ pub fn into_output(
 
 fn free_id(kind: &OutputKind, taken: &HashSet<OutputId>) -> Result<OutputId, ControlError> {
     match kind {
-        OutputKind::Hls => {
+        OutputKind::Hls { .. } => {
             let id: OutputId = "hls".parse()?;
             if taken.contains(&id) { Err(ControlError::OutputExists(id)) } else { Ok(id) }
         }
@@ -255,12 +263,24 @@ mod tests {
     }
 
     #[test]
+    fn low_latency_is_the_servers_setting_unless_said() {
+        for (text, low_latency) in [
+            (r#"[{"type":"hls"}]"#, None),
+            (r#"[{"type":"hls","low_latency":false}]"#, Some(false)),
+            (r#"[{"type":"hls","low_latency":true}]"#, Some(true)),
+        ] {
+            assert_eq!(outputs(text).unwrap()[0].kind, OutputKind::Hls { low_latency }, "{text}");
+        }
+    }
+
+    #[test]
     fn every_bad_list_has_its_code() {
         for (text, expected) in [
             ("[]", "invalid_request"),
             (r#"[{"type":"dash"}]"#, "invalid_request"),
             (r#"[{"type":"rtmp"}]"#, "invalid_request"),
             (r#"[{"type":"hls","url":"rtmp://h/a/k"}]"#, "invalid_request"),
+            (r#"[{"type":"rtmp","url":"rtmp://h/a/k","low_latency":true}]"#, "invalid_request"),
             (r#"[{"type":"hls"},{"id":"b","type":"hls"}]"#, "invalid_request"),
             (r#"[{"id":"a/b","type":"hls"}]"#, "invalid_id"),
             (r#"[{"id":"a","type":"hls"},{"id":"a","type":"rtmp","url":"rtmp://h/a/k"}]"#, "output_exists"),

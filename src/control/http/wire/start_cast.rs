@@ -65,7 +65,10 @@ mod tests {
         assert_eq!(start.audio, AudioChoice::Source);
         assert_eq!(start.encoding.width, 1280);
         assert_eq!(start.outputs.len(), 1);
-        assert_eq!((start.outputs[0].id.as_str(), &start.outputs[0].kind), ("hls", &OutputKind::Hls));
+        assert_eq!(
+            (start.outputs[0].id.as_str(), &start.outputs[0].kind),
+            ("hls", &OutputKind::Hls { low_latency: None })
+        );
     }
 
     #[test]

@@ -1,5 +1,8 @@
 use super::*;
-use crate::egress::hls::{segmenter::Segmenter, synthetic::*};
+use crate::egress::hls::{
+    segmenter::{Cut, Segmenter},
+    synthetic::*,
+};
 use crate::egress::hub::HubItem;
 use crate::media::Track;
 use mp4_atom::{Any, Decode, DecodeMaybe};
@@ -146,30 +149,32 @@ proptest! {
         forced in prop::collection::vec(0u64..300, 0..5),
         sound_delay_ms in -200i64..=800,
         reorder in 0u64..3,
+        part_ms in prop::option::of(200u64..1500),
     ) {
         let stream = Stream {
             fps, sample_rate, start: MediaTime(start), forced, sound_delay_ms, reorder,
             keyint: u64::from(fps) * 2, length: Duration::from_secs(9),
         };
-        let mut segmenter = Segmenter::new(Duration::from_secs(2));
+        let mut segmenter = Segmenter::new(Duration::from_secs(2), part_ms.map(Duration::from_millis));
         for item in stream.items().into_iter().chain([HubItem::End]) {
             segmenter.handle(&item);
         }
         let mut muxer = None;
         let (mut video, mut audio) = (Vec::new(), Vec::new());
-        let mut segments = Vec::new();
-        while let Some(segment) = segmenter.poll() {
-            let muxer = muxer.get_or_insert_with(|| Muxer::new(&segment.era, 1));
-            let fragment = muxer.fragment(&segment.run, true).unwrap();
+        let mut parts = Vec::new();
+        while let Some(cut) = segmenter.poll() {
+            let Cut::Part(part) = cut else { continue };
+            let muxer = muxer.get_or_insert_with(|| Muxer::new(&part.era, 1));
+            let fragment = muxer.fragment(&part.run, true).unwrap();
             video.extend(samples(&fragment, VIDEO_TRACK));
             audio.extend(samples(&fragment, AUDIO_TRACK));
-            segments.push(segment);
+            parts.push(part);
         }
-        let base = segments[0].era.base;
+        let base = parts[0].era.base;
         for (track, samples, timescale) in [(Track::Video, &video, VIDEO_TIMESCALE), (Track::Audio, &audio, sample_rate)] {
-            let frames: Vec<_> = segments
+            let frames: Vec<_> = parts
                 .iter()
-                .flat_map(|segment| if track == Track::Video { &segment.run.video } else { &segment.run.audio })
+                .flat_map(|part| if track == Track::Video { &part.run.video } else { &part.run.audio })
                 .collect();
             prop_assert_eq!(frames.len(), samples.len());
             for (frame, sample) in frames.iter().zip(samples) {

@@ -29,13 +29,22 @@ pub struct FrameRun {
     pub audio_end: MediaTime,
 }
 
-/// A finished segment.
+/// What the segmenter says, in order.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Segment {
+pub enum Cut {
+    /// The running segment's next part; without low latency the whole segment.
+    Part(Part),
+    /// The parts since the last of these are a segment. One without parts is none.
+    SegmentEnd,
+}
+
+/// A finished part of a segment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
     pub era: Arc<Era>,
     /// When its first frame is shown.
     pub start: MediaTime,
-    /// When the next segment's first frame is shown.
+    /// When the next part's first frame is shown.
     pub end: MediaTime,
     /// It starts with a keyframe.
     pub independent: bool,

@@ -2,15 +2,54 @@ use super::*;
 use crate::{egress::hls::synthetic::*, ids::Incarnation};
 use proptest::prelude::*;
 
+/// A segment put together from its parts.
+#[derive(Debug, Clone, PartialEq)]
+struct Segment {
+    era: Arc<Era>,
+    start: MediaTime,
+    end: MediaTime,
+    independent: bool,
+    run: FrameRun,
+    parts: Vec<Part>,
+}
+
+impl Segment {
+    fn of(parts: Vec<Part>) -> Option<Self> {
+        let (first, last) = (parts.first()?, parts.last()?);
+        let run = FrameRun {
+            video: parts.iter().flat_map(|part| part.run.video.clone()).collect(),
+            video_end: last.run.video_end,
+            audio: parts.iter().flat_map(|part| part.run.audio.clone()).collect(),
+            audio_end: last.run.audio_end,
+        };
+        let (start, end) = (first.start, last.end);
+        Some(Self { era: first.era.clone(), start, end, independent: first.independent, run, parts })
+    }
+}
+
 fn run(segment_ms: u64, items: impl IntoIterator<Item = HubItem>) -> (Vec<Segment>, Segmenter) {
-    let mut segmenter = Segmenter::new(Duration::from_millis(segment_ms));
-    let mut segments = Vec::new();
+    let (segments, segmenter) = run_with(segment_ms, None, items);
+    assert!(segments.iter().all(|segment| segment.parts.len() == 1));
+    (segments, segmenter)
+}
+
+fn run_with(
+    segment_ms: u64,
+    part_ms: Option<u64>,
+    items: impl IntoIterator<Item = HubItem>,
+) -> (Vec<Segment>, Segmenter) {
+    let mut segmenter = Segmenter::new(Duration::from_millis(segment_ms), part_ms.map(Duration::from_millis));
+    let (mut segments, mut parts) = (Vec::new(), Vec::new());
     for item in items {
         segmenter.handle(&item);
-        while let Some(segment) = segmenter.poll() {
-            segments.push(segment);
+        while let Some(cut) = segmenter.poll() {
+            match cut {
+                Cut::Part(part) => parts.push(part),
+                Cut::SegmentEnd => segments.extend(Segment::of(std::mem::take(&mut parts))),
+            }
         }
     }
+    assert!(parts.is_empty() || segmenter.open.is_some(), "parts without a segment");
     (segments, segmenter)
 }
 
@@ -102,7 +141,7 @@ fn a_segment_waits_for_its_sound_but_not_for_ever() {
         HubItem::Frame(frame) => frame.track == Track::Video || frame.pts < MediaTime::from_millis(1000),
         _ => true,
     });
-    let mut segmenter = Segmenter::new(Duration::from_secs(2));
+    let mut segmenter = Segmenter::new(Duration::from_secs(2), None);
     for item in frames {
         segmenter.handle(&item);
         if let HubItem::Frame(frame) = &item {
@@ -163,7 +202,8 @@ fn a_worker_that_died_leaves_no_hole_in_the_sound() {
     let (segments, segmenter) = run(2000, ragged(stream.clone(), 4390));
     assert_eq!(lengths_ms(&segments), [2000, 2000, 366]);
     assert!(segments[2].run.audio_end >= segments[2].end);
-    assert_eq!(segmenter.discarded(), 4);
+    // Four pictures, and the sound after them.
+    assert_eq!(segmenter.discarded(), 5);
 
     // A segment of nothing but such pictures is none.
     let short = Stream { length: Duration::from_millis(4060), ..Stream::default() };
@@ -265,6 +305,127 @@ fn frames_that_go_back_in_time_are_left_out() {
     assert_eq!(lengths_ms(&segments), [2000; 5]);
 }
 
+fn part_lengths_ms(segments: &[Segment]) -> Vec<Vec<u64>> {
+    let rounded = |part: &Part| (part.end.since(part.start) + Duration::from_micros(1)).as_millis() as u64;
+    segments.iter().map(|segment| segment.parts.iter().map(rounded).collect()).collect()
+}
+
+#[test]
+fn parts_are_whole_frames_and_the_target_is_the_longest() {
+    for (fps, part_ms, target_us, parts) in [
+        (30, 500, 500_000, vec![500, 500, 500, 500]),
+        (25, 500, 480_000, vec![480, 480, 480, 480, 80]),
+        (15, 500, 466_666, vec![466, 466, 466, 466, 133]),
+        (60, 1000, 1_000_000, vec![1000, 1000]),
+        (5, 500, 400_000, vec![400; 5]),
+    ] {
+        let stream =
+            Stream { fps, keyint: u64::from(fps) * 2, length: Duration::from_secs(4), ..Stream::default() };
+        let (segments, segmenter) = run_with(2000, Some(part_ms), ended(&stream));
+        assert_eq!(segmenter.part_target().unwrap().as_micros(), target_us, "{fps}");
+        assert_eq!(part_lengths_ms(&segments), [parts.clone(), parts], "{fps}");
+        assert!(segments.iter().all(|segment| segment.parts.iter().skip(1).all(|part| !part.independent)));
+    }
+}
+
+#[test]
+fn a_part_comes_as_soon_as_its_sound_is_there() {
+    let stream = Stream { sound_delay_ms: 60, ..Stream::default() };
+    let mut segmenter = Segmenter::new(Duration::from_secs(2), Some(Duration::from_millis(500)));
+    let mut out = Vec::new();
+    for item in stream.items() {
+        segmenter.handle(&item);
+        let Some(Cut::Part(part)) = segmenter.poll() else { continue };
+        let HubItem::Frame(frame) = &item else { panic!("a part comes with a frame") };
+        assert_eq!((frame.track, frame.pts >= part.end), (Track::Audio, true));
+        assert!(frame.pts.since(part.end) < Duration::from_millis(22), "{} {}", frame.pts, part.end);
+        out.push(part.end.as_millis());
+        while segmenter.poll().is_some() {}
+    }
+    assert_eq!(out[..5], [500, 1000, 1500, 2000, 2500]);
+}
+
+#[test]
+fn with_parts_a_segment_without_a_keyframe_ends_between_two_frames() {
+    // After the keyframe forced at 1.0 s the next comes at 3.0 s.
+    let (segments, segmenter) =
+        run_with(2000, Some(500), ended(&Stream { forced: vec![30], ..Stream::default() }));
+    assert_eq!(segmenter.target_duration(), Some(3), "the first segment may still say how long they are");
+    assert_eq!(lengths_ms(&segments)[..1], [3000]);
+    // Later it is too late: the forced one is at 5.0 s, in a segment from 4.0 s on.
+    let (segments, segmenter) =
+        run_with(2000, Some(500), ended(&Stream { forced: vec![150], ..Stream::default() }));
+    assert_eq!(segmenter.target_duration(), Some(2));
+    assert_eq!(lengths_ms(&segments)[..3], [2000, 2000, 2466]);
+    let dependent: Vec<bool> = segments.iter().map(|segment| segment.independent).collect();
+    assert_eq!(dependent[..4], [true, true, true, false]);
+    assert_eq!(segmenter.discarded(), 0);
+}
+
+#[test]
+fn a_missing_frame_makes_no_part_longer() {
+    let without = |missing: std::ops::Range<u64>, part_ms: u64| {
+        let items = ended(&Stream::default()).into_iter().filter(move |item| match item {
+            HubItem::Frame(frame) => {
+                frame.track == Track::Audio || !missing.contains(&frame.pts.to_timescale(30))
+            }
+            _ => true,
+        });
+        run_with(2000, Some(part_ms), items)
+    };
+    for missing in [15..17, 16..17, 14..18, 8..10, 58..63, 60..61] {
+        let (segments, _) = without(missing.clone(), 500);
+        assert_eq!(part_lengths_ms(&segments)[0][..3], [500; 3], "{missing:?}");
+        let target = Duration::from_millis(500);
+        let parts = segments.iter().flat_map(|segment| &segment.parts);
+        assert!(parts.into_iter().all(|part| part.end.since(part.start) <= target), "{missing:?}");
+    }
+    // A part without any frame cannot be: the next keyframe begins a new era.
+    let (segments, _) = without(77..90, 200);
+    assert_eq!(segments[1].era.number, 0);
+    assert_eq!((segments[2].era.number, segments[2].start), (1, MediaTime::from_millis(4000)));
+}
+
+#[test]
+fn a_dead_workers_parts_leave_no_hole_in_the_sound() {
+    let ragged = |sound_ms: u64, picture_ms: u64| {
+        let mut items = Stream { length: Duration::from_millis(picture_ms), ..Stream::default() }.items();
+        items.retain(|item| match item {
+            HubItem::Frame(frame) => {
+                frame.track == Track::Video || frame.pts < MediaTime::from_millis(sound_ms)
+            }
+            _ => true,
+        });
+        items.push(HubItem::Discontinuity(Incarnation(1)));
+        let (segments, segmenter) = run_with(2000, Some(500), items);
+        let last = segments.last().unwrap().parts.last().unwrap();
+        assert!(last.run.audio_end >= last.end, "{sound_ms} {picture_ms}");
+        (part_lengths_ms(&segments), segmenter.discarded())
+    };
+    // Sound up to 2.411 s: the running part is trimmed.
+    assert_eq!(ragged(2390, 2460), (vec![vec![500; 4], vec![400]], 2));
+    // Up to 2.453 s: the part from 2.0 s on, which waited for its sound, is trimmed too.
+    assert_eq!(ragged(2450, 2560), (vec![vec![500; 4], vec![433]], 4));
+    // Up to 2.496 s; the last sound begins after the last picture that it covers and goes too.
+    assert_eq!(ragged(2490, 2560), (vec![vec![500; 4], vec![466]], 4));
+    // Up to 1.963 s: all of the new segment goes, so it is none.
+    assert_eq!(ragged(1950, 2060), (vec![vec![500, 500, 500, 433]], 5));
+}
+
+#[test]
+fn parameters_of_a_second_track_after_the_first_part_start_a_new_era() {
+    let mut items = Stream::default().items();
+    let sound = items.remove(1);
+    let at = items
+        .iter()
+        .position(|item| matches!(item, HubItem::Frame(frame) if frame.pts >= MediaTime::from_millis(700)));
+    items.insert(at.unwrap(), sound);
+    let (segments, _) = run_with(2000, Some(500), items);
+    let eras: Vec<_> =
+        segments.iter().map(|segment| (segment.era.number, segment.era.audio.is_some())).collect();
+    assert_eq!(eras[..3], [(0, false), (1, true), (1, true)]);
+}
+
 prop_compose! {
     fn streams()(
         fps in prop::sample::select(vec![15u32, 24, 25, 30, 50, 60]),
@@ -325,6 +486,48 @@ proptest! {
         let video: Vec<_> = segments.iter().flat_map(|segment| segment.run.video.clone()).collect();
         prop_assert_eq!(video, pick(Track::Video));
         let audio: Vec<_> = segments.iter().flat_map(|segment| segment.run.audio.clone()).collect();
+        let mut expected = pick(Track::Audio);
+        expected.retain(|frame| frame.pts >= from && frame.pts < to);
+        prop_assert_eq!(audio, expected);
+    }
+
+    #[test]
+    fn parts_keep_their_target_and_hold_every_frame_once(
+        stream in streams(), segment_ms in 2000u64..4000, part_ms in 200u64..1500,
+    ) {
+        let (segments, segmenter) = run_with(segment_ms, Some(part_ms), ended(&stream));
+        let target = segmenter.part_target().unwrap();
+        let frame = Duration::from_secs(1) / stream.fps;
+        prop_assert!(target <= Duration::from_millis(part_ms).max(frame) + Duration::from_nanos(1));
+        prop_assert!(target + frame > Duration::from_millis(part_ms));
+        let whole = Duration::from_secs(segmenter.target_duration().unwrap().into());
+
+        let parts: Vec<&Part> = segments.iter().flat_map(|segment| &segment.parts).collect();
+        for pair in parts.windows(2) {
+            prop_assert_eq!(pair[0].end, pair[1].start);
+            prop_assert_eq!(pair[0].run.video_end, pair[1].run.video[0].dts);
+        }
+        for segment in &segments {
+            prop_assert!(segment.end.since(segment.start) < whole + Duration::from_millis(500));
+            for (index, part) in segment.parts.iter().enumerate() {
+                let length = part.end.since(part.start);
+                prop_assert!(length <= target);
+                let last = index + 1 == segment.parts.len();
+                prop_assert!(last || length + Duration::from_nanos(2) >= target);
+                prop_assert_eq!(part.run.video[0].pts, part.start);
+                prop_assert_eq!(part.independent, part.run.video[0].keyframe);
+                let inside = |sound: &Arc<EncodedFrame>| sound.pts >= part.start && sound.pts < part.end;
+                prop_assert!(part.run.audio.iter().all(inside));
+            }
+        }
+
+        let (from, to) = (segments[0].start, segments[segments.len() - 1].end);
+        let pick = |track| -> Vec<_> {
+            stream.frames().into_iter().filter(|frame| frame.track == track).collect()
+        };
+        let video: Vec<_> = parts.iter().flat_map(|part| part.run.video.clone()).collect();
+        prop_assert_eq!(video, pick(Track::Video));
+        let audio: Vec<_> = parts.iter().flat_map(|part| part.run.audio.clone()).collect();
         let mut expected = pick(Track::Audio);
         expected.retain(|frame| frame.pts >= from && frame.pts < to);
         prop_assert_eq!(audio, expected);

@@ -1,7 +1,7 @@
 //! A cast's outputs: planned until the cast's zero is known, then running, then stopped.
 
 use super::{
-    ConferenceState, ControlError, Effect, Now, OutputKey, OutputKind, OutputRecord, OutputSpec, OutputStage,
+    ConferenceState, ControlError, Effect, Now, OutputKey, OutputRecord, OutputSpec, OutputStage,
     OutputStatus, Phase, ProgramPhase, Reply, Ticket,
 };
 use crate::{
@@ -15,9 +15,7 @@ impl OutputRecord {
     pub(super) fn is_settled(&self) -> bool {
         match self.stage {
             OutputStage::Planned => false,
-            OutputStage::Running { created, playable } => {
-                created && (playable || self.spec.kind != OutputKind::Hls)
-            }
+            OutputStage::Running { created, playable } => created && (playable || !self.spec.kind.is_hls()),
             OutputStage::Stopping | OutputStage::Stopped => true,
         }
     }
@@ -37,7 +35,7 @@ impl ConferenceState {
             if other.id == output.id {
                 return Err(ControlError::OutputExists(output.id.clone()));
             }
-            if output.kind == OutputKind::Hls && other.kind == OutputKind::Hls {
+            if output.kind.is_hls() && other.kind.is_hls() {
                 // Both would stand at the conference's one HLS address.
                 return Err(ControlError::invalid("outputs", "a cast has one output of type hls at most"));
             }

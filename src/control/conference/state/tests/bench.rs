@@ -62,7 +62,7 @@ pub fn camera(id: &str) -> Source {
 }
 
 pub fn hls() -> OutputSpec {
-    OutputSpec { id: "hls".parse().unwrap(), kind: OutputKind::Hls }
+    OutputSpec { id: "hls".parse().unwrap(), kind: OutputKind::Hls { low_latency: None } }
 }
 
 pub fn rtmp(id: &str, url: &str) -> OutputSpec {
