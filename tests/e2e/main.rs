@@ -15,6 +15,8 @@ mod rogue;
 mod server;
 #[path = "../support/stage.rs"]
 mod stage;
+#[path = "../support/turn.rs"]
+mod turn;
 
 mod bad_outputs;
 mod bandwidth;

@@ -2,6 +2,7 @@
 
 use crate::{
     direct_publisher::DirectPublisher,
+    turn::one_at_a_time,
     worker_process::{WorkerProcess, monotonic_ns},
 };
 use meetingcast::{
@@ -19,6 +20,7 @@ fn figures(pid: u32) -> (usize, usize, usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_keeps_nothing_of_publishers_that_left() {
+    let _turn = one_at_a_time();
     let mut worker = WorkerProcess::start_with(1000).await;
     let mut seen = Vec::new();
     for cycle in 0..12usize {

@@ -4,6 +4,8 @@
 mod direct_publisher;
 #[path = "../support/flv_file.rs"]
 mod flv_file;
+#[path = "../support/turn.rs"]
+mod turn;
 #[path = "../support/worker_process.rs"]
 mod worker_process;
 

@@ -1,6 +1,9 @@
 //! A program without anybody: the slate and silence, at an exact cadence, from the first frame on.
 
-use crate::worker_process::{WorkerProcess, small_program};
+use crate::{
+    turn::one_at_a_time,
+    worker_process::{WorkerProcess, small_program},
+};
 use meetingcast::{
     ipc::{ReplyOk, WorkerCommand},
     media::{Track, TrackConfig},
@@ -8,6 +11,7 @@ use meetingcast::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_slate_is_a_program_with_an_exact_cadence() {
+    let _turn = one_at_a_time();
     let mut worker = WorkerProcess::start().await;
     let started =
         worker.ask(|request| WorkerCommand::StartProgram { request, program: small_program() }).await;
@@ -49,6 +53,7 @@ async fn the_slate_is_a_program_with_an_exact_cadence() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_keyframe_comes_when_it_is_asked_for_and_the_grid_of_keyframes_stays() {
+    let _turn = one_at_a_time();
     let mut worker = WorkerProcess::start().await;
     worker.ask(|request| WorkerCommand::StartProgram { request, program: small_program() }).await.unwrap();
     worker.until("some frames", |worker| worker.track(Track::Video).len() >= 40).await;
@@ -69,6 +74,7 @@ async fn a_keyframe_comes_when_it_is_asked_for_and_the_grid_of_keyframes_stays()
 /// GStreamer's own live mixers hang in one start of twelve on 1.22.0; ours has nothing to hang on.
 #[tokio::test(flavor = "multi_thread")]
 async fn programs_start_every_time() {
+    let _turn = one_at_a_time();
     let starts = std::env::var("STARTS").ok().and_then(|text| text.parse().ok()).unwrap_or(20);
     let mut worker = WorkerProcess::start().await;
     for n in 0..starts {

@@ -4,6 +4,7 @@
 use crate::{
     direct_publisher::DirectPublisher,
     flv_file,
+    turn::one_at_a_time,
     worker_process::{WorkerProcess, monotonic_ns, small_program},
 };
 use meetingcast::{
@@ -22,6 +23,7 @@ pub fn only(number: u32) -> SceneSpec {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn picture_and_sound_switch_together_at_the_frame_that_was_promised() {
+    let _turn = one_at_a_time();
     let mut worker = WorkerProcess::start().await;
     let epoch = monotonic_ns();
     let _a = DirectPublisher::join(&mut worker, 0, VideoCodec::H264, epoch).await;

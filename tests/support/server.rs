@@ -1,5 +1,6 @@
 //! A real `meetingcast serve`, spoken to over HTTP, and what belongs to it: publishers, browser tools.
 
+pub use crate::turn::one_at_a_time;
 use serde_json::Value;
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -8,19 +9,6 @@ use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
-
-/// The right to use the machine: given back when dropped.
-pub struct Turn {
-    _lock: std::fs::File,
-}
-
-/// Two cores carry one such test at a time, whichever process it runs in.
-pub fn one_at_a_time() -> Turn {
-    let path = std::env::temp_dir().join("meetingcast-e2e.lock");
-    let lock = std::fs::File::create(path).unwrap();
-    lock.lock().unwrap();
-    Turn { _lock: lock }
-}
 
 /// Polls until `done` gives something; panics with `what` after `limit`.
 pub fn wait_for<T>(what: &str, limit: Duration, mut done: impl FnMut() -> Option<T>) -> T {

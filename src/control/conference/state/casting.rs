@@ -3,9 +3,7 @@
 use super::{ConferenceState, Effect, Now, OutputKey, ProgramSpec, working::Expected};
 use crate::{
     control::{
-        cast::{
-            AudioChoice, CastState, Encoding, OutputSpec, Source, StartCast, Switch, SwitchResult,
-        },
+        cast::{AudioChoice, CastState, Encoding, OutputSpec, Source, StartCast, Switch, SwitchResult},
         conference::{
             ask::{Reply, Ticket},
             scene,
