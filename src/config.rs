@@ -183,7 +183,9 @@ pub struct SwitchingConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RtmpConfig {
-    /// Deadline of each stage (resolve, TCP, handshake, connect, publish), milliseconds.
+    /// PEM certificates trusted for `rtmps://` beside the system's; empty = none.
+    pub extra_ca_file: String,
+    /// Deadline of each stage (resolve, TCP, TLS, handshake, connect, publish), milliseconds.
     pub stage_timeout_ms: u32,
     /// No byte taken by the peer for so long: the connection is left and tried again, milliseconds.
     pub stall_timeout_ms: u32,
@@ -193,6 +195,8 @@ pub struct RtmpConfig {
     pub backoff_max_ms: u32,
     /// Healthy for so long: the wait starts from the first again, seconds.
     pub backoff_reset_s: u32,
+    /// Not live for so long: the output fails and is not tried again, seconds; 0 = never.
+    pub give_up_after_s: u32,
     /// Media queued for a slow peer at most, milliseconds.
     pub max_queue_ms: u32,
     /// Media queued for a slow peer at most, bytes.
@@ -332,11 +336,13 @@ impl Default for SwitchingConfig {
 impl Default for RtmpConfig {
     fn default() -> Self {
         Self {
+            extra_ca_file: String::new(),
             stage_timeout_ms: 5000,
             stall_timeout_ms: 10_000,
             backoff_min_ms: 500,
             backoff_max_ms: 30_000,
             backoff_reset_s: 60,
+            give_up_after_s: 0,
             max_queue_ms: 5000,
             max_queue_bytes: 8 * 1024 * 1024,
         }

@@ -6,6 +6,7 @@ use super::{
     encoding::{Numbers, PRESETS},
     ice::{StunServer, TurnServer},
 };
+use crate::egress::rtmp::publisher::read_ca_file;
 use std::{collections::HashSet, ops::RangeInclusive, time::Duration};
 use tracing_subscriber::EnvFilter;
 
@@ -200,6 +201,17 @@ impl Config {
             ("rtmp.backoff_max_ms", rtmp.backoff_max_ms),
         );
         faults.range("rtmp.backoff_reset_s", rtmp.backoff_reset_s, 1..=DAY_S, "s");
+        faults.range("rtmp.give_up_after_s", rtmp.give_up_after_s, 0..=DAY_S, "s");
+        let file = &rtmp.extra_ca_file;
+        if !file.is_empty()
+            && let Err(error) = read_ca_file(file.as_ref())
+        {
+            faults.add(
+                "rtmp.extra_ca_file",
+                &format!("= {file:?} cannot be used ({error})"),
+                "\"\" or a file of PEM certificates",
+            );
+        }
         faults.range("rtmp.max_queue_ms", rtmp.max_queue_ms, 500..=60_000, "ms");
         faults.range("rtmp.max_queue_bytes", rtmp.max_queue_bytes, 65_536..=1 << 30, "bytes");
         let hls = &self.hls;
@@ -282,7 +294,7 @@ mod tests {
     #[test]
     fn every_fault_is_one_exact_sentence() {
         type Change = fn(&mut Config);
-        let table: [(Change, &str); 22] = [
+        let table: [(Change, &str); 23] = [
             (
                 |c| c.server.public_url = "https://cast.example/".into(),
                 "server.public_url is not usable; allowed: \"\" or http(s)://host[:port][/path] without a \
@@ -362,6 +374,11 @@ mod tests {
             (
                 |c| c.rtmp.backoff_max_ms = 400,
                 "rtmp.backoff_max_ms = 400 is not allowed; allowed: at least rtmp.backoff_min_ms, which is 500",
+            ),
+            (
+                |c| c.rtmp.extra_ca_file = "/dev/null".into(),
+                "rtmp.extra_ca_file = \"/dev/null\" cannot be used (it holds no PEM certificate); allowed: \"\" or \
+                 a file of PEM certificates",
             ),
             (|c| c.hls.window_s = 2, "hls.window_s = 2 is not allowed; allowed: 3 to 86400 s"),
             (

@@ -2,7 +2,7 @@
 //! JSON faces are in `http::wire`.
 
 use crate::{
-    egress::output::OutputStatus,
+    egress::{output::OutputStatus, rtmp::url::RtmpUrl},
     ids::{ConferenceId, OutputId, ParticipantId, StreamName},
     ipc::ProgramReport,
     units::MediaTime,
@@ -71,8 +71,28 @@ pub struct OutputSpec {
 /// Where an output goes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum OutputKind {
-    Rtmp { url: crate::egress::rtmp::url::RtmpUrl },
+    /// `backup` is used while `url` is down.
+    Rtmp {
+        url: RtmpUrl,
+        backup: Option<RtmpUrl>,
+    },
     Hls,
+}
+
+impl OutputKind {
+    /// The URLs it pushes to.
+    pub fn urls(&self) -> impl Iterator<Item = &RtmpUrl> {
+        let (url, backup) = match self {
+            Self::Rtmp { url, backup } => (Some(url), backup.as_ref()),
+            Self::Hls => (None, None),
+        };
+        url.into_iter().chain(backup)
+    }
+
+    /// Whether both push to the same stream of the same server, which takes one publisher.
+    pub fn shares_stream_with(&self, other: &Self) -> bool {
+        self.urls().any(|url| other.urls().any(|other| url.is_same_stream(other)))
+    }
 }
 
 /// What a switch did.
@@ -133,5 +153,7 @@ pub struct OutputView {
     /// `rtmp` or `hls`.
     pub kind: &'static str,
     pub url: Option<String>,
+    /// Redacted like `url`.
+    pub backup_url: Option<String>,
     pub status: OutputStatus,
 }

@@ -25,6 +25,8 @@ pub enum ControlError {
     CastFailed(String),
     #[error("there is an output {0} already")]
     OutputExists(OutputId),
+    #[error("output {0} pushes to this URL already")]
+    OutputUrlTaken(OutputId),
     #[error("there is no output {0}")]
     OutputNotFound(OutputId),
     #[error("the output's URL is not usable: {0}")]
@@ -85,7 +87,7 @@ impl ControlError {
             Self::CastNotStarted => ("cast_not_started", 409),
             Self::CastDisabled => ("cast_disabled", 403),
             Self::CastFailed(_) => ("cast_failed", 502),
-            Self::OutputExists(_) => ("output_exists", 409),
+            Self::OutputExists(_) | Self::OutputUrlTaken(_) => ("output_exists", 409),
             Self::OutputNotFound(_) => ("output_not_found", 404),
             Self::OutputUrlInvalid(_) => ("output_url_invalid", 422),
             Self::OutputUrlForbidden(_) => ("output_url_forbidden", 403),

@@ -81,6 +81,22 @@ pub struct HubReader {
     shared: Arc<ReaderShared>,
 }
 
+/// Watches how full a reader's queue is. Cheap to clone; does not keep the subscription.
+#[derive(Clone)]
+pub struct HubGauge {
+    shared: std::sync::Weak<ReaderShared>,
+}
+
+impl HubGauge {
+    /// Payload bytes and time (oldest to newest frame) queued now; nothing after the reader's end.
+    pub fn queued(&self) -> (usize, Duration) {
+        self.shared.upgrade().map_or((0, Duration::ZERO), |shared| {
+            let queue = lock(&shared.queue);
+            (queue.bytes, queue.span())
+        })
+    }
+}
+
 /// Nothing under these locks can panic halfway through a change that matters.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -198,6 +214,19 @@ impl ReaderQueue {
     }
 }
 
+impl ReaderQueue {
+    /// From the oldest to the newest queued frame.
+    fn span(&self) -> Duration {
+        let dts = |item: &HubItem| match item {
+            HubItem::Frame(frame) => Some(frame.dts),
+            _ => None,
+        };
+        let oldest = self.items.iter().find_map(dts);
+        let newest = self.items.iter().rev().find_map(dts);
+        oldest.zip(newest).map_or(Duration::ZERO, |(oldest, newest)| newest.since(oldest))
+    }
+}
+
 impl HubReader {
     /// The next item; waits for it. Cancel-safe.
     pub async fn recv(&mut self) -> HubItem {
@@ -236,6 +265,20 @@ impl HubReader {
     /// Payload bytes queued now.
     pub fn queued_bytes(&self) -> usize {
         lock(&self.shared.queue).bytes
+    }
+
+    /// The rest of a GOP was dropped, and there is room again: a keyframe asked for now would go in.
+    /// Before that it would be lost as well.
+    pub fn wants_keyframe(&self) -> bool {
+        let queue = lock(&self.shared.queue);
+        queue.video == VideoGate::Lossy
+            && queue.bytes <= queue.limits.bytes / 2
+            && queue.span() <= queue.limits.span / 2
+    }
+
+    /// A view of how full the queue is.
+    pub fn gauge(&self) -> HubGauge {
+        HubGauge { shared: Arc::downgrade(&self.shared) }
     }
 }
 
@@ -297,6 +340,25 @@ mod tests {
         hub.push(frame(Track::Video, 133, false, 10));
         hub.push(frame(Track::Video, 166, true, 10));
         assert_eq!(times(&mut reader, Track::Video), [166]);
+    }
+
+    #[test]
+    fn a_keyframe_is_wanted_once_there_is_room_for_it() {
+        let hub = Hub::new();
+        let mut reader = hub.subscribe(limits(800, 10));
+        let gauge = reader.gauge();
+        hub.push(frame(Track::Video, 0, true, 300));
+        hub.push(frame(Track::Video, 40, false, 300));
+        assert_eq!(gauge.queued(), (600, Duration::from_millis(40)));
+        assert!(!reader.wants_keyframe());
+        hub.push(frame(Track::Video, 80, false, 300));
+        assert!(!reader.wants_keyframe(), "it would not fit");
+        reader.try_recv();
+        assert!(reader.wants_keyframe());
+        hub.push(frame(Track::Video, 120, true, 300));
+        assert!(!reader.wants_keyframe());
+        drop(reader);
+        assert_eq!(gauge.queued(), (0, Duration::ZERO));
     }
 
     #[test]

@@ -30,6 +30,12 @@ pub struct OutputStatus {
     pub bytes_sent: u64,
     /// Frames left out since the peer was too slow.
     pub frames_dropped: u64,
+    /// Media that waits for the peer now: from the oldest to the newest frame, milliseconds.
+    pub queued_ms: u64,
+    /// The same in payload bytes.
+    pub queued_bytes: u64,
+    /// It goes, or last went, to its backup URL.
+    pub on_backup: bool,
     /// A sentence; never a key or a password.
     pub last_error: Option<String>,
 }
@@ -43,6 +49,9 @@ impl OutputStatus {
             retries: 0,
             bytes_sent: 0,
             frames_dropped: 0,
+            queued_ms: 0,
+            queued_bytes: 0,
+            on_backup: false,
             last_error: None,
         }
     }

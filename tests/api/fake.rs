@@ -15,7 +15,7 @@ use meetingcast::{
         error::ControlError,
         http::state::Conferences,
     },
-    egress::output::OutputStatus,
+    egress::{output::OutputStatus, rtmp::url::RtmpUrl},
     ids::{ConferenceId, ParticipantId, SessionId, StreamName},
     ipc::{Candidate, ProgramReport},
     units::MediaTime,
@@ -327,9 +327,11 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn output_view(output: &OutputSpec) -> OutputView {
-    let (kind, url) = match &output.kind {
-        OutputKind::Rtmp { url } => ("rtmp", Some(format!("rtmp://{}/live/****", url.host()))),
-        OutputKind::Hls => ("hls", None),
+    let (kind, url, backup_url) = match &output.kind {
+        OutputKind::Rtmp { url, backup } => {
+            ("rtmp", Some(url.redacted()), backup.as_ref().map(RtmpUrl::redacted))
+        }
+        OutputKind::Hls => ("hls", None, None),
     };
-    OutputView { id: output.id.clone(), kind, url, status: OutputStatus::connecting(at(1)) }
+    OutputView { id: output.id.clone(), kind, url, backup_url, status: OutputStatus::connecting(at(1)) }
 }

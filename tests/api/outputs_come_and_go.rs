@@ -18,11 +18,20 @@ async fn outputs_are_added_with_free_ids_and_removed() {
     assert_eq!(reply.status, 201);
     assert_eq!(
         reply.json(),
-        json!({"id": "rtmp-1", "type": "rtmp", "url": "rtmp://a.example/live/****", "state": "connecting",
-               "since": "2026-01-01T00:00:01Z", "retries": 0, "bytes_sent": 0, "frames_dropped": 0,
-               "last_error": null})
+        json!({"id": "rtmp-1", "type": "rtmp", "url": "rtmp://a.example/live/****", "backup_url": null,
+               "on_backup": false, "state": "connecting", "since": "2026-01-01T00:00:01Z", "retries": 0,
+               "bytes_sent": 0, "frames_dropped": 0, "queued_ms": 0, "queued_bytes": 0, "last_error": null})
     );
-    assert_eq!(add(&api, rtmp.clone()).await.json()["id"], "rtmp-2");
+    let second = add(
+        &api,
+        json!({"type": "rtmp", "url": "rtmps://user:hush@b.example/live/hush",
+               "backup_url": "rtmp://c.example:1936/live/hush"}),
+    )
+    .await;
+    assert_eq!(second.status, 201);
+    assert_eq!(second.json()["id"], "rtmp-2");
+    assert_eq!(second.json()["url"], "rtmps://b.example/live/****");
+    assert_eq!(second.json()["backup_url"], "rtmp://c.example:1936/live/****");
     let mut named = rtmp;
     named["id"] = json!("rtmp-2");
     add(&api, named).await.is(409, "output_exists");
@@ -40,6 +49,12 @@ async fn bad_outputs_are_named() {
     for (body, status, code) in [
         (json!({"type": "rtmp", "url": "https://a.example/live/hush"}), 422, "output_url_invalid"),
         (json!({"type": "rtmp"}), 400, "invalid_request"),
+        (
+            json!({"type": "rtmp", "url": "rtmp://a.example/live/hush", "backup_url": "hush"}),
+            422,
+            "output_url_invalid",
+        ),
+        (json!({"type": "rtmp", "url": "rtmp://hush@a.example/live/hush"}), 422, "output_url_invalid"),
         (json!({"type": "hls", "url": "rtmp://a.example/live/hush"}), 400, "invalid_request"),
         (json!({"url": "rtmp://a.example/live/hush"}), 400, "invalid_request"),
         (json!({"id": "a b", "type": "hls"}), 422, "invalid_id"),

@@ -454,7 +454,7 @@ pub fn hls() -> OutputSpec {
 pub fn rtmp(id: &str) -> OutputSpec {
     OutputSpec {
         id: id.parse().unwrap(),
-        kind: OutputKind::Rtmp { url: RtmpUrl::parse("rtmp://host/app/key").unwrap() },
+        kind: OutputKind::Rtmp { url: RtmpUrl::parse("rtmp://host/app/key").unwrap(), backup: None },
     }
 }
 

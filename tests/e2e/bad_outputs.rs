@@ -75,7 +75,7 @@ fn outputs_that_fail_say_why_and_neither_hls_nor_the_stop_waits_for_them() {
     });
     refuses_what_is_no_rtmp(&server);
 
-    let received = on_air.stop(&server, &runtime);
+    let received = on_air.stop(&server, &runtime).view();
     figure(&format!("stopped after {} ms", received.stop_took.as_millis()));
     assert!(received.stop_took <= STOP_LIMIT, "{:?} ({})", received.stop_took, load());
     for (id, ..) in &bad {

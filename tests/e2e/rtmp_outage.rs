@@ -77,7 +77,7 @@ fn an_rtmp_server_that_was_away_gets_the_stream_again_and_hls_notices_nothing() 
     check_first_tags(&runtime, &sink, address);
     on_air.watch(&runtime, Duration::from_secs(3));
     wait_for("the pull from nginx to end", Duration::from_secs(25), || pull.child.try_wait().unwrap());
-    let received = on_air.stop(&server, &runtime);
+    let received = on_air.stop(&server, &runtime).view();
 
     received.assert_whole("beside the outage");
     for id in ["nginx", "sink"] {

@@ -49,6 +49,7 @@ fn another_worker_takes_over_and_the_other_conference_notices_nothing() {
     assert_eq!(server.ok("GET", "/v1/conferences/hurt", None)["worker_restarts"], 2);
 
     let (hurt, other) = (hurt.stop(&server, &runtime), other.stop(&server, &runtime));
+    let (hurt, other) = (hurt.view(), other.view());
     other.assert_whole("the other conference");
     check_takeovers(&hurt, killed_at, frozen_at);
 }

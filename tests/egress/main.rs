@@ -8,8 +8,14 @@ mod flv_frames;
 mod nginx;
 #[path = "../support/rogue.rs"]
 mod rogue;
+#[path = "../support/tls_front.rs"]
+mod tls_front;
 
 mod hls_http;
 mod hls_life;
 mod hls_playback;
+mod push;
+mod rtmp_auth;
+mod rtmp_moves;
 mod rtmp_push;
+mod rtmp_tls;

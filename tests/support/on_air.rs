@@ -16,7 +16,7 @@ use meetingcast::{
 };
 use serde_json::{Value, json};
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 use tokio::runtime::Runtime;
@@ -40,6 +40,17 @@ pub struct OnAir {
     recorder: HlsRecorder,
     _publisher: Helper,
     directory: tempfile::TempDir,
+}
+
+/// What was received, not looked at yet.
+pub struct Landed {
+    who: usize,
+    tags: Vec<ReceivedTag>,
+    flv: PathBuf,
+    hls: HlsRecording,
+    stopped: Value,
+    stop_took: Duration,
+    _directory: tempfile::TempDir,
 }
 
 /// What was received.
@@ -95,8 +106,9 @@ impl OnAir {
         assert!(came.is_ok(), "{}: no {length:?} of video came ({})", self.room, load());
     }
 
-    /// Stops the cast and looks at everything that came.
-    pub fn stop(self, server: &Server, runtime: &Runtime) -> Received {
+    /// Stops the cast. What came is only kept: decoding it at full speed would take the cores from whatever
+    /// else is still on the air.
+    pub fn stop(self, server: &Server, runtime: &Runtime) -> Landed {
         let began = Instant::now();
         let stopped = server.ok("POST", &format!("/v1/conferences/{}/cast/stop", self.room), None);
         let stop_took = began.elapsed();
@@ -104,14 +116,22 @@ impl OnAir {
         wait_for("the RTMP stream to end", Duration::from_secs(5), || {
             (self.sink.publishers().1 > 0).then_some(())
         });
-        let path = self.directory.path().join(format!("{}.flv", self.room));
-        runtime.block_on(self.sink.write_flv(&path)).unwrap();
+        let flv = self.directory.path().join(format!("{}.flv", self.room));
+        runtime.block_on(self.sink.write_flv(&flv)).unwrap();
         let tags = self.sink.tags();
-        let rtmp = view(&path);
+        Landed { who: self.who, tags, flv, hls, stopped, stop_took, _directory: self.directory }
+    }
+}
+
+impl Landed {
+    /// Looks at everything that came. To be called when nothing is on the air any more.
+    pub fn view(self) -> Received {
+        let Self { who, tags, flv, hls, stopped, stop_took, _directory } = self;
+        let rtmp = view(&flv);
         // Every frame that was sent can be decoded.
-        assert_eq!(rtmp.video.len(), video(&tags).count(), "{}: frames decoded of tags", self.room);
+        assert_eq!(rtmp.video.len(), video(&tags).count(), "{}: frames decoded of tags", flv.display());
         let hls_parts = hls.files.iter().map(|file| view(file)).collect();
-        Received { who: self.who, tags, rtmp, hls, hls_parts, stopped, stop_took }
+        Received { who, tags, rtmp, hls, hls_parts, stopped, stop_took }
     }
 }
 

@@ -1,11 +1,14 @@
 //! RTMP servers that misbehave in one chosen way.
 
-use meetingcast::egress::rtmp::amf0::{self, Value};
+use meetingcast::egress::rtmp::{
+    amf0::{self, Value},
+    chunk_reader::ChunkReader,
+};
 use rml_rtmp::{chunk_io::ChunkSerializer, messages::MessagePayload, time::RtmpTimestamp};
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -35,14 +38,20 @@ pub enum Then {
     Freeze,
     /// Reads and throws away.
     Read,
+    /// Neither reads nor writes for so long, then reads and throws away.
+    FreezeFor(Duration),
     /// Reads so many bytes, then resets the connection.
     ResetAfter(usize),
 }
+
+/// What clients said after the handshake, by connection.
+type Heard = Arc<Mutex<Vec<Vec<u8>>>>;
 
 /// A listening rogue.
 pub struct Rogue {
     pub address: SocketAddr,
     connections: Arc<AtomicU32>,
+    heard: Heard,
     task: JoinHandle<()>,
 }
 
@@ -53,19 +62,39 @@ impl Rogue {
         let address = listener.local_addr().unwrap();
         let connections = Arc::new(AtomicU32::new(0));
         let count = connections.clone();
+        let heard = Heard::default();
+        let keep = heard.clone();
         let task = tokio::spawn(async move {
             let mut kept = tokio::task::JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let number = count.fetch_add(1, Ordering::SeqCst);
-                kept.spawn(play(stream, script(number)));
+                keep.lock().unwrap().push(Vec::new());
+                kept.spawn(play(stream, script(number), number as usize, keep.clone()));
             }
         });
-        Self { address, connections, task }
+        Self { address, connections, heard, task }
     }
 
     pub fn connections(&self) -> u32 {
         self.connections.load(Ordering::SeqCst)
+    }
+
+    /// The commands a connection has sent.
+    pub fn commands(&self, connection: usize) -> Vec<Vec<Value>> {
+        let mut reader = ChunkReader::new(1 << 24);
+        reader.feed(&self.heard.lock().unwrap()[connection]);
+        let mut commands = Vec::new();
+        while let Ok(Some(message)) = reader.next_message() {
+            match message.kind {
+                1 => reader
+                    .set_chunk_size(u32::from_be_bytes(message.payload[..4].try_into().unwrap()))
+                    .unwrap(),
+                20 => commands.push(amf0::read_all(&message.payload)),
+                _ => {}
+            }
+        }
+        commands
     }
 
     pub fn url(&self) -> String {
@@ -79,25 +108,35 @@ impl Drop for Rogue {
     }
 }
 
-async fn play(mut stream: TcpStream, script: Script) -> std::io::Result<()> {
+async fn play(mut stream: TcpStream, script: Script, number: usize, heard: Heard) -> std::io::Result<()> {
+    let mut buffer = vec![0; 65_536];
+    let mut already = 0;
+    let hear = |bytes: &[u8]| heard.lock().unwrap()[number].extend_from_slice(bytes);
     if script.handshake {
         let mut hello = vec![0; 1 + PACKET];
         stream.read_exact(&mut hello).await?;
         let answer = [&[3][..], &[0; PACKET], &hello[1..]].concat();
         stream.write_all(&answer).await?;
         stream.read_exact(&mut hello[1..]).await?;
+        // A server answers `connect`; it does not speak before.
+        already = stream.read(&mut buffer).await?;
+        hear(&buffer[..already]);
     }
     stream.write_all(&script.say).await?;
-    let mut buffer = vec![0; 65_536];
+    if let Then::FreezeFor(pause) = script.then {
+        tokio::time::sleep(pause).await;
+    }
     match script.then {
         Then::Close => Ok(()),
         Then::Freeze => std::future::pending().await,
-        Then::Read => loop {
-            if stream.read(&mut buffer).await? == 0 {
-                return Ok(());
+        Then::Read | Then::FreezeFor(_) => loop {
+            match stream.read(&mut buffer).await? {
+                0 => return Ok(()),
+                length => hear(&buffer[..length]),
             }
         },
-        Then::ResetAfter(mut left) => {
+        Then::ResetAfter(left) => {
+            let mut left = left.saturating_sub(already);
             while left > 0 {
                 match stream.read(&mut buffer).await? {
                     0 => return Ok(()),
@@ -155,6 +194,29 @@ impl Pen {
             property("level", level),
             property("code", code),
             property("description", description),
+        ]);
+        self.command(&[Value::string("onStatus"), Value::Number(0.0), Value::Null, info])
+    }
+
+    /// The server refuses `connect`.
+    pub fn refused(self, description: &str) -> Self {
+        let property = |name: &str, text: &str| (name.to_owned(), Value::string(text));
+        let info = Value::Object(vec![
+            property("level", "error"),
+            property("code", "NetConnection.Connect.Rejected"),
+            property("description", description),
+        ]);
+        self.command(&[Value::string("_error"), Value::Number(1.0), Value::Null, info])
+    }
+
+    /// The server asks us to go to `tc_url`.
+    pub fn reconnect_request(self, tc_url: &str) -> Self {
+        let property = |name: &str, text: &str| (name.to_owned(), Value::string(text));
+        let info = Value::Object(vec![
+            property("level", "status"),
+            property("code", "NetConnection.Connect.ReconnectRequest"),
+            property("description", "maintenance"),
+            property("tcUrl", tc_url),
         ]);
         self.command(&[Value::string("onStatus"), Value::Number(0.0), Value::Null, info])
     }

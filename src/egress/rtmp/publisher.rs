@@ -5,20 +5,25 @@
 
 mod dial;
 mod failure;
+mod probe;
+mod route;
 mod runner;
+mod send_queue;
 mod state;
+mod tls;
 
+pub(crate) use self::tls::read_ca_file;
 pub use self::{
     failure::Failure,
-    state::{Loss, LossKind, Next, RtmpPublisherState},
+    route::Destination,
+    state::{Loss, LossKind, Next, RtmpPublisherState, Side},
 };
 
 use self::runner::RtmpPublisherRunner;
-use super::url::RtmpUrl;
 use crate::{
     config::RtmpConfig,
     egress::{
-        hub::{Hub, QueueLimits},
+        hub::{Hub, HubGauge, QueueLimits},
         output::{OutputState, OutputStatus},
     },
     ids::OutputId,
@@ -34,17 +39,19 @@ use tracing::Instrument;
 pub struct RtmpPublisher {
     id: OutputId,
     status: watch::Receiver<OutputStatus>,
+    queue: HubGauge,
     stop: DropGuard,
 }
 
 impl RtmpPublisher {
-    /// Starts pushing what `hub` carries to `url`. `keyframe` is called when the server takes the
-    /// stream and once a second until a keyframe arrives; it must not block.
+    /// Starts pushing what `hub` carries to `destination`. `keyframe` is called when the server takes the
+    /// stream, before a planned change of the connection and when frames were dropped, and once a second
+    /// until a keyframe arrives; it must not block.
     ///
     /// Must be called inside a tokio runtime.
     pub fn spawn(
         hub: &Hub,
-        url: RtmpUrl,
+        destination: impl Into<Destination>,
         id: OutputId,
         config: RtmpConfig,
         keyframe: impl Fn() + Send + Sync + 'static,
@@ -56,11 +63,9 @@ impl RtmpPublisher {
             span: Duration::from_millis(config.max_queue_ms.into()),
         });
         let span = tracing::info_span!("rtmp_publisher", output = %id);
-        if url.has_credentials() {
-            span.in_scope(|| tracing::warn!("user name and password in the url are not sent to the server"));
-        }
+        let (queue, destination) = (reader.gauge(), destination.into());
         let watcher = sender.clone();
-        let runner = RtmpPublisherRunner::new(url, config, keyframe, reader, sender, stop.clone());
+        let runner = RtmpPublisherRunner::new(destination, config, keyframe, reader, sender, stop.clone());
         let task = tokio::spawn(runner.run().instrument(span.clone()));
         tokio::spawn(
             async move {
@@ -77,7 +82,7 @@ impl RtmpPublisher {
             }
             .instrument(span),
         );
-        Self { id, status, stop: stop.drop_guard() }
+        Self { id, status, queue, stop: stop.drop_guard() }
     }
 
     /// The output's name.
@@ -87,11 +92,16 @@ impl RtmpPublisher {
 
     /// How it goes, now.
     pub fn status(&self) -> OutputStatus {
-        self.status.borrow().clone()
+        let (bytes, span) = self.queue.queued();
+        OutputStatus {
+            queued_ms: u64::try_from(span.as_millis()).unwrap_or(u64::MAX),
+            queued_bytes: bytes as u64,
+            ..self.status.borrow().clone()
+        }
     }
 
     /// Waits until state, retries or last error have changed since the last call (the byte and frame
-    /// counts alone wake nobody), and returns the new status. Cancel-safe.
+    /// counts alone wake nobody; the queue's figures stand in [`RtmpPublisher::status`] alone), and returns the new status. Cancel-safe.
     pub async fn changed(&mut self) -> OutputStatus {
         if self.status.changed().await.is_err() {
             // The output has ended: nothing will change any more.

@@ -15,6 +15,7 @@ mod timeline;
 use self::{media_out::MediaOut, server_words::ServerWords};
 use super::{
     amf0::{self, Value},
+    auth::Demand,
     chunk_reader::{ChunkError, ChunkReader, Message},
     url::RtmpUrl,
 };
@@ -49,6 +50,9 @@ const SET_PEER_BANDWIDTH: u8 = 6;
 const DATA_AMF0: u8 = 18;
 const COMMAND_AMF3: u8 = 17;
 const COMMAND_AMF0: u8 = 20;
+
+/// `capsEx`, Enhanced RTMP v2: the only capability we have.
+const CAPS_RECONNECT: f64 = 1.0;
 
 // User control events, §7.1.7.
 const PING_REQUEST: u16 = 6;
@@ -94,8 +98,15 @@ pub enum Event {
     Published,
     /// The server said no to `connect`, `createStream` or `publish`.
     Rejected { code: String, description: String },
-    /// The server ended a stream it had taken, or asks us to connect anew.
+    /// The server ended a stream it had taken.
     Ended { code: String, description: String },
+    /// The server refused `connect` and wants user name and password, or has found them wrong.
+    Authentication(Demand),
+    /// The server is about to go away (Enhanced RTMP v2): the stream goes on until we connect anew,
+    /// to `tc_url` if there is one.
+    ReconnectRequested { tc_url: Option<Redacted<String>>, description: String },
+    /// The server took `connect`, and nothing else was asked of it ([`Session::only_connect`]).
+    Connected,
     /// The server has received so many bytes (wraps at 2³²).
     Acknowledged(u32),
 }
@@ -125,6 +136,9 @@ pub struct Session {
     app: String,
     tc_url: String,
     key: Redacted<String>,
+    /// Goes behind the application in `connect` (see `auth`).
+    query: Option<Redacted<String>>,
+    only_connect: bool,
     words: ServerWords,
     stream: u32,
     ack_window: Option<u32>,
@@ -149,13 +163,29 @@ impl Session {
             app: url.app().to_owned(),
             tc_url: url.tc_url(),
             key: url.key().clone(),
-            words: ServerWords::new(url.key()),
+            query: None,
+            only_connect: false,
+            words: ServerWords::new(url),
             stream: 0,
             ack_window: None,
             acked: 0,
             announced_window: WINDOW,
             media: MediaOut::default(),
         })
+    }
+
+    /// Sends `query` behind the application: an answer to an earlier [`Event::Authentication`].
+    #[must_use]
+    pub fn authenticated(mut self, query: Option<Redacted<String>>) -> Self {
+        self.query = query;
+        self
+    }
+
+    /// Asks whether the server takes `connect`, and publishes nothing.
+    #[must_use]
+    pub fn only_connect(mut self) -> Self {
+        self.only_connect = true;
+        self
     }
 
     /// Where the session stands.
@@ -338,7 +368,13 @@ impl Session {
             // The answers to these two mean nothing: many servers do not know the commands.
             ("_error", _) if transaction == RELEASE_STREAM || transaction == FC_PUBLISH => Ok(()),
             ("_error", Stage::Connect | Stage::Publish) => {
-                self.refused(&values, now);
+                match Demand::read(&values).filter(|_| self.stage == Stage::Connect) {
+                    Some(demand) => {
+                        self.output.push_back(Output::Event(Event::Authentication(demand)));
+                        self.enter(Stage::Closed, now);
+                    }
+                    None => self.refused(&values, now),
+                }
                 Ok(())
             }
             ("onStatus", _) => {
@@ -361,9 +397,13 @@ impl Session {
                 self.enter(Stage::Live, now);
                 self.output.push_back(Output::Event(Event::Published));
             }
-            // Enhanced RTMP v2: the server is about to go away.
-            ("NetConnection.Connect.ReconnectRequest", ..)
-            | ("NetStream.Unpublish.Success", _, Stage::Live)
+            ("NetConnection.Connect.ReconnectRequest", ..) => {
+                let to = text("tcUrl");
+                let tc_url = (!to.is_empty()).then(|| Redacted::new(to.to_owned()));
+                let (_, description) = self.words.of(values);
+                self.output.push_back(Output::Event(Event::ReconnectRequested { tc_url, description }));
+            }
+            ("NetStream.Unpublish.Success", _, Stage::Live)
             | ("NetStream.Publish.BadName" | "NetStream.Publish.Denied", ..)
             | (_, "error", Stage::Connect | Stage::Publish) => self.refused(values, now),
             // While live, an error may concern a recording or a relay of the server's; only these mean us.
@@ -391,17 +431,28 @@ impl Session {
 
     fn connect(&mut self) -> Result<(), SessionError> {
         let property = |name: &str, value: Value| (name.to_owned(), value);
+        let with_query = |text: &str| match &self.query {
+            Some(query) => Value::string(format!("{text}?{}", query.expose())),
+            None => Value::string(text),
+        };
         let object = Value::Object(vec![
-            property("app", Value::string(&self.app)),
+            property("app", with_query(&self.app)),
             property("type", Value::string("nonprivate")),
             property("flashVer", Value::string(FLASH_VERSION)),
             property("swfUrl", Value::string(&self.tc_url)),
-            property("tcUrl", Value::string(&self.tc_url)),
+            property("tcUrl", with_query(&self.tc_url)),
+            // Enhanced RTMP v2: we understand a ReconnectRequest.
+            property("capsEx", Value::Number(CAPS_RECONNECT)),
         ]);
         self.command("connect", CONNECT, 0, [object])
     }
 
     fn connected(&mut self, now: Instant) -> Result<(), SessionError> {
+        if self.only_connect {
+            self.output.push_back(Output::Event(Event::Connected));
+            self.enter(Stage::Closed, now);
+            return Ok(());
+        }
         self.enter(Stage::Publish, now);
         self.announce_window(WINDOW)?;
         let packet =

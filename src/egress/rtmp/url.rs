@@ -1,5 +1,6 @@
-//! Where to push to: `rtmp://host[:port]/app[/more]/key[?query]`.
+//! Where to push to: `rtmp[s]://[user:password@]host[:port]/app[/more]/key[?query]`.
 
+use super::auth::Credentials;
 use crate::redacted::Redacted;
 use std::{fmt, net::Ipv6Addr, str::FromStr};
 
@@ -14,7 +15,7 @@ pub struct RtmpUrl {
     port: u16,
     app: String,
     key: Redacted<String>,
-    credentials: Option<Redacted<String>>,
+    credentials: Option<Credentials>,
 }
 
 /// Why a URL was refused. The sentence may be shown: it repeats nothing of the URL.
@@ -34,6 +35,12 @@ pub enum RtmpUrlError {
     Port,
     #[error("the URL must name an application and a stream key: rtmp://host/app/key")]
     NoKey,
+    #[error(
+        "what stands before the host must be a user name and a password: rtmp://user:password@host/app/key"
+    )]
+    Credentials,
+    #[error("a stream that came by rtmps:// does not go on by rtmp://")]
+    LeavesTls,
 }
 
 impl RtmpUrl {
@@ -54,7 +61,7 @@ impl RtmpUrl {
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, target) = rest.split_at(end);
         let (credentials, host_port) = match authority.rsplit_once('@') {
-            Some((credentials, host_port)) => (Some(Redacted::new(credentials.to_owned())), host_port),
+            Some((credentials, host_port)) => (Some(read_credentials(credentials)?), host_port),
             None => (None, authority),
         };
         let (host, port) = split_host_port(host_port)?;
@@ -99,21 +106,48 @@ impl RtmpUrl {
         &self.key
     }
 
-    /// Whether a user name or password stands before the host. They are not sent: RTMP itself has
-    /// no place for them.
-    pub const fn has_credentials(&self) -> bool {
-        self.credentials.is_some()
+    /// User name and password, which are sent only when the server asks for them (see `auth`).
+    pub const fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref()
+    }
+
+    /// Whether both name the same stream of the same server; user, password and TLS do not matter.
+    pub fn is_same_stream(&self, other: &Self) -> bool {
+        (&self.host, self.port, &self.app, &self.key) == (&other.host, other.port, &other.app, &other.key)
+    }
+
+    /// Our stream at the place `tc_url` names, which a server asked us to go to: absolute, or relative
+    /// to this URL (`//host/app`, `/app`). User and password stay on their host.
+    ///
+    /// # Errors
+    /// As [`RtmpUrl::parse`]; and when it would leave TLS, which would give the key away.
+    pub fn moved_to(&self, tc_url: &str) -> Result<Self, RtmpUrlError> {
+        let scheme = if self.tls { "rtmps" } else { "rtmp" };
+        let tc_url = tc_url.trim_end_matches('/');
+        let base = if tc_url.starts_with("//") {
+            format!("{scheme}:{tc_url}")
+        } else if tc_url.starts_with('/') {
+            format!("{scheme}://{}{tc_url}", self.authority())
+        } else {
+            tc_url.to_owned()
+        };
+        let mut url = Self::parse(&format!("{base}/{}", self.key.expose()))?;
+        if self.tls && !url.tls {
+            return Err(RtmpUrlError::LeavesTls);
+        }
+        url.credentials = if url.host == self.host { self.credentials.clone() } else { None };
+        Ok(url)
+    }
+
+    fn authority(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        if self.port == default_port(self.tls) { host } else { format!("{host}:{}", self.port) }
     }
 
     /// What `connect` tells the server (`tcUrl`): the URL without the key.
     pub fn tc_url(&self) -> String {
         let scheme = if self.tls { "rtmps" } else { "rtmp" };
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        if self.port == default_port(self.tls) {
-            format!("{scheme}://{host}/{}", self.app)
-        } else {
-            format!("{scheme}://{host}:{}/{}", self.port, self.app)
-        }
+        format!("{scheme}://{}/{}", self.authority(), self.app)
     }
 
     /// The URL for people: `rtmp://host/app/****`.
@@ -138,6 +172,34 @@ impl fmt::Display for RtmpUrl {
 /// Adobe RTMP 1.0 §2 (1935); RTMPS as every ingest offers it (443).
 const fn default_port(tls: bool) -> u16 {
     if tls { 443 } else { 1935 }
+}
+
+/// `user:password`, percent-decoded; neither may be empty.
+fn read_credentials(text: &str) -> Result<Credentials, RtmpUrlError> {
+    let (user, password) = text.split_once(':').ok_or(RtmpUrlError::Credentials)?;
+    if user.is_empty() || password.is_empty() {
+        return Err(RtmpUrlError::Credentials);
+    }
+    Ok(Credentials { user: percent_decoded(user)?, password: percent_decoded(password)? })
+}
+
+fn percent_decoded(text: &str) -> Result<Redacted<String>, RtmpUrlError> {
+    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
+    while let [first, tail @ ..] = rest {
+        let digits = tail.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let escaped = digits.filter(|digits| *first == b'%' && digits.bytes().all(|b| b.is_ascii_hexdigit()));
+        match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8(bytes).map(Redacted::new).map_err(|_| RtmpUrlError::Credentials)
 }
 
 fn split_host_port(text: &str) -> Result<(String, Option<u16>), RtmpUrlError> {
@@ -227,6 +289,9 @@ mod tests {
             ("rtmp://h?secretkey/app/k", RtmpUrlError::NoKey),
             ("rtmp://h", RtmpUrlError::NoKey),
             ("rtmp://h/app/secret key", RtmpUrlError::ForbiddenCharacter),
+            ("rtmp://user@h/app/secretkey", RtmpUrlError::Credentials),
+            ("rtmp://:secret@h/app/secretkey", RtmpUrlError::Credentials),
+            ("rtmp://user:%FF@h/app/secretkey", RtmpUrlError::Credentials),
             ("rtmp://h/app/secretkey\r\n", RtmpUrlError::ForbiddenCharacter),
         ];
         for (text, error) in refused {
@@ -239,15 +304,54 @@ mod tests {
 
     #[test]
     fn what_people_see_holds_no_secret() {
-        let url = RtmpUrl::parse("rtmp://user:passw0rd@h.example:1936/app/s3cretkey?token=t0ken").unwrap();
+        let url = RtmpUrl::parse("rtmp://us3r:passw0rd@h.example:1936/app/s3cretkey?token=t0ken").unwrap();
         assert_eq!(url.redacted(), "rtmp://h.example:1936/app/****");
         assert_eq!(url.to_string(), url.redacted());
         let debug = format!("{url:?}");
-        for secret in ["user", "passw0rd", "s3cret", "t0ken"] {
+        for secret in ["us3r", "passw0rd", "s3cret", "t0ken"] {
             assert!(!debug.contains(secret), "{debug}");
         }
         assert_eq!(RtmpUrl::parse("rtmps://h:443/a/k").unwrap().redacted(), "rtmps://h/a/****");
         assert_eq!(RtmpUrl::parse("rtmp://[::1]:1935/a/b/k").unwrap().tc_url(), "rtmp://[::1]/a/b");
+    }
+
+    #[test]
+    fn user_and_password_are_decoded() {
+        let credentials = |text: &str| {
+            let url = RtmpUrl::parse(text).unwrap();
+            url.credentials().map(|both| (both.user.expose().clone(), both.password.expose().clone()))
+        };
+        let pair = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
+        assert_eq!(credentials("rtmp://joe:p%40s%3As%zz@h/a/k"), pair("joe", "p@s:s%zz"));
+        assert_eq!(credentials("rtmp://joe:p@:ss@h/a/k"), pair("joe", "p@:ss"));
+        assert_eq!(credentials("rtmp://h/a/k"), None);
+    }
+
+    #[test]
+    fn a_move_takes_the_key_and_leaves_the_password() {
+        let url = RtmpUrl::parse("rtmp://joe:pass@a.example:1936/live/k3y?t=1").unwrap();
+        let moved = |to: &str| {
+            let url = url.moved_to(to).unwrap();
+            assert_eq!(url.key().expose(), "k3y?t=1");
+            (url.tc_url(), url.credentials().is_some())
+        };
+        assert_eq!(moved("rtmp://b.example/other/x"), ("rtmp://b.example/other/x".to_owned(), false));
+        assert_eq!(moved("rtmps://b.example/other/"), ("rtmps://b.example/other".to_owned(), false));
+        assert_eq!(moved("//b.example:5/live"), ("rtmp://b.example:5/live".to_owned(), false));
+        assert_eq!(moved("/live2"), ("rtmp://a.example:1936/live2".to_owned(), true));
+        assert_eq!(url.moved_to("http://b.example/live"), Err(RtmpUrlError::Scheme));
+        assert_eq!(url.moved_to(""), Err(RtmpUrlError::Scheme));
+        let safe = RtmpUrl::parse("rtmps://a.example/live/k3y").unwrap();
+        assert_eq!(safe.moved_to("rtmp://a.example/live"), Err(RtmpUrlError::LeavesTls));
+    }
+
+    #[test]
+    fn the_same_stream_is_recognised() {
+        let url = RtmpUrl::parse("rtmp://a.example/live/key").unwrap();
+        let same = |other: &str| url.is_same_stream(&RtmpUrl::parse(other).unwrap());
+        assert!(same("rtmp://u:p@A.example:1935/live/key"));
+        assert!(!same("rtmp://a.example/live/key2"));
+        assert!(!same("rtmp://a.example:1936/live/key"));
     }
 
     proptest! {

@@ -7,7 +7,7 @@ use crate::{
     egress::{
         hls::{HlsLibrary, HlsOutput},
         output::OutputStatus,
-        rtmp::publisher::RtmpPublisher,
+        rtmp::publisher::{Destination, RtmpPublisher},
     },
 };
 use futures::{FutureExt, future::BoxFuture};
@@ -32,8 +32,10 @@ impl OutputFactory for EgressOutputs {
         let OutputOrder { conference, id, kind, hub, epoch, keyframe } = order;
         let config = &self.config;
         Ok(match kind {
-            OutputKind::Rtmp { url } => {
-                Box::new(RtmpPublisher::spawn(&hub, url, id, config.rtmp.clone(), move || keyframe.ask()))
+            OutputKind::Rtmp { url, backup } => {
+                let allowed_hosts = config.cast.allowed_output_hosts.clone();
+                let to = Destination { url, backup, allowed_hosts };
+                Box::new(RtmpPublisher::spawn(&hub, to, id, config.rtmp.clone(), move || keyframe.ask()))
             }
             OutputKind::Hls => {
                 let dir = config.server.data_dir.clone();

@@ -6,6 +6,7 @@ use crate::{
         cast::{AudioChoice, CastState, CastView, OutputKind, OutputView, Source, SourceState},
         conference::{ConferenceView, scene},
     },
+    egress::rtmp::url::RtmpUrl,
     ids::SourceId,
     ipc::ProgramReport,
 };
@@ -16,11 +17,13 @@ const STALLED_AFTER_MS: u32 = 1000;
 
 impl OutputRecord {
     pub(super) fn view(&self) -> OutputView {
-        let (kind, url) = match &self.spec.kind {
-            OutputKind::Rtmp { url } => ("rtmp", Some(url.redacted())),
-            OutputKind::Hls => ("hls", None),
+        let (kind, url, backup_url) = match &self.spec.kind {
+            OutputKind::Rtmp { url, backup } => {
+                ("rtmp", Some(url.redacted()), backup.as_ref().map(RtmpUrl::redacted))
+            }
+            OutputKind::Hls => ("hls", None, None),
         };
-        OutputView { id: self.spec.id.clone(), kind, url, status: self.status.clone() }
+        OutputView { id: self.spec.id.clone(), kind, url, backup_url, status: self.status.clone() }
     }
 }
 

@@ -38,6 +38,8 @@ pub fn write(text: &mut String, casts: impl Iterator<Item = CastView>) {
     let mut bytes = Family::new("meetingcast_output_bytes_total", "counter", "media bytes delivered");
     let mut drops =
         Family::new("meetingcast_output_frames_dropped_total", "counter", "frames left out for a slow peer");
+    let mut queued =
+        Family::new("meetingcast_output_queued_milliseconds", "gauge", "media that waits for a slow peer");
     let mut retries =
         Family::new("meetingcast_output_retries_total", "counter", "connections that were lost or refused");
     for cast in casts.filter(|cast| cast.state != CastState::Idle) {
@@ -55,10 +57,11 @@ pub fn write(text: &mut String, casts: impl Iterator<Item = CastView>) {
             states.samples.push((format!("{labels},state=\"{}\"", word(status.state)), 1));
             bytes.samples.push((labels.clone(), status.bytes_sent));
             drops.samples.push((labels.clone(), status.frames_dropped));
+            queued.samples.push((labels.clone(), status.queued_ms));
             retries.samples.push((labels, status.retries));
         }
     }
-    for Family { name, kind, help, samples } in [frames, states, bytes, drops, retries] {
+    for Family { name, kind, help, samples } in [frames, states, bytes, drops, queued, retries] {
         // Writing to a String does not fail.
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
         for (labels, value) in samples {
@@ -96,6 +99,7 @@ mod tests {
                 id: "yt".parse().unwrap(),
                 kind: "rtmp",
                 url: Some("rtmp://host/app/****".to_owned()),
+                backup_url: None,
                 status,
             }],
             program: ProgramReport { frames: 60, repeated: 1, dropped: 0 },

@@ -22,9 +22,14 @@ pub struct OutputBody {
     #[serde(rename = "type")]
     #[schema(example = "rtmp")]
     kind: String,
-    /// With `rtmp`: `rtmp://host[:port]/app/key`.
-    #[schema(example = "rtmp://a.example/live/key")]
+    /// With `rtmp`: `rtmp[s]://[user:password@]host[:port]/app/key`. User name and password are sent when
+    /// the server asks for them (`authmod=adobe` or `llnw`).
+    #[schema(example = "rtmps://a.example/live/key")]
     url: Option<String>,
+    /// With `rtmp`, where there is one: used while `url` is down. The output goes back to `url` at a
+    /// keyframe, when that answers again.
+    #[schema(example = "rtmps://b.example/live/key")]
+    backup_url: Option<String>,
 }
 
 impl OutputBody {
@@ -39,12 +44,19 @@ impl OutputBody {
                 let url = self.url.ok_or_else(|| {
                     ControlError::invalid(&format!("{at}url"), "an output of type rtmp needs url")
                 })?;
-                rtmp(&url, allowed_hosts)
+                let url = rtmp(&url, allowed_hosts)?;
+                let backup = self.backup_url.map(|backup| rtmp(&backup, allowed_hosts)).transpose()?;
+                if backup.as_ref().is_some_and(|backup| backup.is_same_stream(&url)) {
+                    let why = "backup_url is the same as url".to_owned();
+                    return Err(ControlError::OutputUrlInvalid(why));
+                }
+                Ok(OutputKind::Rtmp { url, backup })
             }
-            "hls" | "recording" | "rtmp_play" if self.url.is_some() => Err(ControlError::invalid(
-                &format!("{at}url"),
-                format!("an output of type {} has no url", self.kind),
-            )),
+            "hls" | "recording" | "rtmp_play" if self.url.is_some() || self.backup_url.is_some() => {
+                let name = if self.url.is_some() { "url" } else { "backup_url" };
+                let why = format!("an output of type {} has no {name}", self.kind);
+                Err(ControlError::invalid(&format!("{at}{name}"), why))
+            }
             "hls" => Ok(OutputKind::Hls),
             "recording" | "rtmp_play" => {
                 Err(ControlError::NotImplemented(format!("an output of type {}", self.kind)))
@@ -57,16 +69,13 @@ impl OutputBody {
     }
 }
 
-fn rtmp(text: &str, allowed_hosts: &[String]) -> Result<OutputKind, ControlError> {
+fn rtmp(text: &str, allowed_hosts: &[String]) -> Result<RtmpUrl, ControlError> {
     let url = RtmpUrl::parse(text).map_err(|error| ControlError::OutputUrlInvalid(error.to_string()))?;
     let host = url.host();
     if !allowed_hosts.is_empty() && !allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host)) {
         return Err(ControlError::OutputUrlForbidden(host.to_owned()));
     }
-    if url.is_tls() {
-        return Err(ControlError::NotImplemented("pushing to an rtmps:// URL".to_owned()));
-    }
-    Ok(OutputKind::Rtmp { url })
+    Ok(url)
 }
 
 /// The outputs of a start.
@@ -111,6 +120,10 @@ pub fn into_outputs(
             None => free_id(&kind, &taken)?,
         };
         taken.insert(id.clone());
+        let same = outputs.iter().find(|other: &&OutputSpec| kind.shares_stream_with(&other.kind));
+        if let Some(other) = same {
+            return Err(ControlError::OutputUrlTaken(other.id.clone()));
+        }
         outputs.push(OutputSpec { id, kind });
     }
     Ok(outputs)
@@ -167,6 +180,10 @@ pub struct OutputJson {
     pub kind: String,
     /// Where it goes; the stream key is `****`.
     pub url: Option<String>,
+    /// Used while `url` is down; the stream key is `****`.
+    pub backup_url: Option<String>,
+    /// It goes, or last went, to `backup_url`.
+    pub on_backup: bool,
     /// `connecting`, `live`, `retrying`, `failed` or `stopped`.
     #[schema(example = "live")]
     pub state: &'static str,
@@ -179,6 +196,10 @@ pub struct OutputJson {
     pub bytes_sent: u64,
     /// Frames left out since the peer was too slow.
     pub frames_dropped: u64,
+    /// Media that waits for a slow peer now, milliseconds (`rtmp`).
+    pub queued_ms: u64,
+    /// The same in bytes.
+    pub queued_bytes: u64,
     /// A sentence.
     pub last_error: Option<String>,
 }
@@ -190,6 +211,8 @@ impl From<&OutputView> for OutputJson {
             id: output.id.to_string(),
             kind: output.kind.to_owned(),
             url: output.url.clone(),
+            backup_url: output.backup_url.clone(),
+            on_backup: status.on_backup,
             state: match status.state {
                 OutputState::Connecting => "connecting",
                 OutputState::Live => "live",
@@ -201,6 +224,8 @@ impl From<&OutputView> for OutputJson {
             retries: status.retries,
             bytes_sent: status.bytes_sent,
             frames_dropped: status.frames_dropped,
+            queued_ms: status.queued_ms,
+            queued_bytes: status.queued_bytes,
             last_error: status.last_error.clone(),
         }
     }
@@ -221,8 +246,8 @@ mod tests {
     #[test]
     fn absent_ids_are_made_and_never_take_a_named_one() {
         let made = outputs(
-            r#"[{"type":"rtmp","url":"rtmp://h/a/k"},{"id":"rtmp-1","type":"rtmp","url":"rtmp://h/a/k"},
-                {"type":"rtmp","url":"rtmp://h/a/k"},{"type":"hls"}]"#,
+            r#"[{"type":"rtmp","url":"rtmp://h/a/k"},{"id":"rtmp-1","type":"rtmp","url":"rtmp://h/a/k2"},
+                {"type":"rtmp","url":"rtmp://h/a/k3"},{"type":"hls"}]"#,
         )
         .unwrap();
         let ids: Vec<_> = made.iter().map(|output| output.id.as_str()).collect();
@@ -241,7 +266,22 @@ mod tests {
             (r#"[{"id":"a","type":"hls"},{"id":"a","type":"rtmp","url":"rtmp://h/a/k"}]"#, "output_exists"),
             (r#"[{"type":"rtmp","url":"http://h/a/k"}]"#, "output_url_invalid"),
             (r#"[{"type":"rtmp","url":"hush"}]"#, "output_url_invalid"),
-            (r#"[{"type":"rtmp","url":"rtmps://h/a/k"}]"#, "not_implemented"),
+            (r#"[{"type":"rtmp","url":"rtmp://user@h/a/k"}]"#, "output_url_invalid"),
+            (r#"[{"type":"rtmp","url":"rtmp://h/a/k","backup_url":"h"}]"#, "output_url_invalid"),
+            (
+                r#"[{"type":"rtmp","url":"rtmp://h/a/k","backup_url":"rtmps://u:p@h:1935/a/k"}]"#,
+                "output_url_invalid",
+            ),
+            (r#"[{"type":"rtmp","backup_url":"rtmp://h/a/k"}]"#, "invalid_request"),
+            (r#"[{"type":"hls","backup_url":"rtmp://h/a/k"}]"#, "invalid_request"),
+            (
+                r#"[{"type":"rtmp","url":"rtmp://h/a/k"},{"type":"rtmp","url":"rtmp://H:1935/a/k"}]"#,
+                "output_exists",
+            ),
+            (
+                r#"[{"type":"rtmp","url":"rtmp://h/a/k"},{"type":"rtmp","url":"rtmp://i/a/k","backup_url":"rtmp://h/a/k"}]"#,
+                "output_exists",
+            ),
             (r#"[{"type":"recording"}]"#, "not_implemented"),
             (r#"[{"type":"rtmp_play"}]"#, "not_implemented"),
             (r#"[{"type":"x"},{"type":"x"},{"type":"x"},{"type":"x"},{"type":"x"}]"#, "too_many_outputs"),
@@ -257,6 +297,15 @@ mod tests {
             into_outputs(body, 4, &["a.example".to_owned()])
         };
         assert!(push("rtmp://A.example/live/key").is_ok());
+        let backup = OutputBody {
+            url: Some("rtmp://a.example/live/key".to_owned()),
+            backup_url: Some("rtmp://b.example/live/hush".to_owned()),
+            ..OutputBody::of_kind("rtmp")
+        };
+        assert_eq!(
+            into_outputs(vec![backup], 4, &["a.example".to_owned()]),
+            Err(ControlError::OutputUrlForbidden("b.example".to_owned()))
+        );
         assert_eq!(
             push("rtmp://b.example/live/hush"),
             Err(ControlError::OutputUrlForbidden("b.example".to_owned()))

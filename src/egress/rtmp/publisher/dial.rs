@@ -1,12 +1,26 @@
-//! From a URL to a TCP connection fit for live media.
+//! From a URL to a connection fit for live media.
 
-use super::{super::url::RtmpUrl, failure::Failure};
+use super::{super::url::RtmpUrl, failure::Failure, tls::Tls};
 use rustix::net::sockopt;
 use std::{io, net::SocketAddr, time::Duration};
 use tokio::{
     net::{TcpStream, lookup_host},
     time::{Instant, timeout, timeout_at},
 };
+use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
+
+/// A connection, with or without TLS.
+pub(super) type Wire = Either<TcpStream, TlsStream<TcpStream>>;
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Each stage of connecting.
+    pub stage: Duration,
+    /// Unacknowledged data for so long breaks the connection.
+    pub stall: Duration,
+}
 
 /// Addresses of a host that are tried.
 const MAX_ADDRESSES: usize = 8;
@@ -18,12 +32,16 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_PROBES: u32 = 3;
 
-/// Resolves and connects, each within `stage`. `stall`: unacknowledged data for so long breaks the
-/// connection.
-pub(super) async fn dial(url: &RtmpUrl, stage: Duration, stall: Duration) -> Result<TcpStream, Failure> {
+/// Resolves, connects and begins TLS, each within its own [`Limits::stage`].
+pub(super) async fn dial(url: &RtmpUrl, limits: Limits, tls: &mut Tls) -> Result<Wire, Failure> {
+    let stream = dial_tcp(url, limits.stage, limits.stall).await?;
     if url.is_tls() {
-        return Err(Failure::Tls);
+        return tls.connect(url, stream, limits.stage).await.map(Either::Right);
     }
+    Ok(Either::Left(stream))
+}
+
+async fn dial_tcp(url: &RtmpUrl, stage: Duration, stall: Duration) -> Result<TcpStream, Failure> {
     let (host, port) = (url.host().to_owned(), url.port());
     let addresses: Vec<SocketAddr> = match timeout(stage, lookup_host((url.host(), port))).await {
         Ok(Ok(found)) => found.take(MAX_ADDRESSES).collect(),

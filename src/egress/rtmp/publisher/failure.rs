@@ -4,7 +4,7 @@ use super::{
     super::session::{SessionError, Stage},
     state::{Loss, LossKind},
 };
-use std::{error::Error as _, io, time::Duration};
+use std::{error::Error as _, io, path::PathBuf, time::Duration};
 
 /// What went wrong. Neither key nor password nor anything else of the URL but host and port appears.
 #[derive(Debug, thiserror::Error)]
@@ -50,8 +50,34 @@ pub enum Failure {
     Refused { stage: Stage, code: String, description: String },
     #[error("the server ended the stream{}", said(.code, .description))]
     Ended { code: String, description: String },
-    #[error("rtmps:// outputs are not supported by this version: use rtmp://")]
-    Tls,
+    #[error("TLS with {host} port {port} took longer than {} ms", .limit.as_millis())]
+    TlsTimeout { host: String, port: u16, limit: Duration },
+    #[error("TLS with {host} port {port} failed")]
+    Tls {
+        host: String,
+        port: u16,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{host} port {port} does not speak TLS: is it an rtmp:// server?")]
+    NotTls { host: String, port: u16 },
+    #[error("the certificate of {host} is not accepted: {problem}")]
+    Certificate { host: String, problem: String },
+    #[error("no certificate can be checked")]
+    Roots(#[source] io::Error),
+    #[error("rtmp.extra_ca_file {} cannot be used", .path.display())]
+    ExtraCa {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error(
+        "the server wants a user name and a password: write them into the URL, \
+         rtmp://user:password@host/app/key"
+    )]
+    CredentialsMissing,
+    #[error("the server does not accept the user name and the password of the URL")]
+    CredentialsWrong,
 }
 
 impl Failure {
@@ -70,7 +96,7 @@ impl Failure {
     /// What the state machine needs to know.
     pub(super) fn loss(&self) -> Loss {
         let (kind, stage) = match self {
-            Self::Tls => (LossKind::Impossible, None),
+            Self::CredentialsMissing | Self::CredentialsWrong => (LossKind::Refused, Some(Stage::Connect)),
             Self::Refused { stage, .. } => (LossKind::Refused, Some(*stage)),
             Self::StageTimeout { stage, .. }
             | Self::Closed { stage }
@@ -81,7 +107,14 @@ impl Failure {
             | Self::NoAddress { .. }
             | Self::ResolveTimeout { .. }
             | Self::Tcp { .. }
-            | Self::TcpTimeout { .. } => (LossKind::Transient, None),
+            | Self::TcpTimeout { .. }
+            | Self::TlsTimeout { .. }
+            | Self::Tls { .. }
+            | Self::NotTls { .. }
+            // Certificates are renewed, and so is trust in them.
+            | Self::Certificate { .. }
+            | Self::Roots(_)
+            | Self::ExtraCa { .. } => (LossKind::Transient, None),
         };
         let asked_to_publish = stage.is_some_and(|stage| stage >= Stage::Publish);
         Loss { sentence: self.sentence(), kind, asked_to_publish }
@@ -137,6 +170,6 @@ mod tests {
         assert!(!loss(Stage::Connect).asked_to_publish);
         assert!(loss(Stage::Publish).asked_to_publish);
         assert_eq!(loss(Stage::Publish).kind, LossKind::Transient);
-        assert_eq!(Failure::Tls.loss().kind, LossKind::Impossible);
+        assert_eq!(Failure::CredentialsWrong.loss().kind, LossKind::Refused);
     }
 }

@@ -2,12 +2,17 @@
 
 use super::{
     super::{
+        auth::Demand,
         session::{Event, Output, Session, Stage},
         url::RtmpUrl,
     },
-    dial::dial,
+    dial::{Limits, Wire, dial},
     failure::Failure,
-    state::{Next, RtmpPublisherState},
+    probe,
+    route::{Destination, Route},
+    send_queue::SendQueue,
+    state::{Next, RtmpPublisherState, Side},
+    tls::Tls,
 };
 use crate::{
     config::RtmpConfig,
@@ -15,13 +20,18 @@ use crate::{
         hub::{HubItem, HubReader},
         output::OutputStatus,
     },
-    media::{Track, TrackConfig},
+    media::{EncodedFrame, Track, TrackConfig},
+    redacted::Redacted,
 };
-use bytes::{Buf, Bytes};
 use jiff::Timestamp;
-use std::{collections::VecDeque, future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf},
+    io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf},
     sync::watch,
     time::{Instant, sleep, sleep_until, timeout_at},
 };
@@ -46,7 +56,21 @@ enum Ending {
     /// As asked, or since the cast ended.
     Clean,
     Lost(Failure),
+    /// Ended by us at a keyframe, to go on elsewhere.
+    Moved,
+    /// The server wants to know who we are.
+    Authentication(Demand),
 }
+
+/// A change of the connection that is planned.
+struct Move {
+    not_before: Instant,
+    /// No keyframe came: it happens anyway.
+    deadline: Instant,
+}
+
+/// A question to the first URL that is under way.
+type Question = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 /// The latest parameters, for the next connection.
 #[derive(Default)]
@@ -69,9 +93,12 @@ impl Configs {
 }
 
 pub(super) struct RtmpPublisherRunner<K> {
-    url: RtmpUrl,
-    stage_limit: Duration,
-    stall_limit: Duration,
+    route: Route,
+    limits: Limits,
+    extra_ca_file: String,
+    tls: Tls,
+    /// The keyframe a planned change begins with. The frames behind it stay in the queue meanwhile.
+    carried: Option<Arc<EncodedFrame>>,
     keyframe: K,
     reader: HubReader,
     configs: Configs,
@@ -82,7 +109,7 @@ pub(super) struct RtmpPublisherRunner<K> {
 
 impl<K: Fn() + Send + Sync> RtmpPublisherRunner<K> {
     pub(super) fn new(
-        url: RtmpUrl,
+        destination: Destination,
         config: RtmpConfig,
         keyframe: K,
         reader: HubReader,
@@ -90,13 +117,18 @@ impl<K: Fn() + Send + Sync> RtmpPublisherRunner<K> {
         stop: CancellationToken,
     ) -> Self {
         Self {
-            url,
-            stage_limit: Duration::from_millis(config.stage_timeout_ms.into()),
-            stall_limit: Duration::from_millis(config.stall_timeout_ms.into()),
+            route: Route::new(destination, Duration::from_millis(config.backoff_max_ms.into())),
+            limits: Limits {
+                stage: Duration::from_millis(config.stage_timeout_ms.into()),
+                stall: Duration::from_millis(config.stall_timeout_ms.into()),
+            },
+            tls: Tls::new(&config.extra_ca_file),
+            extra_ca_file: config.extra_ca_file.clone(),
+            carried: None,
             keyframe,
             reader,
             configs: Configs::default(),
-            state: RtmpPublisherState::new(&config, Timestamp::now()),
+            state: RtmpPublisherState::new(&config, now().into_std(), Timestamp::now()),
             status,
             stop,
         }
@@ -106,10 +138,19 @@ impl<K: Fn() + Send + Sync> RtmpPublisherRunner<K> {
         loop {
             let failure = match self.attempt().await {
                 Ending::Clean => break,
+                Ending::Moved => {
+                    self.state.moved(now().into_std());
+                    tracing::info!("rtmp output reconnects");
+                    continue;
+                }
+                Ending::Authentication(_) => Failure::CredentialsWrong,
                 Ending::Lost(failure) => failure,
             };
-            let next =
-                self.state.lost(failure.loss(), now().into_std(), Timestamp::now(), rand::random::<f64>());
+            self.carried = None;
+            let side = Side { has_backup: self.route.has_backup(), on_backup: self.route.on_backup() };
+            let (loss, jitter) = (failure.loss(), rand::random::<f64>());
+            let next = self.state.lost(loss, side, now().into_std(), Timestamp::now(), jitter);
+            self.route.lost(self.state.had_lasted());
             self.show();
             let error = failure.sentence();
             match next {
@@ -131,27 +172,59 @@ impl<K: Fn() + Send + Sync> RtmpPublisherRunner<K> {
         tracing::info!("rtmp output stopped");
     }
 
+    /// One URL: a connection, and more where the server asks who we are.
     async fn attempt(&mut self) -> Ending {
-        let dialling = dial(&self.url, self.stage_limit, self.stall_limit);
-        match draining(&mut self.reader, &mut self.configs, &self.stop, dialling).await {
-            None => Ending::Clean,
-            Some(Err(failure)) => Ending::Lost(failure),
-            Some(Ok(stream)) => self.publish(stream).await,
+        let url = self.route.take();
+        let (mut query, mut proved) = (None, false);
+        for _ in 0..probe::MAX_CONNECTIONS {
+            let dialling = dial(&url, self.limits, &mut self.tls);
+            let dialled = if self.carried.is_some() {
+                tokio::select! { biased;
+                    () = self.stop.cancelled() => None,
+                    dialled = dialling => Some(dialled),
+                }
+            } else {
+                draining(&mut self.reader, &mut self.configs, &self.stop, dialling).await
+            };
+            let ending = match dialled {
+                None => Ending::Clean,
+                Some(Err(failure)) => Ending::Lost(failure),
+                Some(Ok(stream)) => self.publish(stream, &url, query.take()).await,
+            };
+            let Ending::Authentication(demand) = ending else { return ending };
+            if url.credentials().is_none() {
+                return Ending::Lost(Failure::CredentialsMissing);
+            }
+            // A challenge after a proof: the proof was wrong.
+            if std::mem::replace(&mut proved, matches!(demand, Demand::Proof(_))) {
+                break;
+            }
+            query = probe::answer(&url, &demand);
+            if query.is_none() {
+                break;
+            }
         }
+        Ending::Lost(Failure::CredentialsWrong)
     }
 
-    /// One connection, from the handshake to its end. Any byte stream will do: TLS goes around it.
-    async fn publish<S: AsyncRead + AsyncWrite>(&mut self, stream: S) -> Ending {
-        let mut session = match Session::new(&self.url, now().into_std()) {
-            Ok(session) => session,
+    /// One connection, from the handshake to its end.
+    async fn publish(&mut self, stream: Wire, url: &RtmpUrl, query: Option<Redacted<String>>) -> Ending {
+        let mut session = match Session::new(url, now().into_std()) {
+            Ok(session) => session.authenticated(query),
             Err(source) => return Ending::Lost(Failure::Protocol { stage: Stage::Handshake, source }),
         };
+        let limits = self.limits;
         self.configs.all().for_each(|config| session.send_config(config));
         let (mut rx, mut tx) = tokio::io::split(stream);
         let mut out = SendQueue::default();
         let mut input = vec![0; READ_BUFFER];
         let mut taken_at = now();
         let mut ask_keyframe_at = now();
+        // TLS keeps what the socket has not taken; it must be told to go on.
+        let mut unflushed = false;
+        let mut moving: Option<Move> = None;
+        let mut ask_first_at: Option<Instant> = None;
+        let mut question: Option<Question> = None;
 
         loop {
             while let Some(output) = session.poll_output() {
@@ -163,13 +236,27 @@ impl<K: Fn() + Send + Sync> RtmpPublisherRunner<K> {
                         out.push(bytes);
                     }
                     Output::Event(Event::Published) => {
-                        // What was queued while we were away is stale.
-                        self.reader.restart_at_keyframe();
-                        (self.keyframe)();
-                        ask_keyframe_at = now() + KEYFRAME_RETRY;
-                        self.state.published(now().into_std(), Timestamp::now());
+                        match self.carried.take() {
+                            // A planned change: nothing was lost, the stream goes on where it was.
+                            Some(frame) => {
+                                if let Err(source) = session.send_frame(&frame) {
+                                    return Ending::Lost(Failure::Protocol { stage: Stage::Live, source });
+                                }
+                            }
+                            None => {
+                                // What was queued while we were away is stale.
+                                self.reader.restart_at_keyframe();
+                                (self.keyframe)();
+                                ask_keyframe_at = now() + KEYFRAME_RETRY;
+                            }
+                        }
+                        let on_backup = self.route.on_backup();
+                        self.state.published(now().into_std(), Timestamp::now(), on_backup);
+                        if on_backup && !self.state.first_refused() {
+                            ask_first_at = Some(now() + self.route.question_after());
+                        }
                         self.show();
-                        tracing::info!("rtmp output live");
+                        tracing::info!(on_backup, "rtmp output live");
                     }
                     Output::Event(Event::Rejected { code, description }) => {
                         let stage = session.reached();
@@ -178,53 +265,96 @@ impl<K: Fn() + Send + Sync> RtmpPublisherRunner<K> {
                     Output::Event(Event::Ended { code, description }) => {
                         return Ending::Lost(Failure::Ended { code, description });
                     }
-                    Output::Event(Event::Acknowledged(_)) => {}
+                    Output::Event(Event::Authentication(demand)) => return Ending::Authentication(demand),
+                    Output::Event(Event::ReconnectRequested { tc_url, description }) => {
+                        tracing::info!(description, "the server asks to reconnect");
+                        let tc_url = tc_url.as_ref().map(|to| to.expose().as_str());
+                        let (at, result) = self.route.asked_to_move(url, tc_url, now().into_std());
+                        if let Err(error) = result {
+                            tracing::warn!(%error, "the server's redirection is not followed");
+                        }
+                        let not_before = Instant::from_std(at);
+                        moving = Some(Move { not_before, deadline: not_before + limits.stage });
+                        ask_keyframe_at = not_before;
+                    }
+                    Output::Event(Event::Acknowledged(_) | Event::Connected) => {}
                 }
             }
             let stage = session.stage();
             let live = stage == Stage::Live;
             let deadline = match live {
-                true => (!out.is_empty()).then(|| taken_at + self.stall_limit),
-                false => Some(Instant::from_std(session.stage_since()) + self.stage_limit),
+                true => (!out.is_empty() || unflushed).then(|| taken_at + limits.stall),
+                false => Some(Instant::from_std(session.stage_since()) + limits.stage),
             };
-            let keyframe_at = session.awaits_keyframe().then_some(ask_keyframe_at);
+            let wants_keyframe =
+                live && (moving.is_some() || session.awaits_keyframe() || self.reader.wants_keyframe());
+            let keyframe_at = wants_keyframe.then_some(ask_keyframe_at);
+            // While a planned change is under way the frames wait in the hub's queue.
+            let hears_hub = if live { out.bytes() < HIGH_WATER } else { self.carried.is_none() };
 
             // In this order: an end is wanted at once; bytes leave before new ones come; the server is
             // heard before the hub, since it decides whether frames make sense.
             tokio::select! { biased;
                 () = self.stop.cancelled() => return self.finish(session, rx, tx, out).await,
                 () = at(deadline) => return Ending::Lost(match live {
-                    true => Failure::Stalled { limit: self.stall_limit },
-                    false => Failure::StageTimeout { stage, limit: self.stage_limit },
+                    true => Failure::Stalled { limit: limits.stall },
+                    false => Failure::StageTimeout { stage, limit: limits.stage },
                 }),
                 () = at(keyframe_at) => {
                     (self.keyframe)();
                     ask_keyframe_at = now() + KEYFRAME_RETRY;
                 }
-                written = tx.write(out.front()), if !out.is_empty() => match written {
-                    Ok(0) => return Ending::Lost(Failure::Closed { stage }),
-                    Ok(length) => {
+                sent = push_on(&mut tx, &out), if !out.is_empty() || unflushed => match sent {
+                    Ok(Sent::Flushed) => unflushed = false,
+                    Ok(Sent::Written(0)) => return Ending::Lost(Failure::Closed { stage }),
+                    Ok(Sent::Written(length)) => {
                         out.advance(length);
                         taken_at = now();
+                        unflushed = true;
                         if live {
                             self.count(length as u64);
                         }
                     }
-                    Err(source) => return Ending::Lost(broken(stage, source, self.stall_limit)),
+                    Err(source) => return Ending::Lost(broken(stage, source, limits.stall)),
                 },
-                read = rx.read(&mut input), if out.bytes < REPLY_LIMIT => match read {
+                works = answered(&mut question), if live => {
+                    question = None;
+                    match works {
+                        true => {
+                            tracing::info!("the first url works again");
+                            self.route.back_to_first();
+                            moving = Some(Move { not_before: now(), deadline: now() + limits.stage });
+                        }
+                        false => ask_first_at = Some(now() + self.route.question_after()),
+                    }
+                }
+                () = at(ask_first_at), if live => {
+                    ask_first_at = None;
+                    let (first, tls) = (self.route.first().clone(), Tls::new(&self.extra_ca_file));
+                    question = Some(Box::pin(probe::works(first, limits, tls)));
+                }
+                read = rx.read(&mut input), if out.bytes() < REPLY_LIMIT => match read {
                     Ok(0) => return Ending::Lost(Failure::Closed { stage }),
                     Ok(length) => {
                         if let Err(source) = session.handle_input(&input[..length], now().into_std()) {
                             return Ending::Lost(Failure::Protocol { stage: session.reached(), source });
                         }
                     }
-                    Err(source) => return Ending::Lost(broken(stage, source, self.stall_limit)),
+                    Err(source) => return Ending::Lost(broken(stage, source, limits.stall)),
                 },
-                item = self.reader.recv(), if !live || out.bytes < HIGH_WATER => match item {
+                item = self.reader.recv(), if hears_hub => match item {
                     HubItem::Config(config) => {
                         session.send_config(&config);
                         self.configs.note(config);
+                    }
+                    HubItem::Frame(frame) if moving.as_ref().is_some_and(|planned| planned.is_due(&frame)) => {
+                        if is_keyframe(&frame) {
+                            self.carried = Some(frame);
+                        }
+                        return match self.finish(session, rx, tx, out).await {
+                            Ending::Clean => Ending::Moved,
+                            other => other,
+                        };
                     }
                     HubItem::Frame(frame) => {
                         if let Err(source) = session.send_frame(&frame) {
@@ -239,11 +369,11 @@ impl<K: Fn() + Send + Sync> RtmpPublisherRunner<K> {
     }
 
     /// Sends what is on its way and the goodbye. However that goes, the end is a clean one.
-    async fn finish<S: AsyncRead + AsyncWrite>(
+    async fn finish(
         &mut self,
         mut session: Session,
-        mut rx: ReadHalf<S>,
-        mut tx: WriteHalf<S>,
+        mut rx: ReadHalf<Wire>,
+        mut tx: WriteHalf<Wire>,
         mut out: SendQueue,
     ) -> Ending {
         let said_goodbye = session.stage() >= Stage::Publish;
@@ -319,39 +449,38 @@ async fn draining<T>(
     }
 }
 
-/// Bytes on their way to the socket.
-#[derive(Default)]
-struct SendQueue {
-    parts: VecDeque<Bytes>,
-    bytes: usize,
+/// What [`push_on`] did.
+enum Sent {
+    Written(usize),
+    Flushed,
 }
 
-impl SendQueue {
-    fn is_empty(&self) -> bool {
-        self.bytes == 0
+/// Hands bytes over, or flushes when there are none left. Cancel-safe.
+async fn push_on(tx: &mut WriteHalf<Wire>, out: &SendQueue) -> std::io::Result<Sent> {
+    if out.is_empty() {
+        tx.flush().await.map(|()| Sent::Flushed)
+    } else {
+        tx.write(out.front()).await.map(Sent::Written)
     }
+}
 
-    fn push(&mut self, part: Bytes) {
-        if !part.is_empty() {
-            self.bytes += part.len();
-            self.parts.push_back(part);
-        }
+impl Move {
+    /// Whether it happens before this frame.
+    fn is_due(&self, frame: &EncodedFrame) -> bool {
+        let now = now();
+        now >= self.not_before && (is_keyframe(frame) || now >= self.deadline)
     }
+}
 
-    fn front(&self) -> &[u8] {
-        self.parts.front().map_or(&[], |part| part)
-    }
+fn is_keyframe(frame: &EncodedFrame) -> bool {
+    frame.track == Track::Video && frame.keyframe
+}
 
-    /// `length` bytes of the front part are gone.
-    fn advance(&mut self, length: usize) {
-        if let Some(part) = self.parts.front_mut() {
-            let length = length.min(part.len());
-            part.advance(length);
-            self.bytes -= length;
-            if part.is_empty() {
-                self.parts.pop_front();
-            }
-        }
+/// The answer to a question; never, if there is none.
+async fn answered(question: &mut Option<Question>) -> bool {
+    match question {
+        Some(question) => question.await,
+        None => std::future::pending().await,
     }
 }
 
@@ -359,6 +488,8 @@ impl SendQueue {
 /// first, it is the same failure.
 fn broken(stage: Stage, source: std::io::Error, stall_limit: Duration) -> Failure {
     match source.kind() {
+        // TLS without the goodbye that it should have.
+        std::io::ErrorKind::UnexpectedEof => Failure::Closed { stage },
         std::io::ErrorKind::TimedOut if stage == Stage::Live => Failure::Stalled { limit: stall_limit },
         _ => Failure::Broken { stage, source },
     }

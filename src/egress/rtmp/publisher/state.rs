@@ -4,7 +4,11 @@
 //! Connecting ──published──▶ Live ──lost──▶ Retrying ──published──▶ Live …
 //!     └──lost──▶ Retrying      any ──stopped──▶ Stopped
 //!     └──refused before anything was ever accepted──▶ Failed
+//!     └──not live for rtmp.give_up_after_s──▶ Failed
 //! ```
+//!
+//! With a backup URL the other URL is tried at once, then both after a wait; only a refusal by both is
+//! final.
 
 use crate::{
     config::RtmpConfig,
@@ -34,8 +38,6 @@ pub enum LossKind {
     Refused,
     /// Anything that may be different next time.
     Transient,
-    /// It can never work.
-    Impossible,
 }
 
 /// What to do after an end.
@@ -55,14 +57,29 @@ pub struct RtmpPublisherState {
     /// Ends in a row, without a healthy time between.
     attempt: u32,
     live_since: Option<Instant>,
+    had_lasted: bool,
     /// An earlier connection was live, or may have been: a refusal can then be about our own stream,
     /// which the server has not yet noticed to be dead.
     may_hold_our_stream: bool,
+    /// Not live for so long: failed.
+    give_up_after: Option<Duration>,
+    down_since: Option<Instant>,
+    /// The other URL was tried since the last wait.
+    tried_other: bool,
+    /// Who has said no: the first URL, the backup.
+    refused: [bool; 2],
+}
+
+/// Which URLs an output has, and on which of them it lost its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Side {
+    pub has_backup: bool,
+    pub on_backup: bool,
 }
 
 impl RtmpPublisherState {
     /// A fresh output, about to dial.
-    pub fn new(config: &RtmpConfig, at: Timestamp) -> Self {
+    pub fn new(config: &RtmpConfig, now: Instant, at: Timestamp) -> Self {
         let min = Duration::from_millis(config.backoff_min_ms.max(1).into());
         Self {
             status: OutputStatus::connecting(at),
@@ -71,7 +88,14 @@ impl RtmpPublisherState {
             backoff_reset: Duration::from_secs(config.backoff_reset_s.into()),
             attempt: 0,
             live_since: None,
+            had_lasted: false,
             may_hold_our_stream: false,
+            give_up_after: Some(config.give_up_after_s)
+                .filter(|seconds| *seconds > 0)
+                .map(|seconds| Duration::from_secs(seconds.into())),
+            down_since: Some(now),
+            tried_other: false,
+            refused: [false; 2],
         }
     }
 
@@ -87,34 +111,72 @@ impl RtmpPublisherState {
     }
 
     /// The server takes the stream.
-    pub fn published(&mut self, now: Instant, at: Timestamp) {
+    pub fn published(&mut self, now: Instant, at: Timestamp, on_backup: bool) {
         self.live_since = Some(now);
+        self.down_since = None;
+        self.status.on_backup = on_backup;
         self.may_hold_our_stream = true;
         self.status.enter(OutputState::Live, at);
     }
 
+    /// A connection was ended by us, to go on elsewhere at once.
+    pub fn moved(&mut self, now: Instant) {
+        self.note_end(now);
+    }
+
     /// A connection is over, or never came to be. `jitter`: a random number from 0 to 1.
-    pub fn lost(&mut self, loss: Loss, now: Instant, at: Timestamp, jitter: f64) -> Next {
-        let healthy = self.live_since.take().map(|since| now.saturating_duration_since(since));
-        if healthy.is_some_and(|healthy| healthy >= self.backoff_reset) {
-            self.attempt = 0;
-        }
-        let fatal = match loss.kind {
-            LossKind::Impossible => true,
-            LossKind::Refused => !self.may_hold_our_stream,
-            LossKind::Transient => false,
-        };
+    pub fn lost(&mut self, loss: Loss, side: Side, now: Instant, at: Timestamp, jitter: f64) -> Next {
+        self.note_end(now);
+        let down_for = self.down_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        let refused = loss.kind == LossKind::Refused && !self.may_hold_our_stream;
+        self.refused[usize::from(side.on_backup)] |= refused;
+        let is_final = refused && (!side.has_backup || self.refused == [true; 2]);
         self.may_hold_our_stream |= loss.asked_to_publish;
         self.status.retries += 1;
         self.status.last_error = Some(loss.sentence);
-        if fatal {
+        let left = self.give_up_after.map(|limit| limit.saturating_sub(down_for));
+        if is_final {
+            self.status.enter(OutputState::Failed, at);
+            return Next::GiveUp;
+        }
+        if left == Some(Duration::ZERO) {
+            let sentence = self.status.last_error.take().unwrap_or_default();
+            let waited = self.give_up_after.unwrap_or_default().as_secs();
+            self.status.last_error = Some(format!("given up after {waited} s: {sentence}"));
             self.status.enter(OutputState::Failed, at);
             return Next::GiveUp;
         }
         self.status.enter(OutputState::Retrying, at);
+        if side.has_backup && !self.tried_other {
+            self.tried_other = true;
+            return Next::RetryAfter(Duration::ZERO);
+        }
+        self.tried_other = false;
         let wait = self.backoff(jitter);
         self.attempt = self.attempt.saturating_add(1);
-        Next::RetryAfter(wait)
+        // One last attempt just before giving up.
+        Next::RetryAfter(left.map_or(wait, |left| wait.min(left)))
+    }
+
+    /// Whether the latest live connection had lasted for `rtmp.backoff_reset_s`.
+    pub const fn had_lasted(&self) -> bool {
+        self.had_lasted
+    }
+
+    /// Whether the first URL has said no and was never live: it need not be asked again.
+    pub const fn first_refused(&self) -> bool {
+        self.refused[0]
+    }
+
+    fn note_end(&mut self, now: Instant) {
+        if let Some(since) = self.live_since.take() {
+            self.down_since = Some(now);
+            self.had_lasted = now.saturating_duration_since(since) >= self.backoff_reset;
+            if self.had_lasted {
+                self.attempt = 0;
+                self.tried_other = false;
+            }
+        }
     }
 
     /// Ended as asked. A failure stays one.
@@ -144,15 +206,19 @@ mod tests {
             backoff_reset_s: 60,
             ..RtmpConfig::default()
         };
-        RtmpPublisherState::new(&config, Timestamp::UNIX_EPOCH)
+        RtmpPublisherState::new(&config, Instant::now(), Timestamp::UNIX_EPOCH)
     }
+
+    const ALONE: Side = Side { has_backup: false, on_backup: false };
+    const FIRST: Side = Side { has_backup: true, on_backup: false };
+    const BACKUP: Side = Side { has_backup: true, on_backup: true };
 
     fn loss(kind: LossKind, asked_to_publish: bool) -> Loss {
         Loss { sentence: "x".to_owned(), kind, asked_to_publish }
     }
 
     fn lose(state: &mut RtmpPublisherState, kind: LossKind, now: Instant) -> Next {
-        state.lost(loss(kind, false), now, Timestamp::UNIX_EPOCH, 0.0)
+        state.lost(loss(kind, false), ALONE, now, Timestamp::UNIX_EPOCH, 0.0)
     }
 
     fn ms(ms: u64) -> Next {
@@ -173,9 +239,9 @@ mod tests {
         let (mut state, now) = (state(), Instant::now());
         lose(&mut state, LossKind::Transient, now);
         lose(&mut state, LossKind::Transient, now);
-        state.published(now, Timestamp::UNIX_EPOCH);
+        state.published(now, Timestamp::UNIX_EPOCH, false);
         assert_eq!(lose(&mut state, LossKind::Transient, now + Duration::from_secs(59)), ms(2000));
-        state.published(now, Timestamp::UNIX_EPOCH);
+        state.published(now, Timestamp::UNIX_EPOCH, false);
         assert_eq!(lose(&mut state, LossKind::Transient, now + Duration::from_secs(60)), ms(500));
     }
 
@@ -199,11 +265,11 @@ mod tests {
     #[test]
     fn a_no_that_may_be_about_our_own_stream_is_tried_again() {
         let (mut live, now) = (state(), Instant::now());
-        live.published(now, Timestamp::UNIX_EPOCH);
+        live.published(now, Timestamp::UNIX_EPOCH, false);
         lose(&mut live, LossKind::Transient, now);
         assert!(matches!(lose(&mut live, LossKind::Refused, now), Next::RetryAfter(_)));
         let mut asked = state();
-        asked.lost(loss(LossKind::Transient, true), now, Timestamp::UNIX_EPOCH, 0.0);
+        asked.lost(loss(LossKind::Transient, true), ALONE, now, Timestamp::UNIX_EPOCH, 0.0);
         assert!(matches!(lose(&mut asked, LossKind::Refused, now), Next::RetryAfter(_)));
     }
 
@@ -211,18 +277,66 @@ mod tests {
     fn since_moves_with_the_state_alone() {
         let (mut state, now) = (state(), Instant::now());
         let at = |second| Timestamp::from_second(second).unwrap();
-        state.published(now, at(5));
+        state.published(now, at(5), false);
         state.count(10, 0);
         state.count(5, 2);
         assert_eq!(
             (state.status().since, state.status().bytes_sent, state.status().frames_dropped),
             (at(5), 15, 2)
         );
-        state.lost(loss(LossKind::Transient, true), now, at(7), 0.5);
-        state.lost(loss(LossKind::Transient, true), now, at(9), 0.5);
+        state.lost(loss(LossKind::Transient, true), ALONE, now, at(7), 0.5);
+        state.lost(loss(LossKind::Transient, true), ALONE, now, at(9), 0.5);
         assert_eq!(state.status().since, at(7));
         state.stopped(at(11));
         assert_eq!((state.status().state, state.status().since), (OutputState::Stopped, at(11)));
+    }
+
+    #[test]
+    fn the_other_url_is_tried_at_once_and_then_both_wait() {
+        let (mut state, now) = (state(), Instant::now());
+        let mut lose =
+            |side| state.lost(loss(LossKind::Transient, false), side, now, Timestamp::UNIX_EPOCH, 0.0);
+        let waits = [FIRST, BACKUP, FIRST, BACKUP, FIRST].map(&mut lose);
+        assert_eq!(waits, [0, 500, 0, 1000, 0].map(ms));
+        // A backup that takes the stream and drops it again and again is no way around the wait.
+        state.published(now, Timestamp::UNIX_EPOCH, true);
+        assert!(state.status().on_backup);
+        let mut lose =
+            |at| state.lost(loss(LossKind::Transient, false), BACKUP, at, Timestamp::UNIX_EPOCH, 0.0);
+        assert_eq!(lose(now + Duration::from_secs(1)), ms(2000));
+        state.published(now, Timestamp::UNIX_EPOCH, true);
+        let mut lose =
+            |at| state.lost(loss(LossKind::Transient, false), BACKUP, at, Timestamp::UNIX_EPOCH, 0.0);
+        assert_eq!(lose(now + Duration::from_secs(60)), ms(0));
+        assert!(state.had_lasted());
+    }
+
+    #[test]
+    fn with_a_backup_both_must_say_no() {
+        let refuse = |state: &mut RtmpPublisherState, side| {
+            state.lost(loss(LossKind::Refused, false), side, Instant::now(), Timestamp::UNIX_EPOCH, 0.0)
+        };
+        let mut first_only = state();
+        assert_eq!(refuse(&mut first_only, FIRST), ms(0));
+        assert!(first_only.first_refused());
+        assert_eq!(lose(&mut first_only, LossKind::Transient, Instant::now()), ms(500));
+        assert_eq!(refuse(&mut first_only, BACKUP), Next::GiveUp);
+    }
+
+    #[test]
+    fn an_output_is_given_up_after_the_time_that_is_set() {
+        let (config, start) = (RtmpConfig { give_up_after_s: 3, ..RtmpConfig::default() }, Instant::now());
+        let mut state = RtmpPublisherState::new(&config, start, Timestamp::UNIX_EPOCH);
+        let mut at = |ms: u64| lose(&mut state, LossKind::Transient, start + Duration::from_millis(ms));
+        assert_eq!([at(0), at(500), at(1500)], [500, 1000, 1500].map(ms));
+        assert_eq!(at(3000), Next::GiveUp);
+        assert_eq!(state.status().state, OutputState::Failed);
+        assert_eq!(state.status().last_error.as_deref(), Some("given up after 3 s: x"));
+        // The time counts from the last moment it was live.
+        let mut state = RtmpPublisherState::new(&config, start, Timestamp::UNIX_EPOCH);
+        state.published(start + Duration::from_secs(2), Timestamp::UNIX_EPOCH, false);
+        assert_eq!(lose(&mut state, LossKind::Transient, start + Duration::from_secs(60)), ms(500));
+        assert_eq!(lose(&mut state, LossKind::Transient, start + Duration::from_secs(63)), Next::GiveUp);
     }
 
     proptest! {
@@ -231,10 +345,10 @@ mod tests {
             min in 0u32..100_000, max in 0u32..100_000, losses in 1u32..80, jitter in -1.0f64..2.0,
         ) {
             let config = RtmpConfig { backoff_min_ms: min, backoff_max_ms: max, ..RtmpConfig::default() };
-            let mut state = RtmpPublisherState::new(&config, Timestamp::UNIX_EPOCH);
+            let mut state = RtmpPublisherState::new(&config, Instant::now(), Timestamp::UNIX_EPOCH);
             for _ in 0..losses {
                 let loss = loss(LossKind::Transient, false);
-                let Next::RetryAfter(wait) = state.lost(loss, Instant::now(), Timestamp::UNIX_EPOCH, jitter) else {
+                let Next::RetryAfter(wait) = state.lost(loss, ALONE, Instant::now(), Timestamp::UNIX_EPOCH, jitter) else {
                     panic!("a transient loss is tried again")
                 };
                 let shortest = f64::from(min.max(1)) * (1.0 - JITTER) - 0.001;

@@ -1,6 +1,9 @@
 //! A server's own words, made fit to be shown.
 
-use crate::{egress::rtmp::amf0::Value, redacted::Redacted};
+use crate::{
+    egress::rtmp::{amf0::Value, url::RtmpUrl},
+    redacted::Redacted,
+};
 
 /// Longest description kept, characters.
 const MAX_WORDS: usize = 200;
@@ -13,8 +16,8 @@ pub(super) struct ServerWords {
 }
 
 impl ServerWords {
-    pub(super) fn new(key: &Redacted<String>) -> Self {
-        let key = key.expose();
+    pub(super) fn new(url: &RtmpUrl) -> Self {
+        let key = url.key().expose();
         let name = key.split('?').next().unwrap_or_default();
         let query = key.split_once('?').map_or("", |(_, query)| query);
         let values = query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
@@ -24,6 +27,10 @@ impl ServerWords {
             secrets.push(name.to_owned());
         }
         secrets.extend(values.chain([query]).filter(|part| part.len() >= MIN_SECRET).map(str::to_owned));
+        if let Some(credentials) = url.credentials() {
+            secrets.push(credentials.password.expose().clone());
+            secrets.extend(Some(credentials.user.expose().clone()).filter(|user| user.len() >= MIN_SECRET));
+        }
         // The longest first, so that no part of a longer one stays.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Self { secrets: Redacted::new(secrets) }
@@ -72,9 +79,13 @@ mod tests {
         ]
     }
 
+    fn words(key: &str) -> ServerWords {
+        ServerWords::new(&RtmpUrl::parse(&format!("rtmp://h/app/{key}")).unwrap())
+    }
+
     #[test]
     fn the_key_and_its_query_are_not_repeated() {
-        let words = ServerWords::new(&Redacted::new("my-key?token=t0psecret&a=1".to_owned()));
+        let words = words("my-key?token=t0psecret&a=1");
         let (code, description) = words.of(&status(
             "NetStream.Publish.BadName",
             "stream my-key (live/my-key?token=t0psecret&a=1) with t0psecret\r\nis taken",
@@ -85,7 +96,7 @@ mod tests {
 
     #[test]
     fn words_are_shortened_and_plain_strings_count() {
-        let words = ServerWords::new(&Redacted::new("k3y!".to_owned()));
+        let words = words("k3y!");
         let (_, description) = words.of(&status("", &"ä".repeat(1000)));
         assert_eq!(description.chars().count(), MAX_WORDS + 1);
         let plain = [Value::string("_error"), Value::Number(1.0), Value::Null, Value::string("no")];

@@ -296,13 +296,64 @@ fn a_live_stream_ends_only_by_what_concerns_it() {
     ];
     noise.iter().for_each(|bytes| session.handle_input(bytes, Instant::now()).unwrap());
     assert_eq!((session.stage(), drain(&mut session)), (Stage::Live, (vec![], vec![])));
-    let end = server.status("status", "NetConnection.Connect.ReconnectRequest", "maintenance");
+    let end = server.status("status", "NetStream.Unpublish.Success", "bye");
     session.handle_input(&end, Instant::now()).unwrap();
-    let expected = Event::Ended {
-        code: "NetConnection.Connect.ReconnectRequest".to_owned(),
-        description: "maintenance".to_owned(),
-    };
+    let expected =
+        Event::Ended { code: "NetStream.Unpublish.Success".to_owned(), description: "bye".to_owned() };
     assert_eq!((session.stage(), drain(&mut session).1), (Stage::Closed, vec![expected]));
+}
+
+#[test]
+fn a_reconnect_request_leaves_the_stream_running() {
+    let (mut session, mut server) = live();
+    let property = |name: &str, text: &str| (name.to_owned(), Value::string(text));
+    let info = Value::Object(vec![
+        property("code", "NetConnection.Connect.ReconnectRequest"),
+        property("level", "status"),
+        property("tcUrl", "rtmp://b.example/live"),
+        property("description", "maintenance"),
+    ]);
+    let ask = server.command(&[Value::string("onStatus"), Value::Number(0.0), Value::Null, info]);
+    session.handle_input(&ask, Instant::now()).unwrap();
+    let bare = server.status("status", "NetConnection.Connect.ReconnectRequest", "");
+    session.handle_input(&bare, Instant::now()).unwrap();
+    let expected = [
+        Event::ReconnectRequested {
+            tc_url: Some(Redacted::new("rtmp://b.example/live".to_owned())),
+            description: "maintenance".to_owned(),
+        },
+        Event::ReconnectRequested { tc_url: None, description: String::new() },
+    ];
+    assert_eq!((session.stage(), drain(&mut session).1), (Stage::Live, expected.to_vec()));
+}
+
+#[test]
+fn a_query_stands_behind_the_application() {
+    let mut server = Server::new();
+    let mut session = session().authenticated(Some(Redacted::new("authmod=adobe&user=joe".to_owned())));
+    session.handle_input(&hello(), Instant::now()).unwrap();
+    let (bytes, _) = drain(&mut session);
+    let connect = &commands(&server.read(&bytes[1 + 2 * PACKET..]))[0];
+    assert_eq!(connect[2].get("app"), Some(&Value::string("live?authmod=adobe&user=joe")));
+    assert_eq!(connect[2].get("tcUrl"), Some(&Value::string("rtmp://h.example/live?authmod=adobe&user=joe")));
+    let info = "[ AccessManager.Reject ] : [ authmod=adobe ] : ?reason=authfailed";
+    let info = Value::Object(vec![("description".to_owned(), Value::string(info))]);
+    let no = [Value::string("_error"), Value::Number(CONNECT), Value::Null, info];
+    session.handle_input(&server.command(&no), Instant::now()).unwrap();
+    assert_eq!(drain(&mut session).1, [Event::Authentication(Demand::Denied)]);
+    assert_eq!(session.stage(), Stage::Closed);
+}
+
+#[test]
+fn a_question_publishes_nothing() {
+    let mut server = Server::new();
+    let mut session = session().only_connect();
+    session.handle_input(&hello(), Instant::now()).unwrap();
+    let (bytes, _) = drain(&mut session);
+    server.read(&bytes[1 + 2 * PACKET..]);
+    session.handle_input(&server.result(CONNECT, Value::Null), Instant::now()).unwrap();
+    assert_eq!(drain(&mut session), (vec![], vec![Event::Connected]));
+    assert_eq!(session.stage(), Stage::Closed);
 }
 
 #[test]
@@ -450,4 +501,69 @@ proptest! {
         }
         replies(&bytes, std::iter::repeat(97));
     }
+}
+
+#[test]
+fn an_unknown_event_loses_nothing_beside_it() {
+    let (mut session, mut server) = live();
+    let swf_verify = server.message(USER_CONTROL, 0, vec![0, 26, 1, 2]);
+    let ping = server.message(USER_CONTROL, 0, vec![0, 6, 1, 2, 3, 4]);
+    session.handle_input(&[swf_verify, ping].concat(), Instant::now()).unwrap();
+    let replies = server.read(&drain(&mut session).0);
+    assert_eq!(replies[0].payload[..], [0, 7, 1, 2, 3, 4]);
+}
+
+#[test]
+fn an_answer_may_hold_any_amf0_value() {
+    let long = [&[0x0C, 0, 1, 0x11, 0x70][..], &vec![b'x'; 70_000]].concat();
+    let date = vec![0x0B, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let typed = vec![0x10, 0, 1, b'T', 0, 1, b'a', 0x05, 0, 0, 9];
+    for value in [date, typed, vec![0x0D], vec![0x0C, 0, 0, 0, 1, b'x'], long] {
+        let (mut session, mut server) = (session(), Server::new());
+        session.handle_input(&hello(), Instant::now()).unwrap();
+        let mut answer = amf0::write_all(&[Value::string("_result"), Value::Number(CONNECT)]);
+        let fits = answer.len() + value.len() <= MAX_SERVER_MESSAGE;
+        answer.extend(value);
+        let result = session.handle_input(&server.message(COMMAND_AMF0, 0, answer), Instant::now());
+        // Only what is beyond all measure ends the session.
+        assert_eq!((result.is_ok(), session.stage() == Stage::Publish), (fits, fits));
+    }
+}
+
+#[test]
+fn time_that_goes_back_is_held() {
+    let (mut session, mut server) = live();
+    session.send_config(&video_config(30));
+    for ms in [1000, 1040, 1034, 1041, 1080] {
+        session.send_frame(&frame(Track::Video, ms, true, vec![1])).unwrap();
+    }
+    let messages = server.read(&drain(&mut session).0);
+    let times: Vec<_> =
+        messages.iter().filter(|m| m.kind == 9 && m.payload[1] == 1).map(|m| m.timestamp).collect();
+    assert_eq!(times, [0, 40, 41, 42, 80]);
+}
+
+#[test]
+fn an_empty_frame_is_left_out_and_a_huge_one_is_an_error() {
+    let (mut session, mut server) = live();
+    session.send_config(&video_config(30));
+    session.send_frame(&frame(Track::Video, 0, true, vec![])).unwrap();
+    assert!(drain(&mut session).0.is_empty());
+    session.send_frame(&frame(Track::Video, 0, true, vec![1])).unwrap();
+    assert!(!server.read(&drain(&mut session).0).is_empty());
+    let huge = frame(Track::Video, 40, true, vec![0; 1 << 24]);
+    assert!(matches!(session.send_frame(&huge), Err(SessionError::Write(_))));
+}
+
+#[test]
+fn interleaved_messages_are_put_together() {
+    let (mut session, _) = live();
+    // Chunks of 128 bytes: a long message on stream 6, a ping on stream 2 in its midst.
+    let unknown = [&[6, 0, 0, 0, 0, 0, 200, 99, 0, 0, 0, 0][..], &[1; 128]].concat();
+    let ping = vec![2, 0, 0, 0, 0, 0, 6, 4, 0, 0, 0, 0, 0, 6, 1, 2, 3, 4];
+    let rest = [&[0xC6][..], &[1; 72]].concat();
+    session.handle_input(&[unknown, ping.clone(), rest, ping].concat(), Instant::now()).unwrap();
+    let (bytes, _) = drain(&mut session);
+    assert_eq!(bytes.windows(6).filter(|bytes| *bytes == [0, 7, 1, 2, 3, 4]).count(), 2);
+    assert_eq!(session.stage(), Stage::Live);
 }

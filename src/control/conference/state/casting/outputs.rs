@@ -4,7 +4,11 @@ use super::{
     ConferenceState, ControlError, Effect, Now, OutputKey, OutputKind, OutputRecord, OutputSpec, OutputStage,
     OutputStatus, Phase, ProgramPhase, Reply, Ticket,
 };
-use crate::{egress::output::OutputState, ids::OutputId, ipc::WorkerCommand};
+use crate::{
+    egress::{output::OutputState, rtmp::url::RtmpUrl},
+    ids::OutputId,
+    ipc::WorkerCommand,
+};
 
 impl OutputRecord {
     /// A start need not wait for it any longer: RTMP is created, HLS is playable.
@@ -37,19 +41,20 @@ impl ConferenceState {
                 // Both would stand at the conference's one HLS address.
                 return Err(ControlError::invalid("outputs", "a cast has one output of type hls at most"));
             }
+            if output.kind.shares_stream_with(&other.kind) {
+                return Err(ControlError::OutputUrlTaken(other.id.clone()));
+            }
         }
         if count >= max {
             return Err(ControlError::TooManyOutputs { max });
         }
         let allowed = &self.config.cast.allowed_output_hosts;
-        match &output.kind {
-            OutputKind::Rtmp { url }
-                if !allowed.is_empty()
-                    && !allowed.iter().any(|host| host.eq_ignore_ascii_case(url.host())) =>
-            {
-                Err(ControlError::OutputUrlForbidden(url.host().to_owned()))
-            }
-            OutputKind::Rtmp { .. } | OutputKind::Hls => Ok(()),
+        let is_allowed = |url: &&RtmpUrl| {
+            allowed.is_empty() || allowed.iter().any(|host| host.eq_ignore_ascii_case(url.host()))
+        };
+        match output.kind.urls().find(|url| !is_allowed(url)) {
+            Some(url) => Err(ControlError::OutputUrlForbidden(url.host().to_owned())),
+            None => Ok(()),
         }
     }
 

@@ -66,7 +66,10 @@ pub fn hls() -> OutputSpec {
 }
 
 pub fn rtmp(id: &str, url: &str) -> OutputSpec {
-    OutputSpec { id: id.parse().unwrap(), kind: OutputKind::Rtmp { url: RtmpUrl::parse(url).unwrap() } }
+    OutputSpec {
+        id: id.parse().unwrap(),
+        kind: OutputKind::Rtmp { url: RtmpUrl::parse(url).unwrap(), backup: None },
+    }
 }
 
 pub fn start(source: Source, outputs: &[OutputSpec]) -> StartCast {

@@ -92,7 +92,7 @@ fn what_cannot_start_is_refused_and_changes_nothing() {
         assert_eq!(bench.effects(), []);
         bench.error(ticket).code_and_status().0
     };
-    let good = |n| rtmp(n, "rtmp://good.example/a/k");
+    let good = |n: &str| rtmp(n, &format!("rtmp://good.example/a/{n}"));
     assert_eq!(refused(&mut bench, camera("bob"), &[hls()]), "participant_not_found");
     let screen = Source::Participant { participant: who("alice"), stream: "screen".parse().unwrap() };
     assert_eq!(refused(&mut bench, screen, &[hls()]), "stream_not_found");
@@ -351,6 +351,8 @@ fn outputs_come_and_go_while_live() {
     assert!(bench.commands().contains(&WorkerCommand::RequestKeyframe));
     let twice = bench.ask(Ask::AddOutput(rtmp("yt", "rtmp://h/a/k2")));
     assert_eq!(bench.error(twice), &ControlError::OutputExists("yt".parse().unwrap()));
+    let same_stream = bench.ask(Ask::AddOutput(rtmp("other", "rtmps://u:p@h:1935/a/k")));
+    assert_eq!(bench.error(same_stream), &ControlError::OutputUrlTaken("yt".parse().unwrap()));
     let remove = bench.ask(Ask::RemoveOutput("yt".parse().unwrap()));
     assert_eq!(bench.answer(remove), None);
     assert_eq!(bench.effects(), [Effect::StopOutput(keys[0])]);

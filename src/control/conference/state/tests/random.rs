@@ -319,7 +319,7 @@ impl World {
             }
             Op::Start(index, push) => {
                 let outputs = if push {
-                    vec![bench::hls(), bench::rtmp("x", "rtmp://h/a/k")]
+                    vec![bench::hls(), bench::rtmp("x", "rtmp://h/a/x")]
                 } else {
                     vec![bench::hls()]
                 };
@@ -331,7 +331,8 @@ impl World {
             Op::Stop => self.ask(Ask::StopCast),
             Op::AddOutput(id, fails) => {
                 self.outputs_fail = fails;
-                self.ask(Ask::AddOutput(bench::rtmp(["x", "y", "z"][id], "rtmp://h/a/k")));
+                let name = ["x", "y", "z"][id];
+                self.ask(Ask::AddOutput(bench::rtmp(name, &format!("rtmp://h/a/{name}"))));
                 self.outputs_fail = false;
             }
             Op::RemoveOutput(id) => self.ask(Ask::RemoveOutput(output(id))),
