@@ -116,15 +116,7 @@ fn ten_switches_in_a_minute_leave_no_seam_in_rtmp_or_hls() {
     std::thread::sleep(Duration::from_secs(61).saturating_sub(began.elapsed()));
     let stopped = server.ok("POST", "/v1/conferences/room/cast/stop", None);
     let hls = recorder.finish().unwrap();
-    // nginx keeps its players waiting for the next publisher: this one is told that it was the last.
-    let size = || std::fs::metadata(&flv).map_or(0, |file| file.len());
-    let mut last = 0;
-    wait_for("the RTMP receiver to have everything", Duration::from_secs(10), || {
-        std::thread::sleep(Duration::from_millis(500));
-        (std::mem::replace(&mut last, size()) == size()).then_some(())
-    });
-    pull.signal(rustix::process::Signal::INT);
-    wait_for("the RTMP receiver to end", Duration::from_secs(25), || pull.child.try_wait().unwrap());
+    wait_for("the RTMP receiver to end", Duration::from_secs(10), || pull.child.try_wait().unwrap());
 
     figure(&format!("program: {}", stopped["program"]));
     let mut took: Vec<u64> = promised.iter().map(|(_, took)| *took).collect();
@@ -159,6 +151,9 @@ fn check(output: &str, path: &Path, promised: &[(u64, u64)], zero_ms: Option<u64
         assert_eq!(switch.between, 0, "{output}: a frame of nobody");
         let distance = switch.distance_ns.unwrap_or(i64::MAX);
         assert!(distance.abs() <= 40_000_000, "{output}: sound {distance} ns from the picture");
+        // Elsewhere a browser without time for its sound may click, and a decoder that starts in mid-stream.
+        let near = |click: &&u64| click.abs_diff(switch.video_ns) < 100_000_000;
+        assert_eq!(report.clicks_ns.iter().find(near), None, "{output}: a click at {} ns", switch.video_ns);
     }
     sound_is_whole(output, &recording);
     assert!(report.black.is_empty(), "{output}: black {:?}", report.black);
@@ -174,7 +169,8 @@ fn sound_is_whole(output: &str, recording: &Recording) {
         .into_iter()
         .filter(|silence| silence.length_ns > 21_000_000 && silence.start_ns > began + 500_000_000)
         .collect();
-    assert!(silences.is_empty(), "{output}: silent {silences:?}");
+    // (A browser that gets no processor falls silent by itself, its picture with it.)
+    assert!(silences.is_empty(), "{output}: silent {silences:?} ({})", load());
     // Flash and beep of our own client, whose media time is exact for both codecs' sakes.
     let offsets = recording.av_offsets(0);
     assert!(offsets.len() > 10, "{output}: {} flashes", offsets.len());
@@ -215,9 +211,13 @@ fn probe(output: &str, path: &Path) {
             keyframes.push(pts);
         }
     }
-    // An IDR every two seconds. (One more where RTMP began to be live: it was asked for.)
-    let regular = keyframes.windows(2).skip(1).all(|pair| (pair[1] - pair[0] - 2.0).abs() < 0.002);
-    assert!(regular && keyframes.len() >= 28, "{output}: keyframes at {keyframes:?}");
+    // An IDR every two seconds. One more where RTMP began to be live: it was asked for, and does not shift
+    // those after it.
+    let end = *keyframes.last().unwrap();
+    let on_grid = |at: &f64| ((end - at) / 2.0 - ((end - at) / 2.0).round()).abs() < 0.001;
+    let (regular, asked_for): (Vec<f64>, Vec<f64>) = keyframes.iter().partition(|at| on_grid(at));
+    let complete = regular.windows(2).all(|pair| (pair[1] - pair[0] - 2.0).abs() < 0.002);
+    assert!(complete && regular.len() >= 28 && asked_for.len() <= 1, "{output}: keyframes at {keyframes:?}");
     let audio = ffprobe(path, &["-select_streams", "a:0", "-show_entries", "packet=pts_time"]);
     let times: Vec<f64> = audio["packets"]
         .as_array()

@@ -22,7 +22,7 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    /// Starts a server with one application, `live`.
+    /// Starts a server with one application, `live`. It tells players when a publisher ends, so that they do too.
     pub fn start() -> Self {
         assert!(std::path::Path::new(MODULE).exists(), "apt install nginx-light libnginx-mod-rtmp");
         let dir = tempfile::tempdir().unwrap();
@@ -32,7 +32,7 @@ impl Nginx {
              daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log error.log info;\n\
              events {{ worker_connections 64; }}\n\
              rtmp {{ server {{ listen {ADDRESS}:{port}; chunk_size 4096;\n\
-               application live {{ live on; record off; }} }} }}\n"
+               application live {{ live on; record off; publish_notify on; }} }} }}\n"
         );
         std::fs::write(dir.path().join("nginx.conf"), config).unwrap();
         let mut nginx = Self { dir, port, process: None };
