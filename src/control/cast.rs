@@ -70,6 +70,7 @@ pub struct OutputSpec {
 
 /// Where an output goes.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "a few per cast, and never moved in numbers")]
 pub enum OutputKind {
     /// `backup` is used while `url` is down.
     Rtmp { url: RtmpUrl, backup: Option<RtmpUrl> },
