@@ -133,6 +133,7 @@ fn ask(emit: impl FnOnce(&gst::Promise)) -> Result<Option<gst::Structure>, Strin
 
 #[test]
 fn webrtcbin_answers_every_written_offer_with_one_receiving_transport() {
+    let _turn = crate::turn::one_at_a_time();
     gst::init().unwrap();
     for (name, offer) in offers() {
         let answer = answer_to(&offer).unwrap_or_else(|error| panic!("{name}: {error}\n{}", offer.sdp));
@@ -222,6 +223,7 @@ fn damage(texts: &[(String, String)], sequence: &mut Sequence) -> String {
 /// Whatever our reader lets through of damaged offers, webrtcbin answers.
 #[test]
 fn webrtcbin_answers_damaged_offers_that_were_accepted() {
+    let _turn = crate::turn::one_at_a_time();
     gst::init().unwrap();
     let texts = fixtures();
     let mut sequence = Sequence(88_172_645_463_325_252);
