@@ -9,9 +9,10 @@ pub mod link;
 
 use crate::{
     ids::{Incarnation, RequestId, SessionId, SourceId},
-    media::{EncodedFrame, TrackConfig},
+    media::{EncodedFrame, RenditionIndex, TrackConfig, VideoConfig},
     units::MediaTime,
 };
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -36,6 +37,8 @@ pub enum WorkerCommand {
     Compose { request: RequestId, scene: SceneSpec, wait_ready: bool, deadline_ms: u32 },
     /// An output needs an IDR now (a player or server joined). Throttled by the worker.
     RequestKeyframe,
+    /// The program's latest picture as JPEG. Reply: [`ReplyOk::Snapshot`].
+    Snapshot { request: RequestId },
     /// Stop encoding; ingest goes on. Reply: [`ReplyOk::ProgramStopped`], after the last frame.
     StopProgram { request: RequestId },
     /// End everything in order and exit with code 0.
@@ -167,6 +170,20 @@ pub struct EncodingSpec {
     pub filler: bool,
     /// x264 speed preset.
     pub preset: String,
+    /// Smaller sizes of the same picture, each with an encoder of its own and IDRs at the same frames;
+    /// [`RenditionIndex`] counts in this order.
+    pub renditions: Vec<RenditionSpec>,
+}
+
+/// A smaller rendition of the program's picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenditionSpec {
+    /// Pixels, even.
+    pub width: u32,
+    /// Pixels, even.
+    pub height: u32,
+    /// Video target, kbit/s.
+    pub video_kbps: u32,
 }
 
 /// What the program shows when there is nothing else.
@@ -235,6 +252,10 @@ pub enum WorkerEvent {
     Config(TrackConfig),
     /// One frame of the program.
     Frame(EncodedFrame),
+    /// As [`WorkerEvent::Config`], of a smaller rendition's picture.
+    RenditionConfig { rendition: RenditionIndex, config: VideoConfig },
+    /// One picture of a smaller rendition: same times as the program's, keyframes at the same pictures.
+    RenditionFrame { rendition: RenditionIndex, frame: EncodedFrame },
     /// Every `heartbeat_ms`: alive, with figures.
     Heartbeat(WorkerReport),
     /// The program failed and cannot go on; control replaces the worker.
@@ -252,6 +273,8 @@ pub enum ReplyOk {
     Composed { pts: MediaTime, took_ms: u32 },
     /// No frame follows.
     ProgramStopped,
+    /// A JPEG file in the program's size.
+    Snapshot { jpeg: Bytes },
 }
 
 /// A refused command.

@@ -13,6 +13,11 @@ pub enum Track {
     Audio,
 }
 
+/// A smaller rendition's place in the cast's `encoding.renditions`. Its pictures are [`Track::Video`] too;
+/// they travel beside the program's, never among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RenditionIndex(pub u8);
+
 /// One encoded frame of the program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncodedFrame {

@@ -42,6 +42,18 @@ pub struct Encoding {
     pub video_kbps: u32,
     pub audio_kbps: u32,
     pub keyframe_ms: u32,
+    /// Smaller sizes of the same picture, for HLS; largest first.
+    pub renditions: Vec<Rendition>,
+}
+
+/// A smaller rendition of the program's picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rendition {
+    /// Pixels, even; the program's aspect.
+    pub width: u32,
+    /// Pixels, even, below the program's.
+    pub height: u32,
+    pub video_kbps: u32,
 }
 
 /// A valid start.
@@ -78,19 +90,38 @@ pub enum OutputKind {
         /// In parts (low-latency HLS); the server's `hls.low_latency` when absent.
         low_latency: Option<bool>,
     },
+    /// A file.
+    Recording,
+    /// Players pull it from our RTMP server.
+    RtmpPlay,
 }
 
 impl OutputKind {
-    /// It stands at the conference's HLS address.
-    pub fn is_hls(&self) -> bool {
-        matches!(self, Self::Hls { .. })
+    /// A cast's start waits until it can be played.
+    pub fn is_played(&self) -> bool {
+        matches!(self, Self::Hls { .. } | Self::RtmpPlay)
+    }
+
+    /// `rtmp`, `hls`, `recording` or `rtmp_play`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Rtmp { .. } => "rtmp",
+            Self::Hls { .. } => "hls",
+            Self::Recording => "recording",
+            Self::RtmpPlay => "rtmp_play",
+        }
+    }
+
+    /// Whether a cast has only one of them: both would stand at one address, or be one file twice.
+    pub fn excludes(&self, other: &Self) -> bool {
+        !matches!(self, Self::Rtmp { .. }) && self.name() == other.name()
     }
 
     /// The URLs it pushes to.
     pub fn urls(&self) -> impl Iterator<Item = &RtmpUrl> {
         let (url, backup) = match self {
             Self::Rtmp { url, backup } => (Some(url), backup.as_ref()),
-            Self::Hls { .. } => (None, None),
+            Self::Hls { .. } | Self::Recording | Self::RtmpPlay => (None, None),
         };
         url.into_iter().chain(backup)
     }
@@ -156,7 +187,7 @@ pub struct CastView {
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutputView {
     pub id: OutputId,
-    /// `rtmp` or `hls`.
+    /// [`OutputKind::name`].
     pub kind: &'static str,
     pub url: Option<String>,
     /// Redacted like `url`.

@@ -42,6 +42,8 @@ pub struct QueueLimits {
 #[derive(Clone, Default)]
 pub struct Hub {
     inner: Arc<Mutex<HubState>>,
+    /// Each carries one picture and no sound.
+    renditions: Arc<[Hub]>,
 }
 
 #[derive(Default)]
@@ -108,6 +110,18 @@ impl Hub {
         Self::default()
     }
 
+    /// A hub with so many smaller renditions beside it.
+    pub fn with_renditions(count: usize) -> Self {
+        Self { renditions: (0..count).map(|_| Self::new()).collect(), ..Self::default() }
+    }
+
+    /// The smaller renditions' hubs, by [`RenditionIndex`](crate::media::RenditionIndex). They break and
+    /// end with this one. Nothing keeps the order between a rendition's items and this hub's: readers of
+    /// both go by the frames' times.
+    pub fn renditions(&self) -> &[Self] {
+        &self.renditions
+    }
+
     /// Sets a track's parameters. Equal ones are not passed on again.
     pub fn set_config(&self, config: TrackConfig) {
         let mut state = lock(&self.inner);
@@ -131,6 +145,7 @@ impl Hub {
     /// A new worker took over.
     pub fn discontinuity(&self, incarnation: Incarnation) {
         lock(&self.inner).offer(&HubItem::Discontinuity(incarnation));
+        self.renditions.iter().for_each(|rendition| rendition.discontinuity(incarnation));
     }
 
     /// The cast ended: readers get [`HubItem::End`] after what is queued.
@@ -138,6 +153,8 @@ impl Hub {
         let mut state = lock(&self.inner);
         state.ended = true;
         state.offer(&HubItem::End);
+        drop(state);
+        self.renditions.iter().for_each(Self::end);
     }
 
     /// A new output: it gets the parameters known so far, then frames from the next keyframe on.

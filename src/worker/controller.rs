@@ -160,6 +160,10 @@ impl Controller {
                 self.ask(MixerRequest::Compose { request, scene, wait_ready, patience })?;
             }
             WorkerCommand::RequestKeyframe => self.ask(MixerRequest::Keyframe)?,
+            WorkerCommand::Snapshot { request } => {
+                let detail = "no snapshot can be made yet".to_owned();
+                self.reply(request, Err(ReplyError::WrongState { detail })).await;
+            }
             WorkerCommand::StopProgram { request } => self.stop_program(request).await?,
             WorkerCommand::Configure(_) | WorkerCommand::Shutdown => {}
         }

@@ -327,11 +327,10 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn output_view(output: &OutputSpec) -> OutputView {
-    let (kind, url, backup_url) = match &output.kind {
-        OutputKind::Rtmp { url, backup } => {
-            ("rtmp", Some(url.redacted()), backup.as_ref().map(RtmpUrl::redacted))
-        }
-        OutputKind::Hls { .. } => ("hls", None, None),
+    let (url, backup_url) = match &output.kind {
+        OutputKind::Rtmp { url, backup } => (Some(url.redacted()), backup.as_ref().map(RtmpUrl::redacted)),
+        OutputKind::Hls { .. } | OutputKind::Recording | OutputKind::RtmpPlay => (None, None),
     };
+    let kind = output.kind.name();
     OutputView { id: output.id.clone(), kind, url, backup_url, status: OutputStatus::connecting(at(1)) }
 }

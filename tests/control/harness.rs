@@ -459,8 +459,15 @@ pub fn rtmp(id: &str) -> OutputSpec {
 }
 
 pub async fn start(room: &Conference, source: Source) -> Result<CastView, ControlError> {
-    let encoding =
-        Encoding { width: 640, height: 360, fps: 20, video_kbps: 800, audio_kbps: 96, keyframe_ms: 500 };
+    let encoding = Encoding {
+        width: 640,
+        height: 360,
+        fps: 20,
+        video_kbps: 800,
+        audio_kbps: 96,
+        keyframe_ms: 500,
+        renditions: Vec::new(),
+    };
     let start = StartCast { source, audio: AudioChoice::Source, encoding, outputs: vec![hls()] };
     room.ask(|answer| ConferenceRequest::StartCast { start, answer }).await
 }

@@ -36,6 +36,7 @@ pub fn small_program() -> ProgramSpec {
             video_kbps: 500,
             audio_kbps: 96,
             keyframe_ms: 1000,
+            renditions: Vec::new(),
             filler: false,
             preset: "veryfast".to_owned(),
         },

@@ -22,6 +22,7 @@ use crate::{
     },
     ids::{ConferenceId, Incarnation},
     ipc::{WorkerCommand, WorkerEvent},
+    media::{RenditionIndex, TrackConfig},
     units::MediaTime,
 };
 use futures::FutureExt;
@@ -206,7 +207,9 @@ impl ConferenceRunner {
     async fn take(&mut self, input: Input) -> Option<Vec<Ticket>> {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
-            if !matches!(input, Input::Worker(WorkerEvent::Frame(_))) {
+            let media =
+                matches!(input, Input::Worker(WorkerEvent::Frame(_) | WorkerEvent::RenditionFrame { .. }));
+            if !media {
                 for (key, output) in &self.outputs {
                     self.state.observe_output(*key, output.status());
                 }
@@ -251,12 +254,22 @@ impl ConferenceRunner {
                 self.notify(Notice::SessionOpened { session, conference: self.id.clone() }).await;
             }
             Effect::SessionClosed(session) => self.notify(Notice::SessionClosed { session }).await,
-            Effect::OpenHub => {
+            Effect::OpenHub { renditions } => {
                 tracing::info!("cast starts");
-                self.hub = Hub::new();
+                self.hub = Hub::with_renditions(renditions);
             }
             Effect::Config(config) => self.hub.set_config(config),
             Effect::Frame(frame) => self.hub.push(frame),
+            Effect::RenditionConfig(RenditionIndex(index), config) => {
+                if let Some(hub) = self.hub.renditions().get(usize::from(index)) {
+                    hub.set_config(TrackConfig::Video(config));
+                }
+            }
+            Effect::RenditionFrame(RenditionIndex(index), frame) => {
+                if let Some(hub) = self.hub.renditions().get(usize::from(index)) {
+                    hub.push(frame);
+                }
+            }
             Effect::Discontinuity(incarnation) => self.hub.discontinuity(incarnation),
             Effect::EndHub => {
                 tracing::info!("cast ends");
@@ -304,7 +317,7 @@ impl ConferenceRunner {
     }
 
     fn create_output(&mut self, key: OutputKey, spec: OutputSpec, epoch: Timestamp) -> Input {
-        let waits = spec.kind.is_hls();
+        let waits = spec.kind.is_played();
         let order = OutputOrder {
             conference: self.id.clone(),
             id: spec.id.clone(),

@@ -25,7 +25,7 @@ use crate::{
     egress::output::OutputStatus,
     ids::{ConferenceId, Incarnation, SessionId},
     ipc::{ProgramSpec, SlateSpec, WorkerCommand, WorkerEvent},
-    media::{EncodedFrame, TrackConfig},
+    media::{EncodedFrame, RenditionIndex, TrackConfig, VideoConfig},
     units::MediaTime,
 };
 use jiff::Timestamp;
@@ -91,10 +91,14 @@ pub enum Effect {
     /// And no longer.
     SessionClosed(SessionId),
     /// A new cast, a new hub.
-    OpenHub,
+    OpenHub {
+        renditions: usize,
+    },
     /// Parameters, frames and breaks of the program, for the hub.
     Config(TrackConfig),
     Frame(EncodedFrame),
+    RenditionConfig(RenditionIndex, VideoConfig),
+    RenditionFrame(RenditionIndex, EncodedFrame),
     Discontinuity(Incarnation),
     /// The cast's last frame was passed on.
     EndHub,

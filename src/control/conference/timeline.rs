@@ -5,22 +5,29 @@
 
 use crate::{
     ids::Incarnation,
-    media::{EncodedFrame, Track},
+    media::{EncodedFrame, RenditionIndex, Track},
     units::MediaTime,
 };
+use std::collections::BTreeMap;
 
 /// Sound that comes before the first picture waits for it: encoded video is later than audio by the
 /// encoder's look-ahead, and what belongs to the first pictures must not be lost. 256 AAC frames are
 /// 5.4 s at 48 kHz.
 const MAX_HELD_AUDIO: usize = 256;
 
+/// A smaller picture is encoded sooner than the program's, so a rendition's first keyframe may come first.
+/// At most a keyframe distance of pictures waits.
+const MAX_HELD_PICTURES: usize = 256;
+
 /// Maps frames to the cast's time.
 #[derive(Debug, Default)]
 pub struct Timeline {
     zero: Option<MediaTime>,
     held: Vec<EncodedFrame>,
+    held_renditions: Vec<(RenditionIndex, EncodedFrame)>,
     last_video: Option<MediaTime>,
     last_audio: Option<MediaTime>,
+    last_renditions: BTreeMap<RenditionIndex, MediaTime>,
     takeover: Option<Incarnation>,
 }
 
@@ -31,6 +38,8 @@ pub struct Mapped {
     pub first: bool,
     /// What egress gets now, in order.
     pub frames: Vec<EncodedFrame>,
+    /// Pictures of smaller renditions that waited for this one.
+    pub renditions: Vec<(RenditionIndex, EncodedFrame)>,
 }
 
 impl Timeline {
@@ -47,6 +56,7 @@ impl Timeline {
     /// From now on another worker makes the frames.
     pub fn take_over(&mut self, incarnation: Incarnation) {
         self.held.clear();
+        self.held_renditions.clear();
         // Before the first frame there is nothing that could be discontinued.
         self.takeover = self.zero.map(|_| incarnation);
     }
@@ -59,12 +69,15 @@ impl Timeline {
     /// Takes a frame as the worker stamped it.
     pub fn accept(&mut self, frame: EncodedFrame) -> Mapped {
         match (self.zero, frame.track) {
-            (Some(_), _) => Mapped { first: false, frames: self.map(frame).into_iter().collect() },
+            (Some(_), _) => Mapped { frames: self.map(frame).into_iter().collect(), ..Mapped::default() },
             (None, Track::Video) if frame.keyframe => {
                 self.zero = Some(frame.pts);
                 let held = std::mem::take(&mut self.held);
                 let frames = std::iter::once(frame).chain(held).filter_map(|frame| self.map(frame)).collect();
-                Mapped { first: true, frames }
+                let held = std::mem::take(&mut self.held_renditions);
+                let mapped =
+                    held.into_iter().filter_map(|(of, frame)| Some((of, self.map_rendition(of, frame)?)));
+                Mapped { first: true, frames, renditions: mapped.collect() }
             }
             (None, Track::Video) => Mapped::default(),
             (None, Track::Audio) => {
@@ -77,7 +90,28 @@ impl Timeline {
         }
     }
 
-    fn map(&mut self, mut frame: EncodedFrame) -> Option<EncodedFrame> {
+    /// Takes a smaller rendition's picture; before the program's first one it is kept.
+    pub fn accept_rendition(&mut self, of: RenditionIndex, frame: EncodedFrame) -> Option<EncodedFrame> {
+        if self.zero.is_some() {
+            return self.map_rendition(of, frame);
+        }
+        if self.held_renditions.len() == MAX_HELD_PICTURES {
+            self.held_renditions.remove(0);
+        }
+        self.held_renditions.push((of, frame));
+        None
+    }
+
+    fn map_rendition(&mut self, of: RenditionIndex, frame: EncodedFrame) -> Option<EncodedFrame> {
+        let last = self.last_renditions.get(&of).copied();
+        if frame.pts < self.zero? || last.is_some_and(|last| frame.dts <= last) {
+            return None;
+        }
+        self.last_renditions.insert(of, frame.dts);
+        Some(self.placed(frame))
+    }
+
+    fn map(&mut self, frame: EncodedFrame) -> Option<EncodedFrame> {
         let zero = self.zero?;
         if frame.pts < zero {
             return None;
@@ -91,9 +125,13 @@ impl Timeline {
             return None;
         }
         *last = Some(frame.dts);
+        Some(self.placed(frame))
+    }
+
+    fn placed(&self, mut frame: EncodedFrame) -> EncodedFrame {
         frame.pts = self.relative(frame.pts);
         frame.dts = self.relative(frame.dts);
-        Some(frame)
+        frame
     }
 }
 
@@ -143,6 +181,20 @@ mod tests {
         assert_eq!(times(&timeline.accept(frame(Track::Video, 990, true))), []);
         assert_eq!(times(&timeline.accept(frame(Track::Video, 1000, true))), []);
         assert_eq!(times(&timeline.accept(frame(Track::Video, 3000, true))), [(Track::Video, 2000)]);
+    }
+
+    #[test]
+    fn a_rendition_waits_for_the_programs_first_picture_and_goes_by_the_same_zero() {
+        let mut timeline = Timeline::default();
+        let small = RenditionIndex(0);
+        assert_eq!(timeline.accept_rendition(small, frame(Track::Video, 60, true)), None);
+        assert_eq!(timeline.accept_rendition(small, frame(Track::Video, 100, true)), None);
+        let mapped = timeline.accept(frame(Track::Video, 100, true));
+        let held: Vec<_> = mapped.renditions.iter().map(|(of, frame)| (*of, frame.pts.as_millis())).collect();
+        assert_eq!(held, [(small, 0)]);
+        let next = timeline.accept_rendition(small, frame(Track::Video, 133, false));
+        assert_eq!(next.map(|frame| frame.pts.as_millis()), Some(33));
+        assert_eq!(timeline.accept_rendition(small, frame(Track::Video, 133, false)), None);
     }
 
     #[test]

@@ -44,6 +44,9 @@ impl OutputFactory for EgressOutputs {
                 let library = self.library.clone();
                 Box::new(HlsOutput::spawn(&hub, conference, epoch, hls, dir, library))
             }
+            OutputKind::Recording | OutputKind::RtmpPlay => {
+                return Err(format!("an output of type {} cannot be made yet", kind.name()));
+            }
         })
     }
 }

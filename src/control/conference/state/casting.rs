@@ -3,7 +3,9 @@
 use super::{ConferenceState, Effect, Now, OutputKey, ProgramSpec, working::Expected};
 use crate::{
     control::{
-        cast::{AudioChoice, CastState, Encoding, OutputSpec, Source, StartCast, Switch, SwitchResult},
+        cast::{
+            AudioChoice, CastState, Encoding, OutputSpec, Rendition, Source, StartCast, Switch, SwitchResult,
+        },
         conference::{
             ask::{Reply, Ticket},
             scene,
@@ -13,8 +15,8 @@ use crate::{
     },
     egress::output::OutputStatus,
     ids::RequestId,
-    ipc::{EncodingSpec, ProgramReport, ReplyError, ReplyOk, SceneSpec, WorkerCommand},
-    media::{EncodedFrame, TrackConfig},
+    ipc::{EncodingSpec, ProgramReport, RenditionSpec, ReplyError, ReplyOk, SceneSpec, WorkerCommand},
+    media::{EncodedFrame, RenditionIndex, TrackConfig, VideoConfig},
 };
 use jiff::Timestamp;
 use std::{
@@ -177,6 +179,7 @@ impl ConferenceState {
         }
         let deadline = now.at + self.start_timeout();
         let StartCast { source, audio, encoding, outputs } = start;
+        let renditions = encoding.renditions.len();
         let outputs = outputs.into_iter().map(|spec| self.plan_output(now, spec, None)).collect();
         self.cast = Some(CastRun {
             phase: Phase::Starting { ticket, deadline },
@@ -195,7 +198,7 @@ impl ConferenceState {
             reflowing: false,
             earlier: ProgramReport::default(),
         });
-        self.out.push(Effect::OpenHub);
+        self.out.push(Effect::OpenHub { renditions });
     }
 
     fn check_start(&self, start: &StartCast) -> Result<(), ControlError> {
@@ -387,6 +390,22 @@ impl ConferenceState {
             self.create_planned_outputs();
         }
         self.out.extend(mapped.frames.into_iter().map(Effect::Frame));
+        self.out
+            .extend(mapped.renditions.into_iter().map(|(index, frame)| Effect::RenditionFrame(index, frame)));
+    }
+
+    pub(super) fn rendition_config(&mut self, rendition: RenditionIndex, config: VideoConfig) {
+        if let Some(run) = self.cast.as_mut().filter(|run| run.is_open()) {
+            self.out.extend(run.timeline.discontinuity().map(Effect::Discontinuity));
+            self.out.push(Effect::RenditionConfig(rendition, config));
+        }
+    }
+
+    pub(super) fn rendition_frame(&mut self, rendition: RenditionIndex, frame: EncodedFrame) {
+        let Some(run) = self.cast.as_mut().filter(|run| run.is_open()) else { return };
+        self.out.extend(run.timeline.discontinuity().map(Effect::Discontinuity));
+        let mapped = run.timeline.accept_rendition(rendition, frame);
+        self.out.extend(mapped.map(|frame| Effect::RenditionFrame(rendition, frame)));
     }
 
     pub(super) fn expire_cast(&mut self, now: Now) {
@@ -540,5 +559,11 @@ fn encoding_spec(encoding: &Encoding, config: &crate::config::EncodingConfig) ->
         keyframe_ms: encoding.keyframe_ms,
         filler: config.filler,
         preset: config.preset.clone(),
+        renditions: encoding.renditions.iter().map(rendition_spec).collect(),
     }
+}
+
+fn rendition_spec(rendition: &Rendition) -> RenditionSpec {
+    let Rendition { width, height, video_kbps } = *rendition;
+    RenditionSpec { width, height, video_kbps }
 }

@@ -17,12 +17,13 @@ const STALLED_AFTER_MS: u32 = 1000;
 
 impl OutputRecord {
     pub(super) fn view(&self) -> OutputView {
-        let (kind, url, backup_url) = match &self.spec.kind {
+        let (url, backup_url) = match &self.spec.kind {
             OutputKind::Rtmp { url, backup } => {
-                ("rtmp", Some(url.redacted()), backup.as_ref().map(RtmpUrl::redacted))
+                (Some(url.redacted()), backup.as_ref().map(RtmpUrl::redacted))
             }
-            OutputKind::Hls { .. } => ("hls", None, None),
+            OutputKind::Hls { .. } | OutputKind::Recording | OutputKind::RtmpPlay => (None, None),
         };
+        let kind = self.spec.kind.name();
         OutputView { id: self.spec.id.clone(), kind, url, backup_url, status: self.status.clone() }
     }
 }

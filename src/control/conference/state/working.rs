@@ -194,6 +194,8 @@ impl ConferenceState {
             WorkerEvent::SessionConnected { session } => self.roster.connected(&session),
             WorkerEvent::Config(config) => self.program_config(config),
             WorkerEvent::Frame(frame) => self.program_frame(now, frame),
+            WorkerEvent::RenditionConfig { rendition, config } => self.rendition_config(rendition, config),
+            WorkerEvent::RenditionFrame { rendition, frame } => self.rendition_frame(rendition, frame),
             WorkerEvent::Heartbeat(report) => self.worker.report = Some((report, now.at)),
             WorkerEvent::ProgramFailed { .. } => self.kill_worker(now),
         }

@@ -73,6 +73,7 @@ impl EncodingBody {
             video_kbps: numbers.video_kbps,
             audio_kbps: numbers.audio_kbps,
             keyframe_ms: numbers.keyframe_ms,
+            renditions: Vec::new(),
         })
     }
 }

@@ -16,9 +16,9 @@ use utoipa::ToSchema;
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OutputBody {
-    /// Unique within the cast; `rtmp-1`, `rtmp-2` …, `hls` when absent.
+    /// Unique within the cast; `rtmp-1`, `rtmp-2` …, or the type's own name when absent.
     id: Option<String>,
-    /// `rtmp` or `hls`.
+    /// `rtmp`, `hls`, `recording` or `rtmp_play`.
     #[serde(rename = "type")]
     #[schema(example = "rtmp")]
     kind: String,
@@ -66,12 +66,11 @@ impl OutputBody {
                 Err(ControlError::invalid(&format!("{at}{name}"), why))
             }
             "hls" => Ok(OutputKind::Hls { low_latency: self.low_latency }),
-            "recording" | "rtmp_play" => {
-                Err(ControlError::NotImplemented(format!("an output of type {}", self.kind)))
-            }
+            "recording" => Ok(OutputKind::Recording),
+            "rtmp_play" => Ok(OutputKind::RtmpPlay),
             _ => Err(ControlError::invalid(
                 &format!("{at}type"),
-                format!("{at}type has a value that is not allowed; allowed: rtmp, hls"),
+                format!("{at}type has a value that is not allowed; allowed: rtmp, hls, recording, rtmp_play"),
             )),
         }
     }
@@ -112,16 +111,13 @@ pub fn into_outputs(
             }
         }
     }
-    let mut hls = false;
-    let mut outputs = Vec::with_capacity(bodies.len());
+    let mut outputs: Vec<OutputSpec> = Vec::with_capacity(bodies.len());
     for (index, mut body) in bodies.into_iter().enumerate() {
         let id = body.id.take();
         let kind = body.into_kind(&format!("outputs[{index}]."), allowed_hosts)?;
-        if kind.is_hls() && std::mem::replace(&mut hls, true) {
-            return Err(ControlError::invalid(
-                &format!("outputs[{index}].type"),
-                "a cast has one HLS output at most: its URL is the conference's",
-            ));
+        if outputs.iter().any(|other| kind.excludes(&other.kind)) {
+            let why = format!("a cast has one output of type {} at most", kind.name());
+            return Err(ControlError::invalid(&format!("outputs[{index}].type"), why));
         }
         let id = match id {
             Some(id) => id.parse()?,
@@ -161,8 +157,8 @@ pub fn into_output(
 
 fn free_id(kind: &OutputKind, taken: &HashSet<OutputId>) -> Result<OutputId, ControlError> {
     match kind {
-        OutputKind::Hls { .. } => {
-            let id: OutputId = "hls".parse()?;
+        OutputKind::Hls { .. } | OutputKind::Recording | OutputKind::RtmpPlay => {
+            let id: OutputId = kind.name().parse()?;
             if taken.contains(&id) { Err(ControlError::OutputExists(id)) } else { Ok(id) }
         }
         OutputKind::Rtmp { .. } => {
@@ -183,7 +179,7 @@ fn free_id(kind: &OutputKind, taken: &HashSet<OutputId>) -> Result<OutputId, Con
 pub struct OutputJson {
     /// Unique within the cast.
     pub id: String,
-    /// `rtmp` or `hls`.
+    /// `rtmp`, `hls`, `recording` or `rtmp_play`.
     #[serde(rename = "type")]
     pub kind: String,
     /// Where it goes; the stream key is `****`.
@@ -302,8 +298,10 @@ mod tests {
                 r#"[{"type":"rtmp","url":"rtmp://h/a/k"},{"type":"rtmp","url":"rtmp://i/a/k","backup_url":"rtmp://h/a/k"}]"#,
                 "output_exists",
             ),
-            (r#"[{"type":"recording"}]"#, "not_implemented"),
-            (r#"[{"type":"rtmp_play"}]"#, "not_implemented"),
+            (r#"[{"type":"recording","url":"rtmp://h/a/k"}]"#, "invalid_request"),
+            (r#"[{"type":"recording"},{"id":"b","type":"recording"}]"#, "invalid_request"),
+            (r#"[{"type":"rtmp_play","low_latency":true}]"#, "invalid_request"),
+            (r#"[{"type":"rtmp_play"},{"id":"b","type":"rtmp_play"}]"#, "invalid_request"),
             (r#"[{"type":"x"},{"type":"x"},{"type":"x"},{"type":"x"},{"type":"x"}]"#, "too_many_outputs"),
         ] {
             assert_eq!(code(text), expected, "{text}");

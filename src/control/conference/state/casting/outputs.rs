@@ -11,11 +11,13 @@ use crate::{
 };
 
 impl OutputRecord {
-    /// A start need not wait for it any longer: RTMP is created, HLS is playable.
+    /// A start need not wait for it any longer: RTMP is created, what is played is playable.
     pub(super) fn is_settled(&self) -> bool {
         match self.stage {
             OutputStage::Planned => false,
-            OutputStage::Running { created, playable } => created && (playable || !self.spec.kind.is_hls()),
+            OutputStage::Running { created, playable } => {
+                created && (playable || !self.spec.kind.is_played())
+            }
             OutputStage::Stopping | OutputStage::Stopped => true,
         }
     }
@@ -35,9 +37,9 @@ impl ConferenceState {
             if other.id == output.id {
                 return Err(ControlError::OutputExists(output.id.clone()));
             }
-            if output.kind.is_hls() && other.kind.is_hls() {
-                // Both would stand at the conference's one HLS address.
-                return Err(ControlError::invalid("outputs", "a cast has one output of type hls at most"));
+            if output.kind.excludes(&other.kind) {
+                let why = format!("a cast has one output of type {} at most", output.kind.name());
+                return Err(ControlError::invalid("outputs", why));
             }
             if output.kind.shares_stream_with(&other.kind) {
                 return Err(ControlError::OutputUrlTaken(other.id.clone()));

@@ -164,12 +164,15 @@ impl World {
             Effect::SessionClosed(session) => {
                 assert!(self.open_sessions.remove(session.as_str()), "{session} was not open");
             }
-            Effect::OpenHub => {
+            Effect::OpenHub { .. } => {
                 assert!(!self.hub_open && self.outputs.is_empty() && self.stopping.is_empty());
                 self.hub_open = true;
                 self.last_frame.clear();
             }
-            Effect::Config(_) | Effect::Discontinuity(_) => assert!(self.hub_open),
+            Effect::Config(_)
+            | Effect::RenditionConfig(..)
+            | Effect::RenditionFrame(..)
+            | Effect::Discontinuity(_) => assert!(self.hub_open),
             Effect::Frame(frame) => {
                 assert!(self.hub_open);
                 let last = self.last_frame.insert(frame.track, frame.dts);
@@ -223,6 +226,7 @@ impl World {
             }
             WorkerCommand::StartProgram { request, .. }
             | WorkerCommand::Compose { request, .. }
+            | WorkerCommand::Snapshot { request }
             | WorkerCommand::StopProgram { request } => self.unanswered.push((*request, command)),
             WorkerCommand::AddCandidates { session, .. } => {
                 assert!(self.worker_sessions.contains(session.as_str()));
