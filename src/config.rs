@@ -217,6 +217,8 @@ pub struct HlsConfig {
     pub low_latency: bool,
     /// Longest part, milliseconds; `PART-TARGET` is the whole number of frames that fits into it.
     pub part_ms: u32,
+    /// The sound alone as a rendition of its own, beside the pictures.
+    pub audio_only: bool,
 }
 
 /// `[worker]`
@@ -355,7 +357,7 @@ impl Default for RtmpConfig {
 
 impl Default for HlsConfig {
     fn default() -> Self {
-        Self { segment_ms: 2000, window_s: 60, keep_s: 60, low_latency: true, part_ms: 500 }
+        Self { segment_ms: 2000, window_s: 60, keep_s: 60, low_latency: true, part_ms: 500, audio_only: true }
     }
 }
 

@@ -56,6 +56,18 @@ pub struct Rendition {
     pub video_kbps: u32,
 }
 
+impl Rendition {
+    /// What they are called in URLs: by their heights, and by their rates where two have the same.
+    pub fn names(renditions: &[Self]) -> Vec<String> {
+        let name = |one: &Self| {
+            let alone = renditions.iter().filter(|other| other.height == one.height).count() == 1;
+            let Self { height, video_kbps, .. } = one;
+            if alone { format!("{height}p") } else { format!("{height}p-{video_kbps}k") }
+        };
+        renditions.iter().map(name).collect()
+    }
+}
+
 /// A valid start.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StartCast {

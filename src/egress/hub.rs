@@ -42,8 +42,14 @@ pub struct QueueLimits {
 #[derive(Clone, Default)]
 pub struct Hub {
     inner: Arc<Mutex<HubState>>,
-    /// Each carries one picture and no sound.
-    renditions: Arc<[Hub]>,
+    renditions: Arc<[RenditionHub]>,
+}
+
+/// A smaller rendition's own fan-out: one picture, no sound.
+pub struct RenditionHub {
+    /// As it stands in URLs, such as `360p`.
+    pub name: String,
+    pub hub: Hub,
 }
 
 #[derive(Default)]
@@ -110,15 +116,16 @@ impl Hub {
         Self::default()
     }
 
-    /// A hub with so many smaller renditions beside it.
-    pub fn with_renditions(count: usize) -> Self {
-        Self { renditions: (0..count).map(|_| Self::new()).collect(), ..Self::default() }
+    /// A hub with smaller renditions of these names beside it.
+    pub fn with_renditions(names: impl IntoIterator<Item = String>) -> Self {
+        let renditions = names.into_iter().map(|name| RenditionHub { name, hub: Self::new() });
+        Self { renditions: renditions.collect(), ..Self::default() }
     }
 
-    /// The smaller renditions' hubs, by [`RenditionIndex`](crate::media::RenditionIndex). They break and
+    /// The smaller renditions, by [`RenditionIndex`](crate::media::RenditionIndex). They break and
     /// end with this one. Nothing keeps the order between a rendition's items and this hub's: readers of
     /// both go by the frames' times.
-    pub fn renditions(&self) -> &[Self] {
+    pub fn renditions(&self) -> &[RenditionHub] {
         &self.renditions
     }
 
@@ -145,7 +152,7 @@ impl Hub {
     /// A new worker took over.
     pub fn discontinuity(&self, incarnation: Incarnation) {
         lock(&self.inner).offer(&HubItem::Discontinuity(incarnation));
-        self.renditions.iter().for_each(|rendition| rendition.discontinuity(incarnation));
+        self.renditions.iter().for_each(|rendition| rendition.hub.discontinuity(incarnation));
     }
 
     /// The cast ended: readers get [`HubItem::End`] after what is queued.
@@ -154,7 +161,7 @@ impl Hub {
         state.ended = true;
         state.offer(&HubItem::End);
         drop(state);
-        self.renditions.iter().for_each(Self::end);
+        self.renditions.iter().for_each(|rendition| rendition.hub.end());
     }
 
     /// A new output: it gets the parameters known so far, then frames from the next keyframe on.

@@ -261,13 +261,13 @@ impl ConferenceRunner {
             Effect::Config(config) => self.hub.set_config(config),
             Effect::Frame(frame) => self.hub.push(frame),
             Effect::RenditionConfig(RenditionIndex(index), config) => {
-                if let Some(hub) = self.hub.renditions().get(usize::from(index)) {
-                    hub.set_config(TrackConfig::Video(config));
+                if let Some(rendition) = self.hub.renditions().get(usize::from(index)) {
+                    rendition.hub.set_config(TrackConfig::Video(config));
                 }
             }
             Effect::RenditionFrame(RenditionIndex(index), frame) => {
-                if let Some(hub) = self.hub.renditions().get(usize::from(index)) {
-                    hub.push(frame);
+                if let Some(rendition) = self.hub.renditions().get(usize::from(index)) {
+                    rendition.hub.push(frame);
                 }
             }
             Effect::Discontinuity(incarnation) => self.hub.discontinuity(incarnation),

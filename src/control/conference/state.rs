@@ -92,7 +92,8 @@ pub enum Effect {
     SessionClosed(SessionId),
     /// A new cast, a new hub.
     OpenHub {
-        renditions: usize,
+        /// The smaller renditions' names.
+        renditions: Vec<String>,
     },
     /// Parameters, frames and breaks of the program, for the hub.
     Config(TrackConfig),

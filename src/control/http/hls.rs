@@ -14,7 +14,7 @@ use crate::{
         HlsLibrary,
         library::{LiveStream, StreamEdge},
         playlist::{init_name, part_name, segment_name},
-        store::RenderedPlaylist,
+        rendered::RenderedPlaylist,
     },
     ids::ConferenceId,
 };
@@ -209,7 +209,7 @@ fn playlist(playlist: Option<RenderedPlaylist>, caching: &str, headers: &HeaderM
     }
     let shared = (shared, [(header::CONTENT_TYPE, PLAYLIST)]);
     if accepts_gzip(headers) {
-        (shared.0, shared.1, [(header::CONTENT_ENCODING, "gzip")], playlist.gzip).into_response()
+        (shared.0, shared.1, [(header::CONTENT_ENCODING, "gzip")], playlist.gzip()).into_response()
     } else {
         (shared.0, shared.1, playlist.plain).into_response()
     }

@@ -4,7 +4,6 @@
 //! store is bounded. A slow disk therefore only means that more stays in memory.
 
 use crate::egress::hls::{
-    RENDITION,
     library::{LiveStream, absent_is_fine},
     store::DiskJob,
 };
@@ -15,14 +14,15 @@ use std::{io, path::Path, sync::Arc};
 pub(super) async fn run(stream: Arc<LiveStream>) {
     remove_siblings(&stream).await;
     while !stream.is_removed() {
-        match stream.with(|store| store.next_disk_job()) {
-            Some(DiskJob::Write { msn, data }) => {
-                let result = write(&stream, msn, data).await;
-                stream.with(|store| store.written(msn, result.is_ok()));
+        match stream.next_disk_job() {
+            Some((lane, DiskJob::Write { msn, data })) => {
+                let result = write(&stream, lane, msn, data).await;
+                stream.with(lane, |store| store.written(msn, result.is_ok()));
                 report(&stream, result);
             }
-            Some(DiskJob::Remove { msn }) => {
-                if let Err(error) = absent_is_fine(tokio::fs::remove_file(stream.segment_file(msn)).await) {
+            Some((lane, DiskJob::Remove { msn })) => {
+                let removed = tokio::fs::remove_file(stream.segment_file(lane, msn)).await;
+                if let Err(error) = absent_is_fine(removed) {
                     tracing::warn!(
                         conference = %stream.conference(),
                         error = &error as &dyn std::error::Error,
@@ -46,11 +46,11 @@ pub(super) async fn run(stream: Arc<LiveStream>) {
     }
 }
 
-async fn write(stream: &LiveStream, msn: u64, data: Bytes) -> io::Result<()> {
-    let file = stream.segment_file(msn);
+async fn write(stream: &LiveStream, lane: usize, msn: u64, data: Bytes) -> io::Result<()> {
+    let file = stream.segment_file(lane, msn);
     match tokio::fs::write(&file, &data).await {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            tokio::fs::create_dir_all(stream.folder().join(RENDITION)).await?;
+            tokio::fs::create_dir_all(stream.lane_folder(lane)).await?;
             tokio::fs::write(&file, &data).await
         }
         result => result,

@@ -4,12 +4,12 @@ use crate::{
     config::HlsConfig,
     egress::{
         hls::{
-            HlsLibrary, disk,
+            HlsLibrary, PROGRAM, SOUND, disk,
             library::LiveStream,
-            packager::{Packaged, Packager},
+            packager::{Cutting, LaneKind, Packaged, Packager},
             store::Targets,
         },
-        hub::{Hub, HubItem, HubReader, QueueLimits},
+        hub::{Hub, HubItem, HubReader, QueueLimits, RenditionHub},
         output::{OutputState, OutputStatus},
     },
     ids::ConferenceId,
@@ -41,6 +41,9 @@ enum HlsRequest {
 
 struct HlsOutputRunner {
     reader: HubReader,
+    renditions: Vec<RenditionReader>,
+    /// Breaks of the program so far.
+    breaks: u64,
     packager: Packager,
     stream: Arc<LiveStream>,
     library: HlsLibrary,
@@ -49,6 +52,13 @@ struct HlsOutputRunner {
     status: watch::Sender<OutputStatus>,
     bytes_stored: u64,
     packaging_error: Option<String>,
+}
+
+/// A smaller rendition's queue. It is read as far as the program has got, so that what follows a break of
+/// the one follows the break of the other.
+struct RenditionReader {
+    reader: HubReader,
+    breaks: u64,
 }
 
 impl HlsOutput {
@@ -70,14 +80,26 @@ impl HlsOutput {
         let span = tracing::info_span!("hls", conference = %conference);
         let seconds = |s: u32| Duration::from_secs(s.into());
         let unix = u64::try_from(now.as_second()).unwrap_or(0);
-        let stream = library.open(conference, &data_dir, seconds(config.window_s), unix);
-        let segment = Duration::from_millis(config.segment_ms.into());
-        let part = config.low_latency.then(|| Duration::from_millis(config.part_ms.into()));
+        let mut lanes = vec![(LaneKind::Program, PROGRAM.to_owned())];
+        let smaller = hub.renditions().iter().enumerate();
+        lanes.extend(smaller.map(|(index, one)| (LaneKind::Rendition(index), one.name.clone())));
+        if config.audio_only {
+            lanes.push((LaneKind::Sound, SOUND.to_owned()));
+        }
+        let (kinds, names): (Vec<_>, Vec<_>) = lanes.into_iter().unzip();
+        let stream = library.open(conference, names, &data_dir, seconds(config.window_s), unix);
+        let cutting = Cutting {
+            segment: Duration::from_millis(config.segment_ms.into()),
+            part: config.low_latency.then(|| Duration::from_millis(config.part_ms.into())),
+        };
+        let rendition = |one: &RenditionHub| RenditionReader { reader: one.hub.subscribe(QUEUE), breaks: 0 };
         let (requests, mailbox) = mpsc::channel(MAILBOX);
         let (status, watched) = watch::channel(OutputStatus::connecting(now));
         let runner = HlsOutputRunner {
             reader: hub.subscribe(QUEUE),
-            packager: Packager::new(segment, part, epoch, stream.first_msn()),
+            renditions: hub.renditions().iter().map(rendition).collect(),
+            breaks: 0,
+            packager: Packager::new(&kinds, cutting, epoch, stream.first_msn()),
             stream: stream.clone(),
             library,
             keep: seconds(config.keep_s),
@@ -154,12 +176,35 @@ impl HlsOutputRunner {
         }
     }
 
+    /// Sound and picture come so often that the smaller renditions, which are looked at along with them, wait
+    /// for no more than some milliseconds.
     fn take(&mut self, item: &HubItem) {
+        self.take_renditions();
+        self.breaks += u64::from(matches!(item, HubItem::Discontinuity(_)));
         self.packager.handle(item);
+        self.publish_ready();
+    }
+
+    fn take_renditions(&mut self) {
+        for (index, rendition) in self.renditions.iter_mut().enumerate() {
+            while rendition.breaks <= self.breaks
+                && let Some(item) = rendition.reader.try_recv()
+            {
+                rendition.breaks += u64::from(matches!(item, HubItem::Discontinuity(_)));
+                self.packager.handle_rendition(index, &item);
+            }
+        }
+    }
+
+    fn publish_ready(&mut self) {
+        let mut published = false;
         loop {
             match self.packager.poll() {
-                Ok(Some(packaged)) => self.publish(packaged),
-                Ok(None) => return,
+                Ok(Some((lane, packaged))) => {
+                    self.publish(lane, packaged);
+                    published = true;
+                }
+                Ok(None) => break,
                 Err(error) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "media could not be packaged");
                     self.packaging_error = Some(error.to_string());
@@ -167,13 +212,18 @@ impl HlsOutputRunner {
                 }
             }
         }
+        if published {
+            self.stream.describe(self.packager.variants(), self.packager.independent());
+            // All lanes have it: whoever waits may fetch any of them.
+            self.stream.announce();
+        }
     }
 
-    fn publish(&mut self, packaged: Packaged) {
+    fn publish(&mut self, lane: usize, packaged: Packaged) {
         let segment_bytes = match &packaged {
             Packaged::Init { .. } | Packaged::Part { .. } => None,
             Packaged::Segment { entry, data } => {
-                if !entry.independent {
+                if !entry.independent && lane == 0 {
                     tracing::warn!("no keyframe came in time, so a segment starts without one");
                 }
                 Some(data.len() as u64)
@@ -181,12 +231,7 @@ impl HlsOutputRunner {
         };
         let targets =
             Targets { duration: self.packager.target_duration(), part: self.packager.part_target() };
-        let (variant, independent) = (self.packager.variant(), self.packager.independent());
-        self.stream.with(|store| {
-            store.publish(packaged, targets);
-            store.describe(vec![variant], independent);
-        });
-        self.stream.announce();
+        self.stream.with(lane, |store| store.publish(packaged, targets));
         if let Some(bytes) = segment_bytes {
             self.stream.disk_work.notify_one();
             self.bytes_stored += bytes;
@@ -197,7 +242,7 @@ impl HlsOutputRunner {
 
     fn finish(&mut self) {
         self.take(&HubItem::End);
-        self.stream.with(|store| store.end());
+        self.stream.end();
         self.stream.announce();
         self.report(Some(OutputState::Stopped));
     }
@@ -209,7 +254,9 @@ impl HlsOutputRunner {
                 status.enter(state, now);
             }
             status.bytes_sent = self.bytes_stored;
-            status.frames_dropped = self.reader.dropped() + self.packager.discarded();
+            let renditions = self.renditions.iter().map(|rendition| rendition.reader.dropped());
+            let dropped = self.reader.dropped() + renditions.sum::<u64>();
+            status.frames_dropped = dropped + self.packager.discarded();
             status.last_error.clone_from(&self.packaging_error);
         });
     }

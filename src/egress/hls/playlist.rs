@@ -52,6 +52,9 @@ pub struct LowLatency<'a> {
     pub hint: (u64, usize),
 }
 
+/// The name of a rendition's media playlist.
+pub const MEDIA_NAME: &str = "media.m3u8";
+
 /// The name of an init segment.
 pub fn init_name(number: u64) -> String {
     format!("init-{number}.mp4")
@@ -79,6 +82,8 @@ pub struct MediaPlaylist<'a> {
     /// Nothing will be added.
     pub ended: bool,
     pub low_latency: Option<LowLatency<'a>>,
+    /// The other renditions' names; they have got exactly as far as this one.
+    pub siblings: &'a [String],
 }
 
 impl MediaPlaylist<'_> {
@@ -147,8 +152,21 @@ impl MediaPlaylist<'_> {
             writeln!(out, "#EXT-X-ENDLIST")?;
         } else if let Some(LowLatency { hint: (msn, part), .. }) = self.low_latency {
             writeln!(out, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{}\"", part_name(msn, part))?;
+            if let Some((msn, part)) = self.newest_part() {
+                for name in self.siblings {
+                    let uri = format!("../{name}/{MEDIA_NAME}");
+                    writeln!(out, "#EXT-X-RENDITION-REPORT:URI=\"{uri}\",LAST-MSN={msn},LAST-PART={part}")?;
+                }
+            }
         }
         Ok(())
+    }
+
+    /// The last part that is listed.
+    fn newest_part(&self) -> Option<(u64, usize)> {
+        let open = self.low_latency.as_ref().and_then(|low| low.open);
+        let newest = open.or(self.segments.last().copied())?;
+        Some((newest.msn, newest.parts.len().checked_sub(1)?))
     }
 
     /// What stands before a segment's duration, its parts included.
@@ -197,8 +215,6 @@ impl std::fmt::Display for Seconds {
 /// One `EXT-X-STREAM-INF` of the multivariant playlist.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Variant {
-    /// The rendition's name: its media playlist is `{name}/media.m3u8`.
-    pub name: &'static str,
     /// Bits a second of the segment with the most.
     pub peak: u64,
     /// Bits a second over all segments.
@@ -209,14 +225,14 @@ pub struct Variant {
     pub picture: Option<(u32, u32, u32)>,
 }
 
-/// The multivariant playlist's text. `independent`: every segment so far starts with a keyframe.
-pub fn multivariant(variants: &[Variant], independent: bool) -> String {
+/// The multivariant playlist's text: each rendition's name and what it is. `independent`: every segment so
+/// far starts with a keyframe.
+pub fn multivariant(variants: &[(String, Variant)], independent: bool) -> String {
     let mut out = format!("#EXTM3U\n#EXT-X-VERSION:{VERSION}\n");
     if independent {
         out.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
     }
-    for variant in variants {
-        let Variant { name, peak, average, codecs, picture } = variant;
+    for (name, Variant { peak, average, codecs, picture }) in variants {
         let codecs = codecs.join(",");
         out.push_str(&format!(
             "#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},CODECS=\"{codecs}\""
@@ -224,7 +240,7 @@ pub fn multivariant(variants: &[Variant], independent: bool) -> String {
         if let Some((width, height, fps)) = picture {
             out.push_str(&format!(",RESOLUTION={width}x{height},FRAME-RATE={fps}.000"));
         }
-        out.push_str(&format!(",CLOSED-CAPTIONS=NONE\n{name}/media.m3u8\n"));
+        out.push_str(&format!(",CLOSED-CAPTIONS=NONE\n{name}/{MEDIA_NAME}\n"));
     }
     out
 }
@@ -268,6 +284,7 @@ mod tests {
                 open: Some(&c),
                 hint: (9, 1),
             }),
+            siblings: &["360p".to_owned()],
         };
         assert_eq!(
             playlist.render(),
@@ -283,7 +300,8 @@ mod tests {
              #EXTINF:0.934000,\nseg-8.m4s\n\
              #EXT-X-PROGRAM-DATE-TIME:2026-01-02T03:04:05.678Z\n\
              #EXT-X-PART:DURATION=0.466667,URI=\"part-9.0.m4s\",INDEPENDENT=YES\n\
-             #EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"part-9.1.m4s\"\n"
+             #EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"part-9.1.m4s\"\n\
+             #EXT-X-RENDITION-REPORT:URI=\"../360p/media.m3u8\",LAST-MSN=9,LAST-PART=0\n"
         );
         assert_eq!(playlist.render_delta(), None);
         playlist.ended = true;
@@ -308,6 +326,7 @@ mod tests {
             segments: segments.iter().collect(),
             ended: false,
             low_latency: Some(low_latency),
+            siblings: &[],
         };
         // The first segment that ended 12 s ago or more is 13: 0.467 s and six segments are after it.
         let delta = playlist.render_delta().unwrap();
@@ -336,6 +355,7 @@ mod tests {
             segments: vec![&a, &b, &c],
             ended: true,
             low_latency: None,
+            siblings: &[],
         };
         assert_eq!(
             playlist.render(),
@@ -358,14 +378,13 @@ mod tests {
     #[test]
     fn a_multivariant_playlist_names_codecs_rates_and_size() {
         let variant = Variant {
-            name: "video",
             peak: 3_100_000,
             average: 2_600_000,
             codecs: vec!["avc1.4d401f".to_owned(), "mp4a.40.2".to_owned()],
             picture: Some((1280, 720, 30)),
         };
         assert_eq!(
-            multivariant(&[variant], true),
+            multivariant(&[("video".to_owned(), variant)], true),
             "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n\
              #EXT-X-STREAM-INF:BANDWIDTH=3100000,AVERAGE-BANDWIDTH=2600000,\
              CODECS=\"avc1.4d401f,mp4a.40.2\",RESOLUTION=1280x720,FRAME-RATE=30.000,\

@@ -28,6 +28,9 @@
 //!    never makes a part longer than `PART-TARGET`: the part ends where it should have, and the next one
 //!    begins there. If that one would have no frame at all, a new era begins.
 //!
+//! 7. Smaller renditions follow the program's picture: their parts and segments end where its do, and wait
+//!    for their pictures as they wait for their sound. They decide nothing.
+//!
 //! The track that leads is video. Only if no video parameters came in [`SOUND_ALONE_AFTER`] of sound
 //! does sound lead, so that a cast without a picture can be heard.
 
@@ -38,11 +41,13 @@ use crate::{
 };
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+mod follower;
 mod running;
 mod segment;
 
+use follower::Follower;
 use running::{Closing, ClosingPart, CutPoint, OpenEra};
-pub use segment::{Cut, Era, FrameRun, Part};
+pub use segment::{Cut, Era, FrameRun, Part, PictureRun};
 
 /// How long a finished segment waits for its sound: five times what the worker's tracks differ by.
 pub const SOUND_PATIENCE: Duration = Duration::from_millis(500);
@@ -82,6 +87,9 @@ pub struct Segmenter {
     sound: VecDeque<Arc<EncodedFrame>>,
     /// Decoding time of the newest of them.
     sound_at: Option<MediaTime>,
+    followers: Vec<Follower>,
+    /// The era of the newest part that went out, as it went out.
+    sealed: Option<Arc<Era>>,
     done: VecDeque<Cut>,
     discarded: u64,
 }
@@ -90,6 +98,11 @@ impl Segmenter {
     /// `segment`: the shortest regular segment. It should not be shorter than the encoder's keyframe
     /// distance; rule 3 covers it if it is. `part`: the longest part, none for segments in one piece.
     pub fn new(segment: Duration, part: Option<Duration>) -> Self {
+        Self::with_renditions(segment, part, 0)
+    }
+
+    /// The same with so many smaller renditions.
+    pub fn with_renditions(segment: Duration, part: Option<Duration>, renditions: usize) -> Self {
         Self {
             segment,
             part,
@@ -103,6 +116,8 @@ impl Segmenter {
             closing: VecDeque::new(),
             sound: VecDeque::new(),
             sound_at: None,
+            followers: (0..renditions).map(|_| Follower::default()).collect(),
+            sealed: None,
             done: VecDeque::new(),
             discarded: 0,
         }
@@ -125,8 +140,41 @@ impl Segmenter {
                 self.discarded += self.sound.len() as u64;
                 self.sound.clear();
                 self.sound_at = None;
+                self.discarded += self.followers.iter_mut().map(Follower::clear).sum::<u64>();
             }
         }
+    }
+
+    /// Takes a smaller rendition's next item. Whoever calls takes care that what came before the program's
+    /// break comes before it, and what came after it after it; the break itself is the program's to tell.
+    pub fn handle_rendition(&mut self, rendition: usize, item: &HubItem) {
+        let began = self.open.as_ref().map(|open| open.began);
+        let Some(follower) = self.followers.get_mut(rendition) else { return };
+        match item {
+            HubItem::Config(config) => {
+                let TrackConfig::Video(new) = config.as_ref() else { return };
+                let old = follower.config.replace(new.clone());
+                let changed = old.as_ref().is_some_and(|old| video_differs(old, new));
+                // A part of the era is out and says that there is no such rendition.
+                let late = self.sealed.as_ref().zip(self.open.as_ref()).is_some_and(|(sealed, open)| {
+                    sealed.number == open.era.number
+                        && sealed.renditions.get(rendition).is_some_and(Option::is_none)
+                });
+                if changed || late {
+                    self.close_era();
+                }
+            }
+            HubItem::Frame(frame) => {
+                self.discarded += follower.take(frame, began);
+                self.release(false);
+            }
+            HubItem::Discontinuity(_) | HubItem::End => {}
+        }
+    }
+
+    /// A smaller rendition's latest parameters.
+    pub fn rendition(&self, rendition: usize) -> Option<&VideoConfig> {
+        self.followers.get(rendition)?.config.as_ref()
     }
 
     /// The next finished part, or the end of a segment.
@@ -289,11 +337,14 @@ impl Segmenter {
         let before = self.sound.len();
         self.sound.retain(|sound| sound.pts >= frame.pts);
         self.discarded += (before - self.sound.len()) as u64;
+        self.discarded += self.followers.iter_mut().map(|follower| follower.begin(frame.pts)).sum::<u64>();
         let era = Era {
             number: self.eras,
             base: *self.base.get_or_insert(frame.dts),
             video: self.video.clone(),
             audio: self.audio.clone(),
+            // Known when its first part goes out.
+            renditions: Vec::new(),
         };
         self.eras += 1;
         self.open = Some(OpenEra {
@@ -430,10 +481,12 @@ impl Segmenter {
         while let Some(first) = self.closing.front() {
             if let Closing::Part(first) = first {
                 let follows = first.lead == Track::Video && first.era.audio.is_some();
-                let complete = self.sound.back().is_some_and(|sound| sound.dts >= first.end);
+                let heard = !follows || self.sound.back().is_some_and(|sound| sound.dts >= first.end);
+                let seen = self.followers.iter().all(|follower| follower.has_reached(first.end));
                 let decoded_until = self.open.as_ref().map(OpenEra::decoded_until);
                 let patient = decoded_until.is_none_or(|at| at < first.end + SOUND_PATIENCE);
-                if !now && follows && !complete && patient {
+                let complete = heard && seen;
+                if !now && !complete && patient {
                     return;
                 }
             }
@@ -448,6 +501,8 @@ impl Segmenter {
 
     fn assemble(&mut self, part: ClosingPart) -> Part {
         let ClosingPart { era, lead, start, end, lead_end, independent, frames } = part;
+        let era = self.sealed(era);
+        let renditions = self.followers.iter_mut().map(|follower| follower.cut(end, lead_end)).collect();
         let run = match lead {
             Track::Audio => FrameRun { audio: frames, audio_end: lead_end, ..FrameRun::default() },
             Track::Video => {
@@ -462,7 +517,20 @@ impl Segmenter {
                 FrameRun { video: frames, video_end: lead_end, audio, audio_end }
             }
         };
-        Part { era, start, end, independent, run }
+        Part { era, start, end, independent, run, renditions }
+    }
+
+    /// The era with the renditions that are there when its first part goes out.
+    fn sealed(&mut self, era: Arc<Era>) -> Arc<Era> {
+        if self.followers.is_empty() {
+            return era;
+        }
+        if let Some(sealed) = self.sealed.as_ref().filter(|sealed| sealed.number == era.number) {
+            return sealed.clone();
+        }
+        let renditions = self.followers.iter().map(|follower| follower.config.clone()).collect();
+        let sealed = Arc::new(Era { renditions, ..Era::clone(&era) });
+        self.sealed.insert(sealed).clone()
     }
 
     fn planned_target(&self) -> u32 {

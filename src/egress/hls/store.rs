@@ -1,20 +1,22 @@
-//! What of a stream can be fetched: the window in the playlists, and for a while what left it. Pure;
+//! What of one rendition can be fetched: the window in the playlist, and for a while what left it. Pure;
 //! the lock, the files and the clock are its owner's.
 //!
 //! Memory holds the newest segments and those that are not on disk (yet). A disk that fails or hangs
-//! costs the oldest segments when [`MAX_MEMORY`] is full, never the cast.
+//! costs the oldest segments when the memory's limit is reached, never the cast. So the window may be hours
+//! long: what grows with it is a line in the playlist.
+//!
+//! A playlist is rendered when the first client asks for it, once for all.
 //!
 //! A part (low latency) is a piece of its segment's bytes, so it can be had as long as the segment.
 
 use crate::egress::hls::{
     packager::Packaged,
-    playlist::{self, LowLatency, MediaPlaylist, SegmentEntry, Variant},
+    playlist::{LowLatency, MediaPlaylist, SegmentEntry},
+    rendered::RenderedPlaylist,
 };
 use bytes::Bytes;
-use flate2::{Compression, write::GzEncoder};
 use std::{
     collections::{BTreeMap, VecDeque},
-    io::Write,
     ops::Range,
     time::Duration,
 };
@@ -23,21 +25,10 @@ use std::{
 pub const MIN_SEGMENTS: usize = 6;
 /// So many of the newest segments stay in memory: what players at the live edge ask for.
 const IN_MEMORY: usize = 6;
-/// Most bytes of segments in memory, per stream; 100 s of 5 Mbit/s.
-const MAX_MEMORY: usize = 64 * 1024 * 1024;
 
 /// So many of the newest whole segments are listed with their parts. A live player is at most three
 /// `PART-TARGET`s behind, and rfc8216bis §4.4.4.9 wants no parts further than three target durations back.
 const WITH_PARTS: u64 = 2;
-
-/// A playlist's text, ready to be sent as it is.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RenderedPlaylist {
-    pub plain: Bytes,
-    pub gzip: Bytes,
-    /// Changes with the text; without quotes.
-    pub tag: String,
-}
 
 /// Where a segment's bytes are.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,11 +72,14 @@ pub enum DiskJob {
     Remove { msn: u64 },
 }
 
-/// A stream's segments, init segments and playlists.
+/// A rendition's segments, init segments and playlist.
 #[derive(Debug)]
 pub struct Store {
     tag: String,
     window: Duration,
+    max_memory: usize,
+    /// The other renditions' names.
+    siblings: Vec<String>,
     target_duration: u32,
     part_target: Option<Duration>,
     next_msn: u64,
@@ -100,10 +94,12 @@ pub struct Store {
     ended: bool,
     version: u64,
     garbage: VecDeque<u64>,
+    /// The first segment is whole: there is a playlist.
+    is_listed: bool,
+    /// Of the present version, once somebody asked.
     media: Option<RenderedPlaylist>,
-    /// The delta update; none when nothing can be skipped.
-    delta: Option<RenderedPlaylist>,
-    multivariant: Option<(Vec<Variant>, bool, RenderedPlaylist)>,
+    /// The delta update, the same way; the inner none when nothing can be skipped.
+    delta: Option<Option<RenderedPlaylist>>,
 }
 
 /// The parts of a segment whose end is not there yet.
@@ -132,11 +128,14 @@ enum DiskState {
 
 impl Store {
     /// `window`: how far back the playlist reaches at least; `tag` distinguishes this stream's
-    /// playlists from another's; `first_msn` is the first segment's number.
-    pub fn new(window: Duration, tag: String, first_msn: u64) -> Self {
+    /// playlists from another's; `first_msn` is the first segment's number; `max_memory` bounds the bytes of
+    /// segments in memory.
+    pub fn new(window: Duration, tag: String, first_msn: u64, max_memory: usize) -> Self {
         Self {
             tag,
             window,
+            max_memory,
+            siblings: Vec::new(),
             target_duration: 1,
             part_target: None,
             next_msn: first_msn,
@@ -149,9 +148,17 @@ impl Store {
             ended: false,
             version: 0,
             garbage: VecDeque::new(),
+            is_listed: false,
             media: None,
             delta: None,
-            multivariant: None,
+        }
+    }
+
+    /// The other renditions' names, for the reports on them.
+    pub fn set_siblings(&mut self, names: Vec<String>) {
+        if self.siblings != names {
+            self.siblings = names;
+            self.changed();
         }
     }
 
@@ -168,14 +175,18 @@ impl Store {
                 let mut parts = self.open.take().map_or_else(Vec::new, |open| open.data);
                 parts.push(data);
                 self.open = Some(OpenSegment { entry, data: parts });
-                if self.media.is_some() {
-                    self.render_media();
-                }
+                self.changed();
             }
             Packaged::Segment { entry, data } => {
                 self.target_duration = targets.duration.unwrap_or(self.target_duration);
                 self.next_msn = entry.msn + 1;
                 self.open = None;
+                if self.segments.back().is_some_and(|last| last.entry.msn + 1 != entry.msn) {
+                    // Numbers have no holes in a playlist: this rendition was away and begins anew.
+                    while !self.segments.is_empty() {
+                        self.drop_oldest();
+                    }
+                }
                 self.published += entry.duration;
                 self.segments.push_back(Stored {
                     entry,
@@ -186,37 +197,39 @@ impl Store {
                 self.slide();
                 self.expire();
                 self.trim_memory();
-                self.render_media();
+                self.is_listed = true;
+                self.changed();
             }
         }
-    }
-
-    /// Sets the multivariant playlist's contents.
-    pub fn describe(&mut self, variants: Vec<Variant>, independent: bool) {
-        if self.multivariant.as_ref().is_some_and(|(old, was, _)| *old == variants && *was == independent) {
-            return;
-        }
-        let text = playlist::multivariant(&variants, independent);
-        let rendered = self.rendered(text);
-        self.multivariant = Some((variants, independent, rendered));
     }
 
     /// `EXT-X-ENDLIST`.
     pub fn end(&mut self) {
         self.ended = true;
-        if self.media.is_some() {
-            self.render_media();
-        }
+        self.changed();
+    }
+
+    /// There is a playlist.
+    pub fn is_listed(&self) -> bool {
+        self.is_listed
     }
 
     /// The media playlist, once it has a segment.
-    pub fn media(&self) -> Option<&RenderedPlaylist> {
-        self.media.as_ref()
+    pub fn media(&mut self) -> Option<RenderedPlaylist> {
+        if self.is_listed && self.media.is_none() {
+            let text = self.playlist().render();
+            self.media = Some(self.rendered(text, ""));
+        }
+        self.media.clone()
     }
 
     /// The media playlist's delta update, or all of it when nothing can be left out.
-    pub fn media_delta(&self) -> Option<&RenderedPlaylist> {
-        self.delta.as_ref().or(self.media.as_ref())
+    pub fn media_delta(&mut self) -> Option<RenderedPlaylist> {
+        if self.is_listed && self.delta.is_none() {
+            let text = self.playlist().render_delta();
+            self.delta = Some(text.map(|text| self.rendered(text, "d")));
+        }
+        self.delta.clone().flatten().or_else(|| self.media())
     }
 
     /// How far the media playlist has got.
@@ -227,14 +240,9 @@ impl Store {
             last_parts: self.segments.back().map_or(0, |last| last.entry.parts.len()),
             target_duration: self.target_duration,
             part_target: self.part_target,
-            listed: self.media.is_some(),
+            listed: self.is_listed,
             ended: self.ended,
         }
-    }
-
-    /// The multivariant playlist, once the media playlist has a segment.
-    pub fn multivariant(&self) -> Option<&RenderedPlaylist> {
-        self.multivariant.as_ref().map(|(_, _, rendered)| rendered).filter(|_| self.media.is_some())
     }
 
     /// An init segment.
@@ -354,13 +362,9 @@ impl Store {
                 stored.data = None;
             }
         }
-        let mut dropped = false;
-        while self.segments.len() > 1 && self.memory() > MAX_MEMORY {
+        while self.segments.len() > 1 && self.memory() > self.max_memory {
             self.drop_oldest();
-            dropped = true;
-        }
-        if dropped && self.media.is_some() {
-            self.render_media();
+            self.changed();
         }
     }
 
@@ -369,8 +373,15 @@ impl Store {
         self.segments.iter().filter_map(|stored| stored.data.as_ref()).chain(open).map(Bytes::len).sum()
     }
 
-    fn render_media(&mut self) {
-        let playlist = MediaPlaylist {
+    /// What was rendered is no longer true.
+    fn changed(&mut self) {
+        self.version += 1;
+        self.media = None;
+        self.delta = None;
+    }
+
+    fn playlist(&self) -> MediaPlaylist<'_> {
+        MediaPlaylist {
             target_duration: self.target_duration,
             discontinuity_sequence: self.discontinuity_sequence,
             segments: self.listed().map(|stored| &stored.entry).collect(),
@@ -381,27 +392,13 @@ impl Store {
                 open: self.open.as_ref().map(|open| &open.entry),
                 hint: (self.next_msn, self.open.as_ref().map_or(0, |open| open.data.len())),
             }),
-        };
-        let (text, delta) = (playlist.render(), playlist.render_delta());
-        self.media = Some(self.rendered(text));
-        self.delta = delta.map(|text| self.rendered(text));
-    }
-
-    fn rendered(&mut self, text: String) -> RenderedPlaylist {
-        self.version += 1;
-        RenderedPlaylist {
-            gzip: gzip(&text),
-            plain: text.into(),
-            tag: format!("{}-{}", self.tag, self.version),
+            siblings: &self.siblings,
         }
     }
-}
 
-fn gzip(text: &str) -> Bytes {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    // Writing to a Vec cannot fail; an empty result would only be served to no one.
-    let written = encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish());
-    written.map(Bytes::from).unwrap_or_default()
+    fn rendered(&self, text: String, kind: &str) -> RenderedPlaylist {
+        RenderedPlaylist::new(text, format!("{}-{}{kind}", self.tag, self.version))
+    }
 }
 
 #[cfg(test)]

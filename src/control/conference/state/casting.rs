@@ -179,7 +179,7 @@ impl ConferenceState {
         }
         let deadline = now.at + self.start_timeout();
         let StartCast { source, audio, encoding, outputs } = start;
-        let renditions = encoding.renditions.len();
+        let renditions = Rendition::names(&encoding.renditions);
         let outputs = outputs.into_iter().map(|spec| self.plan_output(now, spec, None)).collect();
         self.cast = Some(CastRun {
             phase: Phase::Starting { ticket, deadline },

@@ -59,9 +59,13 @@ fn samples(fragment: &[u8], track_id: u32) -> Vec<Sample> {
 fn era() -> Era {
     let (video, audio) = (video_config(30), audio_config(48_000));
     match (&*video, &*audio) {
-        (crate::media::TrackConfig::Video(video), crate::media::TrackConfig::Audio(audio)) => {
-            Era { number: 0, base: MediaTime::ZERO, video: Some(video.clone()), audio: Some(audio.clone()) }
-        }
+        (crate::media::TrackConfig::Video(video), crate::media::TrackConfig::Audio(audio)) => Era {
+            number: 0,
+            base: MediaTime::ZERO,
+            video: Some(video.clone()),
+            audio: Some(audio.clone()),
+            renditions: Vec::new(),
+        },
         _ => unreachable!(),
     }
 }

@@ -16,6 +16,8 @@ pub struct Era {
     pub base: MediaTime,
     pub video: Option<VideoConfig>,
     pub audio: Option<AudioConfig>,
+    /// The smaller renditions' pictures; none for one that had not come when the era's first part went out.
+    pub renditions: Vec<Option<VideoConfig>>,
 }
 
 /// Frames that become one fragment (`moof` + `mdat`), in decoding order.
@@ -27,6 +29,14 @@ pub struct FrameRun {
     pub audio: Vec<Arc<EncodedFrame>>,
     /// When the frame after the last one is decoded.
     pub audio_end: MediaTime,
+}
+
+/// A smaller rendition's pictures of one part.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PictureRun {
+    pub frames: Vec<Arc<EncodedFrame>>,
+    /// When the frame after the last one is decoded.
+    pub end: MediaTime,
 }
 
 /// What the segmenter says, in order.
@@ -49,4 +59,6 @@ pub struct Part {
     /// It starts with a keyframe.
     pub independent: bool,
     pub run: FrameRun,
+    /// The smaller renditions' pictures of the same time, in their order.
+    pub renditions: Vec<PictureRun>,
 }

@@ -533,3 +533,124 @@ proptest! {
         prop_assert_eq!(audio, expected);
     }
 }
+
+/// A stream's pictures as a smaller rendition of it, from `start` on, without the numbers in `lost`.
+fn smaller(stream: &Stream, lost: impl Fn(u64) -> bool) -> Vec<HubItem> {
+    let mut n = 0;
+    let pictures = stream.frames().into_iter().filter(|frame| frame.track == Track::Video).filter(|_| {
+        n += 1;
+        !lost(n - 1)
+    });
+    std::iter::once(HubItem::Config(video_config(stream.fps))).chain(pictures.map(HubItem::Frame)).collect()
+}
+
+/// Runs the program with one rendition whose items come `lag` items later.
+fn run_both(
+    part_ms: Option<u64>,
+    program: Vec<HubItem>,
+    rendition: Vec<HubItem>,
+    lag: usize,
+) -> (Vec<Part>, usize, Segmenter) {
+    let part = part_ms.map(Duration::from_millis);
+    let mut segmenter = Segmenter::with_renditions(Duration::from_secs(2), part, 1);
+    let (mut parts, mut segments) = (Vec::new(), 0);
+    let mut drain = |segmenter: &mut Segmenter| {
+        while let Some(cut) = segmenter.poll() {
+            match cut {
+                Cut::Part(part) => parts.push(part),
+                Cut::SegmentEnd => segments += 1,
+            }
+        }
+    };
+    let mut rendition = rendition.into_iter();
+    for (n, item) in program.iter().enumerate() {
+        if n >= lag {
+            rendition.by_ref().take(1).for_each(|item| segmenter.handle_rendition(0, &item));
+        }
+        drain(&mut segmenter);
+        segmenter.handle(item);
+        drain(&mut segmenter);
+    }
+    (parts, segments, segmenter)
+}
+
+fn rendition_times(parts: &[Part]) -> Vec<MediaTime> {
+    parts.iter().flat_map(|part| &part.renditions[0].frames).map(|frame| frame.pts).collect()
+}
+
+#[test]
+fn a_smaller_rendition_is_cut_where_the_program_is() {
+    for (part_ms, lag) in [(None, 0), (Some(500), 0), (Some(500), 20)] {
+        let stream = Stream::default();
+        // As many items of both, so that the lag stays.
+        let mut rendition = smaller(&stream, |_| false);
+        let program = stream.items();
+        rendition.truncate(program.len());
+        let (parts, segments, segmenter) = run_both(part_ms, program, rendition, lag);
+        assert!(segments >= 3 && segmenter.discarded() == 0);
+        for part in &parts {
+            let run = &part.renditions[0];
+            assert_eq!(part.era.renditions.len(), 1);
+            assert!(part.era.renditions[0].is_some());
+            let times =
+                |frames: &[Arc<EncodedFrame>]| frames.iter().map(|frame| frame.pts).collect::<Vec<_>>();
+            assert_eq!(times(&run.frames), times(&part.run.video), "{:?}", part.start);
+            assert_eq!(run.end, part.run.video_end);
+        }
+    }
+}
+
+#[test]
+fn a_rendition_that_loses_pictures_holds_nobody_up() {
+    let stream = Stream::default();
+    // Nothing at all from second 3 to second 6, where the next keyframe stands.
+    let rendition = smaller(&stream, |n| (90..180).contains(&n));
+    let mut program = stream.items();
+    program.push(HubItem::End);
+    let (parts, segments, segmenter) = run_both(Some(500), program, rendition, 0);
+    assert_eq!(segments, 5);
+    assert_eq!(segmenter.discarded(), 0);
+    assert!(parts.iter().all(|part| part.end.since(part.start) <= Duration::from_millis(500)));
+    let seen = rendition_times(&parts);
+    assert!(seen.is_sorted() && seen.len() == 300 - 90, "{}", seen.len());
+}
+
+#[test]
+fn parameters_that_come_late_belong_to_the_era_or_begin_the_next() {
+    let stream = Stream::default();
+    for (lag, eras) in [(10, 1), (200, 2)] {
+        let (parts, _, _) = run_both(Some(500), stream.items(), smaller(&stream, |n| n < 120), lag);
+        let last = parts.last().unwrap();
+        assert_eq!(last.era.number + 1, eras, "{lag}");
+        assert!(last.era.renditions[0].is_some());
+        // What came before its first keyframe in the era has no place.
+        let first = parts.iter().find_map(|part| part.renditions[0].frames.first()).unwrap();
+        assert!(first.keyframe);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// Whatever a rendition loses and however it lags: parts are those of the program alone, its pictures
+    /// keep their order, and each comes once.
+    #[test]
+    fn a_rendition_decides_nothing(
+        lag in 0usize..30,
+        lost in prop::collection::btree_set(0u64..300, 0..40),
+        part_ms in prop::option::of(200u64..1000),
+        sound_delay_ms in -100i64..300,
+    ) {
+        let stream = Stream { sound_delay_ms, ..Stream::default() };
+        let mut program = stream.items();
+        program.push(HubItem::End);
+        let (alone, _) = run_with(2000, part_ms, program.clone());
+        let (parts, segments, _) = run_both(part_ms, program, smaller(&stream, |n| lost.contains(&n)), lag);
+        prop_assert_eq!(segments, alone.len());
+        let cuts = |parts: &[Part]| parts.iter().map(|part| (part.start, part.end)).collect::<Vec<_>>();
+        let alone: Vec<Part> = alone.into_iter().flat_map(|segment| segment.parts).collect();
+        prop_assert_eq!(cuts(&parts), cuts(&alone));
+        let seen = rendition_times(&parts);
+        prop_assert!(seen.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+}

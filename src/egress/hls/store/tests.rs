@@ -2,6 +2,8 @@ use super::*;
 use crate::egress::hls::playlist::PartEntry;
 use std::io::Read;
 
+const MAX_MEMORY: usize = 64 * 1024 * 1024;
+
 fn segment(msn: u64, ms: u64, bytes: usize) -> Packaged {
     Packaged::Segment {
         entry: SegmentEntry {
@@ -25,14 +27,14 @@ fn text(playlist: &RenderedPlaylist) -> String {
     String::from_utf8(playlist.plain.to_vec()).unwrap()
 }
 
-fn listed(store: &Store) -> Vec<u64> {
-    let text = text(store.media().unwrap());
+fn listed(store: &mut Store) -> Vec<u64> {
+    let text = text(&store.media().unwrap());
     let names = text.lines().filter_map(|line| line.strip_prefix("seg-")?.strip_suffix(".m4s"));
     names.map(|msn| msn.parse().unwrap()).collect()
 }
 
 fn new() -> Store {
-    Store::new(Duration::from_secs(20), "tag".to_owned(), 100)
+    Store::new(Duration::from_secs(20), "tag".to_owned(), 100, MAX_MEMORY)
 }
 
 /// What a disk does.
@@ -53,17 +55,17 @@ fn the_window_slides_and_keeps_six_segments() {
     for msn in 100..130 {
         store.publish(segment(msn, 2000, 10), seconds(2));
     }
-    assert_eq!(listed(&store), (120..130).collect::<Vec<_>>());
-    let mut short = Store::new(Duration::from_secs(1), "tag".to_owned(), 100);
+    assert_eq!(listed(&mut store), (120..130).collect::<Vec<_>>());
+    let mut short = Store::new(Duration::from_secs(1), "tag".to_owned(), 100, MAX_MEMORY);
     for msn in 100..130 {
         short.publish(segment(msn, 500, 10), seconds(1));
     }
-    assert_eq!(listed(&short), (124..130).collect::<Vec<_>>());
+    assert_eq!(listed(&mut short), (124..130).collect::<Vec<_>>());
     // Six short ones are not three target durations.
     for msn in 130..140 {
         short.publish(segment(msn, 500, 10), seconds(2));
     }
-    assert_eq!(listed(&short).len(), 12);
+    assert_eq!(listed(&mut short).len(), 12);
 }
 
 #[test]
@@ -73,7 +75,7 @@ fn a_segment_can_be_fetched_as_long_as_a_slow_client_may_ask() {
         store.publish(segment(msn, 2000, 10), seconds(2));
         // RFC 8216 §6.2.2: after it left the list, its duration and that of the longest list.
         if msn >= 110 {
-            let oldest_listed = listed(&store)[0];
+            let oldest_listed = listed(&mut store)[0];
             assert_eq!(oldest_listed, msn - 9);
             assert!(store.segment(oldest_listed.saturating_sub(11).max(100)).is_some());
             assert!(store.segments.len() <= 10 + 11);
@@ -103,7 +105,7 @@ fn discontinuities_are_counted_when_they_leave_the_list() {
         }
         store.publish(packaged, seconds(2));
         let sequence = u64::from(msn >= 113);
-        let text = text(store.media().unwrap());
+        let text = text(&store.media().unwrap());
         assert!(text.contains(&format!("#EXT-X-DISCONTINUITY-SEQUENCE:{sequence}\n")), "{msn}: {text}");
     }
     // Segment 103 is still to be had, 102 is not; so it is with what they need.
@@ -127,22 +129,22 @@ fn memory_holds_the_newest_and_files_go_when_their_time_has_come() {
 
 #[test]
 fn a_dead_disk_costs_the_oldest_segments_only() {
-    let mut store = Store::new(Duration::from_secs(60), "tag".to_owned(), 100);
+    let mut store = Store::new(Duration::from_secs(60), "tag".to_owned(), 100, MAX_MEMORY);
     let size = MAX_MEMORY / 10;
     for msn in 100..150 {
         store.publish(segment(msn, 2000, size), seconds(2));
         work(&mut store, false);
         assert!(store.memory() <= MAX_MEMORY);
     }
-    let listed = listed(&store);
+    let listed = listed(&mut store);
     assert_eq!(listed, (140..150).collect::<Vec<_>>());
     assert!(listed.iter().all(|&msn| matches!(store.segment(msn), Some(Located::Memory(_)))));
-    assert!(text(store.media().unwrap()).contains("#EXT-X-MEDIA-SEQUENCE:140\n"));
+    assert!(text(&store.media().unwrap()).contains("#EXT-X-MEDIA-SEQUENCE:140\n"));
 }
 
 #[test]
 fn a_disk_that_hangs_is_the_same() {
-    let mut store = Store::new(Duration::from_secs(60), "tag".to_owned(), 100);
+    let mut store = Store::new(Duration::from_secs(60), "tag".to_owned(), 100, MAX_MEMORY);
     let Some(DiskJob::Write { msn: hung, .. }) = ({
         store.publish(segment(100, 2000, 10), seconds(2));
         store.next_disk_job()
@@ -159,30 +161,45 @@ fn a_disk_that_hangs_is_the_same() {
 }
 
 #[test]
-fn playlists_appear_with_the_first_segment_and_end() {
+fn a_playlist_appears_with_the_first_segment_and_ends() {
     let mut store = new();
-    let variant = Variant { name: "video", peak: 2, average: 1, codecs: vec![], picture: None };
-    store.describe(vec![variant.clone()], true);
-    assert!(store.media().is_none() && store.multivariant().is_none());
+    assert!(store.media().is_none());
     store.end();
     assert!(store.media().is_none(), "a playlist without segments is none");
 
     let mut store = new();
     store.publish(segment(100, 2000, 10), seconds(2));
-    store.describe(vec![variant.clone()], true);
-    let before = store.multivariant().unwrap().clone();
-    store.describe(vec![variant.clone()], true);
-    assert_eq!(store.multivariant(), Some(&before), "an equal one is not rendered again");
-    store.describe(vec![Variant { peak: 3, ..variant }], true);
-    assert_ne!(store.multivariant().unwrap().tag, before.tag);
-    let live = store.media().unwrap().clone();
+    let live = store.media().unwrap();
+    assert_eq!(store.media(), Some(live.clone()), "the same is not rendered again");
     store.end();
     let ended = store.media().unwrap();
-    assert!(text(ended).ends_with("#EXT-X-ENDLIST\n") && !text(&live).contains("ENDLIST"));
+    assert!(text(&ended).ends_with("#EXT-X-ENDLIST\n") && !text(&live).contains("ENDLIST"));
     assert_ne!(ended.tag, live.tag);
     let mut unpacked = String::new();
-    flate2::read::GzDecoder::new(&ended.gzip[..]).read_to_string(&mut unpacked).unwrap();
-    assert_eq!(unpacked, text(ended));
+    flate2::read::GzDecoder::new(&ended.gzip()[..]).read_to_string(&mut unpacked).unwrap();
+    assert_eq!(unpacked, text(&ended));
+}
+
+#[test]
+fn hours_of_window_cost_lines_not_segments() {
+    let mut store = Store::new(Duration::from_secs(6 * 3600), "tag".to_owned(), 0, MAX_MEMORY);
+    for msn in 0..12_000 {
+        store.publish(segment(msn, 2000, 1000), seconds(2));
+        work(&mut store, true);
+    }
+    assert_eq!(listed(&mut store), (1200..12_000).collect::<Vec<_>>());
+    assert_eq!(store.memory(), 1000 * IN_MEMORY);
+    assert!((1200..12_000).all(|msn| store.segment(msn).is_some()));
+}
+
+#[test]
+fn a_rendition_that_was_away_begins_anew() {
+    let mut store = new();
+    for msn in (100..110).chain(120..125) {
+        store.publish(segment(msn, 2000, 10), seconds(2));
+    }
+    assert_eq!(listed(&mut store), (120..125).collect::<Vec<_>>());
+    assert!(text(&store.media().unwrap()).contains("#EXT-X-MEDIA-SEQUENCE:120\n"));
 }
 
 /// Publishes `parts` parts of segment `msn`, and the segment if `whole`.
@@ -246,7 +263,7 @@ fn parts_are_listed_while_they_are_new_and_can_be_had_longer() {
             ended: false,
         }
     );
-    let text = text(store.media().unwrap());
+    let text = text(&store.media().unwrap());
     let listed: Vec<&str> = text.lines().filter(|line| line.starts_with("#EXT-X-PART:")).collect();
     assert_eq!(listed.len(), 10, "{text}");
     assert!(listed[0].contains("part-128.0.m4s") && listed[9].contains("part-130.1.m4s"), "{text}");
@@ -275,6 +292,6 @@ fn a_delta_update_is_the_playlist_until_there_is_something_to_skip() {
         publish_parts(&mut store, msn, 4, true);
     }
     let (delta, full) = (store.media_delta().unwrap(), store.media().unwrap());
-    assert!(text(delta).contains("#EXT-X-SKIP:SKIPPED-SEGMENTS=4\n"), "{}", text(delta));
+    assert!(text(&delta).contains("#EXT-X-SKIP:SKIPPED-SEGMENTS=4\n"), "{}", text(&delta));
     assert_ne!(delta.tag, full.tag);
 }
