@@ -217,7 +217,7 @@ pub struct HlsConfig {
     pub low_latency: bool,
     /// Longest part, milliseconds; `PART-TARGET` is the whole number of frames that fits into it.
     pub part_ms: u32,
-    /// The sound alone as a rendition of its own, beside the pictures.
+    /// The sound alone as a rendition of its own, in casts with smaller renditions.
     pub audio_only: bool,
 }
 

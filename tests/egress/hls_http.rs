@@ -28,14 +28,19 @@ const AVCC: &[u8] = &[
 ];
 
 fn configure(hub: &Hub) {
-    let avcc = Bytes::from_static(AVCC);
-    hub.set_config(TrackConfig::Video(VideoConfig { avcc, width: 320, height: 240, fps: 30, kbps: 500 }));
+    configure_picture(hub, 240, 500);
     let asc = Bytes::from_static(&[0x11, 0x90]);
     hub.set_config(TrackConfig::Audio(AudioConfig { asc, sample_rate: 48_000, channels: 2, kbps: 128 }));
 }
 
+/// The same parameter sets whatever the height: nobody decodes these pictures.
+pub fn configure_picture(hub: &Hub, height: u32, kbps: u32) {
+    let avcc = Bytes::from_static(AVCC);
+    hub.set_config(TrackConfig::Video(VideoConfig { avcc, width: height * 4 / 3, height, fps: 30, kbps }));
+}
+
 /// `seconds` of frames from `from` s on, a keyframe every 2 s.
-fn push(hub: &Hub, from: u64, seconds: u64) {
+pub fn push(hub: &Hub, from: u64, seconds: u64) {
     push_frames(hub, from * 30..(from + seconds) * 30);
 }
 
@@ -54,7 +59,7 @@ pub fn push_frames(hub: &Hub, frames: std::ops::Range<u64>) {
     }
 }
 
-fn frame(track: Track, at: MediaTime, duration: MediaTime, keyframe: bool) -> EncodedFrame {
+pub fn frame(track: Track, at: MediaTime, duration: MediaTime, keyframe: bool) -> EncodedFrame {
     EncodedFrame { track, pts: at, dts: at, duration, keyframe, data: vec![0; 100].into() }
 }
 
@@ -68,7 +73,11 @@ pub struct Site {
 
 impl Site {
     pub fn start(config: HlsConfig) -> Self {
-        let (hub, folder, library) = (Hub::new(), tempfile::tempdir().unwrap(), HlsLibrary::new());
+        Self::start_on(Hub::new(), config)
+    }
+
+    pub fn start_on(hub: Hub, config: HlsConfig) -> Self {
+        let (folder, library) = (tempfile::tempdir().unwrap(), HlsLibrary::new());
         configure(&hub);
         let epoch = "2026-03-04T05:06:07Z".parse().unwrap();
         let room = "room".parse().unwrap();

@@ -15,6 +15,7 @@ mod hls_http;
 mod hls_life;
 mod hls_low_latency;
 mod hls_playback;
+mod hls_renditions;
 mod push;
 mod rtmp_auth;
 mod rtmp_moves;

@@ -13,6 +13,7 @@ use crate::{
         output::{OutputState, OutputStatus},
     },
     ids::ConferenceId,
+    units::MediaTime,
 };
 use jiff::Timestamp;
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -59,6 +60,26 @@ struct HlsOutputRunner {
 struct RenditionReader {
     reader: HubReader,
     breaks: u64,
+    /// Its time has not come.
+    next: Option<HubItem>,
+}
+
+impl RenditionReader {
+    /// The next item that is not ahead of the program: of its newest frame (`until`), or of its breaks.
+    fn take(&mut self, until: Option<MediaTime>, breaks: u64) -> Option<HubItem> {
+        if self.breaks > breaks {
+            return None;
+        }
+        let item = self.next.take().or_else(|| self.reader.try_recv())?;
+        if let (HubItem::Frame(frame), Some(until)) = (&item, until)
+            && frame.pts > until
+        {
+            self.next = Some(item);
+            return None;
+        }
+        self.breaks += u64::from(matches!(item, HubItem::Discontinuity(_)));
+        Some(item)
+    }
 }
 
 impl HlsOutput {
@@ -83,7 +104,8 @@ impl HlsOutput {
         let mut lanes = vec![(LaneKind::Program, PROGRAM.to_owned())];
         let smaller = hub.renditions().iter().enumerate();
         lanes.extend(smaller.map(|(index, one)| (LaneKind::Rendition(index), one.name.clone())));
-        if config.audio_only {
+        // A cast with one picture stays one stream, for players that take whatever is listed.
+        if config.audio_only && !hub.renditions().is_empty() {
             lanes.push((LaneKind::Sound, SOUND.to_owned()));
         }
         let (kinds, names): (Vec<_>, Vec<_>) = lanes.into_iter().unzip();
@@ -92,7 +114,8 @@ impl HlsOutput {
             segment: Duration::from_millis(config.segment_ms.into()),
             part: config.low_latency.then(|| Duration::from_millis(config.part_ms.into())),
         };
-        let rendition = |one: &RenditionHub| RenditionReader { reader: one.hub.subscribe(QUEUE), breaks: 0 };
+        let rendition =
+            |one: &RenditionHub| RenditionReader { reader: one.hub.subscribe(QUEUE), breaks: 0, next: None };
         let (requests, mailbox) = mpsc::channel(MAILBOX);
         let (status, watched) = watch::channel(OutputStatus::connecting(now));
         let runner = HlsOutputRunner {
@@ -179,18 +202,21 @@ impl HlsOutputRunner {
     /// Sound and picture come so often that the smaller renditions, which are looked at along with them, wait
     /// for no more than some milliseconds.
     fn take(&mut self, item: &HubItem) {
-        self.take_renditions();
+        let until = match item {
+            HubItem::Frame(frame) => Some(frame.pts),
+            HubItem::Config(_) => Some(MediaTime::ZERO),
+            // All there is.
+            HubItem::Discontinuity(_) | HubItem::End => None,
+        };
+        self.take_renditions(until);
         self.breaks += u64::from(matches!(item, HubItem::Discontinuity(_)));
         self.packager.handle(item);
         self.publish_ready();
     }
 
-    fn take_renditions(&mut self) {
+    fn take_renditions(&mut self, until: Option<MediaTime>) {
         for (index, rendition) in self.renditions.iter_mut().enumerate() {
-            while rendition.breaks <= self.breaks
-                && let Some(item) = rendition.reader.try_recv()
-            {
-                rendition.breaks += u64::from(matches!(item, HubItem::Discontinuity(_)));
+            while let Some(item) = rendition.take(until, self.breaks) {
                 self.packager.handle_rendition(index, &item);
             }
         }
