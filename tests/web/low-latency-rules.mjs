@@ -14,7 +14,8 @@ function newest(text) {
   return found;
 }
 
-export async function checkLowLatency(findings, url, playlist, parse) {
+/** `siblings`: the other renditions' playlists. */
+export async function checkLowLatency(findings, url, playlist, parse, siblings) {
   const control = playlist.lowLatencyCompatibility;
   const target = playlist.partTargetDuration;
   findings.check('parts come with blocking reload', control?.canBlockReload, 'EXT-X-SERVER-CONTROL has no CAN-BLOCK-RELOAD=YES');
@@ -32,6 +33,7 @@ export async function checkLowLatency(findings, url, playlist, parse) {
     findings.check('the parts of a segment last as long as it', Math.abs(sum - duration) <= 0.005 * listed.length, `${uri}: parts ${sum.toFixed(6)}, EXTINF ${duration}`);
   }
   if (playlist.endlist) return;
+  await checkReports(findings, url, playlist, siblings);
   await checkBlocking(findings, url);
   await checkRefusals(findings, url, playlist);
   await checkDelta(findings, url, control, parse);
@@ -48,6 +50,18 @@ async function checkBlocking(findings, url) {
   const got = newest(reply.body.toString());
   const there = got.msn > next.msn || (got.msn === next.msn && got.part >= next.part);
   findings.check('a blocking reload brings what it asked for', reply.status === 200 && there, `asked for ${next.msn}.${next.part}, status ${reply.status}, newest ${got.msn}.${got.part}`);
+}
+
+/** Each other rendition is reported on, and has at least what its report says (rfc8216bis §4.4.5.4). */
+async function checkReports(findings, url, playlist, siblings) {
+  const reports = playlist.renditionReports ?? [];
+  const told = reports.map((report) => new URL(report.uri, url).href).sort();
+  findings.check('there is a rendition report on every other rendition', told.join() === [...siblings].sort().join(), `${url}: ${told.join(', ')}`);
+  for (const { uri, lastMSN, lastPart } of reports) {
+    const other = newest((await request(new URL(uri, url).href)).body.toString());
+    const there = other.msn > lastMSN || (other.msn === lastMSN && other.part >= lastPart);
+    findings.check('a rendition has what the report on it says', there, `${uri}: ${lastMSN}.${lastPart} reported, newest ${other.msn}.${other.part}`);
+  }
 }
 
 async function checkRefusals(findings, url, playlist) {

@@ -6,6 +6,9 @@ const ROUNDING_S = 0.002;
 /** Four audio frames of 1024 samples at 48 kHz, rounded up: two of priming, one by the cut, one to spare. */
 const START_APART_S = 0.1;
 
+/** Whether a variant's CODECS name a picture. */
+export const hasPicture = ({ codecs = '' }) => /\bavc1\b/i.test(codecs);
+
 export class SegmentRules {
   #findings;
   #variant;
@@ -48,7 +51,8 @@ export class SegmentRules {
       const same = track.width === resolution.width && track.height === resolution.height;
       this.#findings.check('RESOLUTION is what the init segment holds', same, `${uri}: ${track.width}x${track.height}, RESOLUTION=${resolution.width}x${resolution.height}`);
     }
-    this.#findings.check('an init segment has a video track', tracks.some((track) => track.kind === 'video'), uri);
+    const picture = tracks.some((track) => track.kind === 'video');
+    this.#findings.check('an init segment has a video track where CODECS name one', picture === hasPicture(this.#variant), uri);
   }
 
   /** `segment` is one of a snapshot, in order of their numbers. */
@@ -78,10 +82,11 @@ export class SegmentRules {
     const check = (...args) => this.#findings.check(...args);
     if (!check('a segment has samples of every track', part, `${uri}: no ${kind}`)) return;
     check('the fragments of a segment follow each other', part.gaps.length === 0, `${uri}: ${kind} steps of ${part.gaps.join(', ')} s`);
-    if (kind !== 'video') return;
+    // Without a picture the sound is what the playlist's durations are of.
+    if ((kind === 'video') !== hasPicture(this.#variant)) return;
     check('a segment starts with a key frame', part.startsSync, uri);
     const off = Math.abs(part.duration - duration);
-    check('EXTINF is the duration within a frame', off <= part.frame + ROUNDING_S, `${uri}: EXTINF ${duration}, video lasts ${part.duration.toFixed(6)}`);
+    check('EXTINF is the duration within a frame', off <= part.frame + ROUNDING_S, `${uri}: EXTINF ${duration}, ${kind} lasts ${part.duration.toFixed(6)}`);
   }
 
   /** Times go on from segment to segment; only a discontinuity may step. */

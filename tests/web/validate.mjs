@@ -6,7 +6,7 @@ import { request } from './http-client.mjs';
 import { checkLowLatency } from './low-latency-rules.mjs';
 import { PlaylistHistory, snapshot } from './playlist-history.mjs';
 import { address, after, CheckFailed, emit, number, options, run } from './report.mjs';
-import { SegmentRules } from './segment-rules.mjs';
+import { hasPicture, SegmentRules } from './segment-rules.mjs';
 
 HLS.setOptions({ strictMode: true, silent: true });
 
@@ -63,8 +63,9 @@ function checkIndex(findings, { url, playlist }) {
   findings.check('the multivariant playlist has a variant', playlist.variants.length > 0, name);
   findings.check('the multivariant playlist says EXT-X-INDEPENDENT-SEGMENTS', playlist.independentSegments, name);
   for (const variant of playlist.variants) {
-    for (const attribute of ['bandwidth', 'averageBandwidth', 'codecs', 'resolution', 'frameRate']) {
-      findings.check('a variant has BANDWIDTH, AVERAGE-BANDWIDTH, CODECS, RESOLUTION and FRAME-RATE', variant[attribute], `${variant.uri} lacks ${attribute}`);
+    const picture = hasPicture(variant) ? ['resolution', 'frameRate'] : [];
+    for (const attribute of ['bandwidth', 'averageBandwidth', 'codecs', ...picture]) {
+      findings.check('a variant has BANDWIDTH, AVERAGE-BANDWIDTH, CODECS, and with a picture RESOLUTION and FRAME-RATE', variant[attribute], `${variant.uri} lacks ${attribute}`);
     }
     findings.check('a media playlist is {rendition}/media.m3u8', /^(?:\/hls\/[^/]+\/)?[^/]+\/media\.m3u8$/.test(variant.uri), variant.uri);
   }
@@ -90,6 +91,22 @@ function checkMedia(findings, { url, reply, playlist }) {
   });
   if (segments.some((segment) => segment.discontinuity)) {
     findings.check('EXT-X-DISCONTINUITY-SEQUENCE is there when there is a discontinuity', /^#EXT-X-DISCONTINUITY-SEQUENCE:/m.test(playlist.source), name);
+  }
+}
+
+/** Players change from one rendition to another at any segment: what has one number is one stretch of time. */
+function checkAlignment(findings, playlists) {
+  const [program, ...others] = playlists.filter((playlist) => playlist.last);
+  if (others.length === 0) return findings.skip('all renditions have the same segments', 'there is one');
+  const told = new Map(program.last.segments.map((segment) => [segment.msn, segment]));
+  for (const { url, last } of others) {
+    const shared = last.segments.filter(({ msn }) => told.has(msn));
+    findings.check('all renditions have the same segments', shared.length > 0, `${url}: none has a number of the program's`);
+    for (const { msn, duration, date, discontinuity } of shared) {
+      const own = told.get(msn);
+      const same = own.duration === duration && own.date === date && own.discontinuity === discontinuity;
+      findings.check('all renditions have the same segments', same, `${url}: segment ${msn} is ${JSON.stringify({ duration, date, discontinuity })}, the program's ${JSON.stringify({ duration: own.duration, date: own.date, discontinuity: own.discontinuity })}`);
+    }
   }
 }
 
@@ -154,7 +171,7 @@ class MediaPlaylist {
       await checkHead(findings, got.url, got);
       await checkRange(findings, got.url, got);
     }
-    if (this.playlist.partTargetDuration) await checkLowLatency(findings, this.url, this.playlist, (text) => HLS.parse(text));
+    if (this.playlist.partTargetDuration) await checkLowLatency(findings, this.url, this.playlist, (text) => HLS.parse(text), this.siblings);
     this.rules.checkRates();
   }
 
@@ -201,6 +218,7 @@ await run(async () => {
   }
   for (const playlist of playlists) {
     playlist.looked = performance.now() - began;
+    playlist.siblings = playlists.filter((other) => other !== playlist).map((other) => other.url);
     await playlist.finish(wanted);
     findings.check('a media playlist could be read', playlist.copies > 0, playlist.url);
     if (wanted.requireLowLatency) findings.check('low latency is offered', playlist.last?.partTarget, playlist.url);
@@ -211,6 +229,7 @@ await run(async () => {
     await checkHead(findings, url, index.reply);
     const targets = new Set(playlists.map((playlist) => playlist.last?.targetDuration));
     findings.check('all renditions have the same target duration', targets.size <= 1, [...targets].join(', '));
+    checkAlignment(findings, playlists);
   }
   const { faults } = findings;
   emit('report', { ok: faults.length === 0, playlists: playlists.map((playlist) => playlist.report ?? null), rules: findings.report, faults });
