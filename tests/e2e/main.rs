@@ -8,6 +8,8 @@ mod film;
 mod nginx;
 #[path = "../support/on_air.rs"]
 mod on_air;
+#[path = "../support/part_follower.rs"]
+mod part_follower;
 #[path = "../support/rogue.rs"]
 #[allow(dead_code, reason = "tests/egress uses more of its tricks")]
 mod rogue;
@@ -28,6 +30,7 @@ mod hundred_switches;
 mod ingest_limits;
 mod join_leave;
 mod mutes;
+mod neighbours;
 mod rtmp_outage;
 mod stall;
 mod switching;

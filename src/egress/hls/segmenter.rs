@@ -41,12 +41,14 @@ use crate::{
 };
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+mod assembly;
+mod cutting;
 mod follower;
 mod running;
 mod segment;
 
 use follower::Follower;
-use running::{Closing, ClosingPart, CutPoint, OpenEra};
+use running::{Closing, OpenEra};
 pub use segment::{Cut, Era, FrameRun, Part, PictureRun};
 
 /// How long a finished segment waits for its sound: five times what the worker's tracks differ by.
@@ -370,167 +372,6 @@ impl Segmenter {
         let length = Duration::from_nanos(u64::try_from(frames(n)).unwrap_or(u64::MAX));
         self.part_target.get_or_insert(length);
         Some(length)
-    }
-
-    /// Ends the running part before `frame`, which is not in it yet, and the segment if `segment`.
-    fn cut(&mut self, frame: &EncodedFrame, segment: bool) {
-        self.finish(|open| CutPoint {
-            frames: open.frames.len(),
-            end: frame.pts,
-            lead_end: frame.dts,
-            segment,
-        });
-    }
-
-    /// Ends the running segment at the last keyframe inside it, if there is one.
-    fn split_at_last_keyframe(&mut self) -> bool {
-        let inside = self.open.as_ref().and_then(|open| {
-            let frames = open.frames.iter().rposition(|frame| frame.keyframe).filter(|&at| at > 0)?;
-            let next = &open.frames[frames];
-            Some(CutPoint { frames, end: next.pts, lead_end: next.dts, segment: true })
-        });
-        let Some(point) = inside else { return false };
-        self.finish(|_| point);
-        true
-    }
-
-    fn finish(&mut self, at: impl FnOnce(&OpenEra) -> CutPoint) {
-        let planned = self.planned_target();
-        let Some(open) = &mut self.open else { return };
-        let CutPoint { frames, mut end, mut lead_end, segment } = at(open);
-        if let Some(last) = open.part_length.map(|length| open.part_start + length).filter(|&last| last < end)
-        {
-            lead_end = lead_end - end.since(last);
-            end = last;
-        }
-        let rest = open.frames.split_off(frames);
-        let frames = std::mem::replace(&mut open.frames, rest);
-        let start = std::mem::replace(&mut open.part_start, end);
-        open.fresh = false;
-        if let Some(first) = frames.first() {
-            self.closing.push_back(Closing::Part(ClosingPart {
-                era: open.era.clone(),
-                lead: open.lead,
-                start,
-                end,
-                lead_end,
-                independent: first.keyframe,
-                frames,
-            }));
-        }
-        if segment {
-            open.bytes = open.frames.iter().map(|frame| frame.data.len()).sum();
-            let length = end.since(std::mem::replace(&mut open.start, end));
-            if length.is_zero() {
-                return; // trimmed to nothing
-            }
-            self.target.get_or_insert(planned.max((length + Duration::from_millis(500)).as_secs() as u32));
-            self.closing.push_back(Closing::SegmentEnd);
-        }
-    }
-
-    fn close_era(&mut self) {
-        let step = self.frame_duration();
-        self.finish(|open| {
-            let end = open.frames.iter().map(|frame| frame.pts + duration_of(frame, step)).max();
-            CutPoint {
-                frames: open.frames.len(),
-                end: end.unwrap_or(open.part_start),
-                lead_end: open.decoded_until(),
-                segment: true,
-            }
-        });
-        self.open = None;
-        self.release(true);
-    }
-
-    /// Leaves out the newest pictures, as far as they are not out yet and have no sound.
-    fn trim_to_sound(&mut self) {
-        let step = self.frame_duration();
-        let Some(open) = self.open.as_mut().filter(|open| open.lead == Track::Video) else { return };
-        let Some(sound) = self.sound_at.filter(|at| *at >= open.began) else { return };
-        let sound_end = sound + sound_step(&open.era);
-        let end = |frame: &Arc<EncodedFrame>| frame.pts + duration_of(frame, step);
-        let picture_end = open.frames.iter().map(end).max().unwrap_or(open.part_start);
-        if picture_end.since(sound_end) > RAGGED {
-            return;
-        }
-        // What was decoded before it can still be.
-        let trim = |frames: &mut Vec<Arc<EncodedFrame>>| {
-            let whole = frames.iter().position(|frame| end(frame) > sound_end).unwrap_or(frames.len());
-            frames.split_off(whole).len() as u64
-        };
-        self.discarded += trim(&mut open.frames);
-        for closing in self.closing.iter_mut().rev().take_while(|_| open.frames.is_empty()) {
-            let Closing::Part(part) = closing else { continue };
-            if part.end <= sound_end || !Arc::ptr_eq(&part.era, &open.era) {
-                break;
-            }
-            self.discarded += trim(&mut part.frames);
-            if let Some(last) = part.frames.last() {
-                let duration = duration_of(last, step);
-                (part.end, part.lead_end) = (last.pts + duration, last.dts + duration);
-                break;
-            }
-        }
-        self.closing.retain(|closing| !matches!(closing, Closing::Part(part) if part.frames.is_empty()));
-    }
-
-    /// Moves finished parts out, each when its sound is complete (rule 4).
-    fn release(&mut self, now: bool) {
-        while let Some(first) = self.closing.front() {
-            if let Closing::Part(first) = first {
-                let follows = first.lead == Track::Video && first.era.audio.is_some();
-                let heard = !follows || self.sound.back().is_some_and(|sound| sound.dts >= first.end);
-                let seen = self.followers.iter().all(|follower| follower.has_reached(first.end));
-                let decoded_until = self.open.as_ref().map(OpenEra::decoded_until);
-                let patient = decoded_until.is_none_or(|at| at < first.end + SOUND_PATIENCE);
-                let complete = heard && seen;
-                if !now && !complete && patient {
-                    return;
-                }
-            }
-            let cut = match self.closing.pop_front() {
-                Some(Closing::Part(part)) => Cut::Part(self.assemble(part)),
-                Some(Closing::SegmentEnd) => Cut::SegmentEnd,
-                None => return,
-            };
-            self.done.push_back(cut);
-        }
-    }
-
-    fn assemble(&mut self, part: ClosingPart) -> Part {
-        let ClosingPart { era, lead, start, end, lead_end, independent, frames } = part;
-        let era = self.sealed(era);
-        let renditions = self.followers.iter_mut().map(|follower| follower.cut(end, lead_end)).collect();
-        let run = match lead {
-            Track::Audio => FrameRun { audio: frames, audio_end: lead_end, ..FrameRun::default() },
-            Track::Video => {
-                let n = self.sound.iter().take_while(|sound| sound.dts < end).count();
-                let audio: Vec<_> = self.sound.drain(..n).collect();
-                let own_end = audio.last().map(|last| last.dts + duration_of(last, sound_step(&era)));
-                let next = self.sound.front().map(|next| next.dts);
-                let audio_end = match (own_end, next) {
-                    (Some(own), Some(next)) if next.since(own) <= MAX_GAP => next,
-                    (own, _) => own.unwrap_or_default(),
-                };
-                FrameRun { video: frames, video_end: lead_end, audio, audio_end }
-            }
-        };
-        Part { era, start, end, independent, run, renditions }
-    }
-
-    /// The era with the renditions that are there when its first part goes out.
-    fn sealed(&mut self, era: Arc<Era>) -> Arc<Era> {
-        if self.followers.is_empty() {
-            return era;
-        }
-        if let Some(sealed) = self.sealed.as_ref().filter(|sealed| sealed.number == era.number) {
-            return sealed.clone();
-        }
-        let renditions = self.followers.iter().map(|follower| follower.config.clone()).collect();
-        let sealed = Arc::new(Era { renditions, ..Era::clone(&era) });
-        self.sealed.insert(sealed).clone()
     }
 
     fn planned_target(&self) -> u32 {
