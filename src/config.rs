@@ -159,6 +159,8 @@ pub struct EncodingConfig {
     pub preset: String,
     /// Strict CBR with filler.
     pub filler: bool,
+    /// Smaller sizes, for HLS.
+    pub renditions: Vec<encoding::RenditionNumbers>,
 }
 
 /// `[program]`
@@ -323,6 +325,7 @@ impl Default for EncodingConfig {
             keyframe_ms: 2000,
             preset: "veryfast".to_owned(),
             filler: false,
+            renditions: Vec::new(),
         }
     }
 }

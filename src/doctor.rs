@@ -37,7 +37,7 @@ const fn needs(element: &'static str, package: &'static str, needed_for: &'stati
 }
 
 /// Sorted by what they are needed for; each element once, named for its first use.
-static REQUIRED: [Requirement; 44] = [
+static REQUIRED: [Requirement; 45] = [
     needs("appsink", BASE, PROGRAM),
     needs("appsrc", BASE, PROGRAM),
     needs("capsfilter", CORE, PROGRAM),
@@ -48,6 +48,7 @@ static REQUIRED: [Requirement; 44] = [
     needs("videoconvert", BASE, PROGRAM),
     // textoverlay is Pango's, and Debian puts the Pango plugin into the X package.
     needs("textoverlay", X, CARDS),
+    needs("videoscale", BASE, ENCODE),
     needs("videotestsrc", BASE, CARDS),
     needs("x264enc", UGLY, ENCODE),
     needs("h264parse", BAD, ENCODE),

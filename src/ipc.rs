@@ -333,6 +333,8 @@ pub struct ProgramReport {
     pub repeated: u64,
     /// Frames left out since the encoder could not follow.
     pub dropped: u64,
+    /// Pictures that smaller renditions left out, each counted, since their encoders could not follow.
+    pub rendition_dropped: u64,
 }
 
 /// What a source delivers.

@@ -178,7 +178,7 @@ impl Config {
             audio_kbps: encoding.audio_kbps,
             keyframe_ms: encoding.keyframe_ms,
         };
-        for fault in numbers.faults() {
+        for fault in numbers.faults().into_iter().chain(numbers.rendition_faults(&encoding.renditions)) {
             faults.0.push(format!("encoding.{fault}"));
         }
         if !PRESETS.contains(&encoding.preset.as_str()) {

@@ -1,5 +1,6 @@
 //! What a program's encoding may be: one rule for `[encoding]` and for `encoding` of a start.
 
+use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
 /// Pixels, even: 4:2:0 chroma has half the luma's size. 16 is one macroblock.
@@ -14,6 +15,8 @@ pub const VIDEO_KBPS: RangeInclusive<u32> = 100..=50_000;
 pub const AUDIO_KBPS: RangeInclusive<u32> = 32..=320;
 /// Distance of keyframes, milliseconds.
 pub const KEYFRAME_MS: RangeInclusive<u32> = 500..=10_000;
+/// Smaller sizes of one program; each costs an encoder.
+pub const MAX_RENDITIONS: usize = 4;
 /// x264 presets, fastest first; slower ones cost more than live encoding has.
 pub const PRESETS: [&str; 6] = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"];
 
@@ -21,12 +24,22 @@ pub const PRESETS: [&str; 6] = ["ultrafast", "superfast", "veryfast", "faster", 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} = {value} is not allowed; allowed: {allowed}")]
 pub struct BadEncoding {
-    /// `width`, `fps`, …
-    pub field: &'static str,
+    /// `width`, `renditions[0].height`, …
+    pub field: String,
     /// What was asked for.
     pub value: u32,
     /// What is allowed.
     pub allowed: String,
+}
+
+/// A smaller size of the program's picture, as it is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RenditionNumbers {
+    /// Pixels, even, below the program's; the width follows from the program's aspect.
+    pub height: u32,
+    /// kbit/s, not above the program's.
+    pub video_kbps: u32,
 }
 
 /// The numbers of an encoding.
@@ -44,18 +57,18 @@ impl Numbers {
     /// Everything that is wrong with them.
     pub fn faults(&self) -> Vec<BadEncoding> {
         let mut faults = Vec::new();
-        let mut even = |field, value: u32, range: RangeInclusive<u32>| {
+        let mut even = |field: &str, value: u32, range: RangeInclusive<u32>| {
             if !range.contains(&value) || !value.is_multiple_of(2) {
                 let allowed = format!("even numbers from {} to {} pixels", range.start(), range.end());
-                faults.push(BadEncoding { field, value, allowed });
+                faults.push(BadEncoding { field: String::from(field), value, allowed });
             }
         };
         even("width", self.width, WIDTH);
         even("height", self.height, HEIGHT);
-        let mut within = |field, value: u32, range: RangeInclusive<u32>, unit: &str| {
+        let mut within = |field: &str, value: u32, range: RangeInclusive<u32>, unit: &str| {
             if !range.contains(&value) {
                 let allowed = format!("{} to {} {unit}", range.start(), range.end());
-                faults.push(BadEncoding { field, value, allowed });
+                faults.push(BadEncoding { field: String::from(field), value, allowed });
             }
         };
         within("fps", self.fps, FPS, "frames a second");
@@ -66,9 +79,47 @@ impl Numbers {
             && KEYFRAME_MS.contains(&self.keyframe_ms)
             && let Some(allowed) = keyframe_hint(self.keyframe_ms, self.fps)
         {
-            faults.push(BadEncoding { field: "keyframe_ms", value: self.keyframe_ms, allowed });
+            faults.push(BadEncoding { field: "keyframe_ms".to_owned(), value: self.keyframe_ms, allowed });
         }
         faults
+    }
+}
+
+impl Numbers {
+    /// Everything that is wrong with smaller renditions of it.
+    pub fn rendition_faults(&self, renditions: &[RenditionNumbers]) -> Vec<BadEncoding> {
+        let mut faults = Vec::new();
+        if renditions.len() > MAX_RENDITIONS {
+            let allowed = format!("at most {MAX_RENDITIONS} smaller sizes");
+            let value = u32::try_from(renditions.len()).unwrap_or(u32::MAX);
+            faults.push(BadEncoding { field: "renditions".to_owned(), value, allowed });
+        }
+        for (index, one) in renditions.iter().enumerate() {
+            let mut fault = |field: &str, value, allowed| {
+                faults.push(BadEncoding { field: format!("renditions[{index}].{field}"), value, allowed });
+            };
+            let highest = self.height.saturating_sub(2);
+            if !one.height.is_multiple_of(2) || !(*HEIGHT.start()..=highest).contains(&one.height) {
+                let allowed = format!("even numbers from {} to {highest} pixels", HEIGHT.start());
+                fault("height", one.height, allowed);
+            }
+            if !(*VIDEO_KBPS.start()..=self.video_kbps).contains(&one.video_kbps) {
+                let allowed = format!("{} to {} kbit/s", VIDEO_KBPS.start(), self.video_kbps);
+                fault("video_kbps", one.video_kbps, allowed);
+            }
+            if renditions[..index].contains(one) {
+                fault("height", one.height, "sizes and rates that differ".to_owned());
+            }
+        }
+        faults
+    }
+
+    /// The width of a rendition of this height: the program's aspect, in even pixels.
+    pub fn rendition_width(&self, height: u32) -> u32 {
+        let (own, whole) = (u64::from(self.width) * u64::from(height), u64::from(self.height.max(1)));
+        // Half of it, rounded, and that twice.
+        let even = (own + whole) / (2 * whole) * 2;
+        u32::try_from(even).unwrap_or(u32::MAX).max(*WIDTH.start())
     }
 }
 

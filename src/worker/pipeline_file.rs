@@ -15,6 +15,8 @@ pub enum Role {
     Card,
     /// Program frames in, H.264 and AAC out.
     Encoder,
+    /// Program frames in, smaller H.264 out.
+    Rendition,
     /// One webrtcbin that receives a publisher.
     Ingest,
     /// H.264 RTP in, decoded frames out.
@@ -29,9 +31,10 @@ pub enum Role {
 
 impl Role {
     /// All of them: for the test that loads each, and for `doctor`.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Card,
         Self::Encoder,
+        Self::Rendition,
         Self::Ingest,
         Self::IngestH264,
         Self::IngestVp8,
@@ -44,6 +47,7 @@ impl Role {
         match self {
             Self::Card => "card.toml",
             Self::Encoder => "encoder.toml",
+            Self::Rendition => "rendition.toml",
             Self::Ingest => "ingest.toml",
             Self::IngestH264 => "ingest-h264.toml",
             Self::IngestVp8 => "ingest-vp8.toml",
@@ -56,6 +60,7 @@ impl Role {
         match self {
             Self::Card => include_str!("../../pipelines/card.toml"),
             Self::Encoder => include_str!("../../pipelines/encoder.toml"),
+            Self::Rendition => include_str!("../../pipelines/rendition.toml"),
             Self::Ingest => include_str!("../../pipelines/ingest.toml"),
             Self::IngestH264 => include_str!("../../pipelines/ingest-h264.toml"),
             Self::IngestVp8 => include_str!("../../pipelines/ingest-vp8.toml"),

@@ -21,7 +21,7 @@ async fn the_cast_object_is_there_before_the_first_start() {
             "conference": "room", "state": "idle", "source": null, "source_state": "absent",
             "source_age_ms": null, "audio": "source", "started_at": null, "stopped_at": null,
             "encoding": null, "play": {"hls": null, "rtmp": null, "whep": null}, "outputs": [],
-            "program": {"frames": 0, "repeated": 0, "dropped": 0}, "error": null
+            "program": {"frames": 0, "repeated": 0, "dropped": 0, "rendition_dropped": 0}, "error": null
         })
     );
 }
@@ -39,7 +39,7 @@ async fn one_participant_is_a_whole_start() {
     assert_eq!(
         cast["encoding"],
         json!({"mode": "compose", "width": 1280, "height": 720, "fps": 30, "video_kbps": 2500,
-               "audio_kbps": 128, "keyframe_ms": 2000})
+               "audio_kbps": 128, "keyframe_ms": 2000, "renditions": []})
     );
     assert_eq!(cast["outputs"][0]["id"], "hls");
     assert_eq!(cast["outputs"][0]["state"], "connecting");

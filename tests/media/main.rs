@@ -12,4 +12,5 @@ mod worker_process;
 mod join_leave;
 mod offer_webrtcbin;
 mod program_cadence;
+mod renditions;
 mod switching;

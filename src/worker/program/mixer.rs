@@ -83,6 +83,7 @@ pub struct ProgramMeter {
     frames: AtomicU64,
     repeated: AtomicU64,
     dropped: AtomicU64,
+    rendition_dropped: AtomicU64,
 }
 
 impl ProgramMeter {
@@ -92,11 +93,12 @@ impl ProgramMeter {
             frames: self.frames.load(Relaxed),
             repeated: self.repeated.load(Relaxed),
             dropped: self.dropped.load(Relaxed),
+            rendition_dropped: self.rendition_dropped.load(Relaxed),
         }
     }
 
     fn reset(&self) {
-        for counter in [&self.frames, &self.repeated, &self.dropped] {
+        for counter in [&self.frames, &self.repeated, &self.dropped, &self.rendition_dropped] {
             counter.store(0, Relaxed);
         }
     }
@@ -356,7 +358,8 @@ impl MixerRunner {
         let gop = u64::from(program.spec.encoding.keyframe_ms) * u64::from(rate.0) / 1000;
         let keyframe =
             std::mem::take(&mut program.keyframe_wanted) || program.next.is_multiple_of(gop.max(1));
-        program.input.push_picture(picture, pts, rate.frame_duration(), keyframe);
+        let left_out = program.input.push_picture(picture, pts, rate.frame_duration(), keyframe);
+        self.meter.rendition_dropped.fetch_add(left_out as u64, Relaxed);
         self.meter.frames.fetch_add(1, Relaxed);
         if let PictureSpec::Full(tile) = &program.director.scene().picture
             && tile.source.is_some_and(|source| self.players.repeats(source))

@@ -546,6 +546,7 @@ pub(super) fn add(a: ProgramReport, b: ProgramReport) -> ProgramReport {
         frames: a.frames + b.frames,
         repeated: a.repeated + b.repeated,
         dropped: a.dropped + b.dropped,
+        rendition_dropped: a.rendition_dropped + b.rendition_dropped,
     }
 }
 

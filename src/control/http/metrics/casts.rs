@@ -45,9 +45,12 @@ pub fn write(text: &mut String, casts: impl Iterator<Item = CastView>) {
     for cast in casts.filter(|cast| cast.state != CastState::Idle) {
         let conference = &cast.conference;
         let program = &cast.program;
-        for (result, value) in
-            [("made", program.frames), ("repeated", program.repeated), ("dropped", program.dropped)]
-        {
+        for (result, value) in [
+            ("made", program.frames),
+            ("repeated", program.repeated),
+            ("dropped", program.dropped),
+            ("rendition_dropped", program.rendition_dropped),
+        ] {
             frames.samples.push((format!("conference=\"{conference}\",result=\"{result}\""), value));
         }
         for output in &cast.outputs {
@@ -102,7 +105,7 @@ mod tests {
                 backup_url: None,
                 status,
             }],
-            program: ProgramReport { frames: 60, repeated: 1, dropped: 0 },
+            program: ProgramReport { frames: 60, repeated: 1, dropped: 0, rendition_dropped: 0 },
             error: None,
         }
     }

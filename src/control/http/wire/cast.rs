@@ -65,6 +65,8 @@ pub struct ProgramJson {
     pub repeated: u64,
     /// Left out since the encoder could not follow.
     pub dropped: u64,
+    /// Pictures that smaller renditions left out for the same reason, all together.
+    pub rendition_dropped: u64,
 }
 
 /// A cast's state in JSON.
@@ -105,6 +107,7 @@ impl CastJson {
                 frames: cast.program.frames,
                 repeated: cast.program.repeated,
                 dropped: cast.program.dropped,
+                rendition_dropped: cast.program.rendition_dropped,
             },
             error: cast.error.clone(),
         }

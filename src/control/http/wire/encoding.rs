@@ -1,8 +1,14 @@
 //! `encoding`: how the program is encoded.
 
 use crate::{
-    config::{EncodingConfig, encoding::Numbers},
-    control::{cast::Encoding, error::ControlError},
+    config::{
+        EncodingConfig,
+        encoding::{Numbers, RenditionNumbers},
+    },
+    control::{
+        cast::{Encoding, Rendition},
+        error::ControlError,
+    },
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -26,9 +32,21 @@ pub struct EncodingBody {
     audio_kbps: Option<u32>,
     /// Distance of keyframes, 500 to 10000, a whole number of frames.
     keyframe_ms: Option<u32>,
-    /// Further sizes; not implemented yet, so empty.
-    #[schema(value_type = Option<Vec<Object>>)]
-    renditions: Option<Vec<serde_json::Value>>,
+    /// Smaller sizes for HLS players to choose from, at most 4; RTMP and recordings have the full size. The
+    /// server's default ones when absent, as far as they are smaller than this cast.
+    renditions: Option<Vec<RenditionBody>>,
+}
+
+/// A smaller size of the program's picture.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RenditionBody {
+    /// Pixels, even, 16 to below the program's; the width follows from the program's aspect.
+    #[schema(example = 360)]
+    height: u32,
+    /// kbit/s, 100 to the program's.
+    #[schema(example = 600)]
+    video_kbps: u32,
 }
 
 impl EncodingBody {
@@ -49,9 +67,6 @@ impl EncodingBody {
                 ));
             }
         }
-        if self.renditions.is_some_and(|renditions| !renditions.is_empty()) {
-            return Err(ControlError::NotImplemented("encoding.renditions".to_owned()));
-        }
         let numbers = Numbers {
             width: self.width.unwrap_or(defaults.width),
             height: self.height.unwrap_or(defaults.height),
@@ -60,7 +75,23 @@ impl EncodingBody {
             audio_kbps: self.audio_kbps.unwrap_or(defaults.audio_kbps),
             keyframe_ms: self.keyframe_ms.unwrap_or(defaults.keyframe_ms),
         };
-        if let Some(fault) = numbers.faults().first() {
+        let renditions = match self.renditions {
+            Some(bodies) => {
+                let number = |body: RenditionBody| RenditionNumbers {
+                    height: body.height,
+                    video_kbps: body.video_kbps,
+                };
+                bodies.into_iter().map(number).collect()
+            }
+            None => {
+                let fits = |one: &RenditionNumbers| {
+                    one.height < numbers.height && one.video_kbps <= numbers.video_kbps
+                };
+                defaults.renditions.iter().copied().filter(fits).collect::<Vec<_>>()
+            }
+        };
+        let faults = numbers.faults().into_iter().chain(numbers.rendition_faults(&renditions));
+        if let Some(fault) = faults.into_iter().next() {
             return Err(ControlError::invalid(
                 &format!("encoding.{}", fault.field),
                 format!("encoding.{fault}"),
@@ -73,9 +104,31 @@ impl EncodingBody {
             video_kbps: numbers.video_kbps,
             audio_kbps: numbers.audio_kbps,
             keyframe_ms: numbers.keyframe_ms,
-            renditions: Vec::new(),
+            renditions: sorted(&numbers, renditions),
         })
     }
+}
+
+/// The largest first, as players expect them.
+fn sorted(program: &Numbers, mut renditions: Vec<RenditionNumbers>) -> Vec<Rendition> {
+    renditions.sort_by_key(|one| std::cmp::Reverse((one.height, one.video_kbps)));
+    let rendition = |RenditionNumbers { height, video_kbps }| Rendition {
+        width: program.rendition_width(height),
+        height,
+        video_kbps,
+    };
+    renditions.into_iter().map(rendition).collect()
+}
+
+/// A smaller size of the program's picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RenditionJson {
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// kbit/s.
+    pub video_kbps: u32,
 }
 
 /// How the program is encoded.
@@ -95,6 +148,8 @@ pub struct EncodingJson {
     pub audio_kbps: u32,
     /// Distance of keyframes.
     pub keyframe_ms: u32,
+    /// Smaller sizes, the largest first.
+    pub renditions: Vec<RenditionJson>,
 }
 
 impl From<&Encoding> for EncodingJson {
@@ -107,6 +162,11 @@ impl From<&Encoding> for EncodingJson {
             video_kbps: encoding.video_kbps,
             audio_kbps: encoding.audio_kbps,
             keyframe_ms: encoding.keyframe_ms,
+            renditions: encoding
+                .renditions
+                .iter()
+                .map(|&Rendition { width, height, video_kbps }| RenditionJson { width, height, video_kbps })
+                .collect(),
         }
     }
 }
@@ -137,10 +197,68 @@ mod tests {
     }
 
     #[test]
-    fn later_modes_are_said_to_be_later() {
-        for text in [r#"{"mode":"passthrough"}"#, r#"{"renditions":[{"height":360,"video_kbps":600}]}"#] {
-            assert_eq!(encoding(text).unwrap_err().code_and_status(), ("not_implemented", 501));
+    fn renditions_keep_the_aspect_and_come_largest_first() {
+        let text = r#"{"renditions":[{"height":180,"video_kbps":250},{"height":360,"video_kbps":600}]}"#;
+        let rendition = |width, height, video_kbps| Rendition { width, height, video_kbps };
+        let some = encoding(text).unwrap();
+        assert_eq!(some.renditions, [rendition(640, 360, 600), rendition(320, 180, 250)]);
+        assert_eq!(Rendition::names(&some.renditions), ["360p", "180p"]);
+        let odd = encoding(r#"{"renditions":[{"height":270,"video_kbps":250}],"width":854,"height":480}"#);
+        assert_eq!(odd.unwrap().renditions, [rendition(480, 270, 250)]);
+        let twice = r#"{"renditions":[{"height":360,"video_kbps":600},{"height":360,"video_kbps":300}]}"#;
+        assert_eq!(Rendition::names(&encoding(twice).unwrap().renditions), ["360p-600k", "360p-300k"]);
+    }
+
+    #[test]
+    fn default_renditions_are_those_that_are_smaller() {
+        let one = |height, video_kbps| RenditionNumbers { height, video_kbps };
+        let defaults =
+            EncodingConfig { renditions: vec![one(360, 600), one(180, 250)], ..EncodingConfig::default() };
+        let heights = |text: &str| -> Vec<u32> {
+            let body: EncodingBody = serde_json::from_str(text).unwrap();
+            body.into_encoding(&defaults).unwrap().renditions.iter().map(|one| one.height).collect()
+        };
+        assert_eq!(heights("{}"), [360, 180]);
+        assert_eq!(heights(r#"{"width":640,"height":360}"#), [180]);
+        assert_eq!(heights(r#"{"video_kbps":300}"#), [180]);
+        assert_eq!(heights(r#"{"renditions":[]}"#), [0; 0]);
+    }
+
+    #[test]
+    fn bad_renditions_are_named_with_what_is_allowed() {
+        for (list, field, allowed) in [
+            (
+                r#"[{"height":720,"video_kbps":600}]"#,
+                "renditions[0].height",
+                "even numbers from 16 to 718 pixels",
+            ),
+            (r#"[{"height":361,"video_kbps":600}]"#, "renditions[0].height", "even numbers from 16"),
+            (r#"[{"height":0,"video_kbps":600}]"#, "renditions[0].height", "even numbers from 16"),
+            (
+                r#"[{"height":360,"video_kbps":600},{"height":180,"video_kbps":9000}]"#,
+                "renditions[1].video_kbps",
+                "100 to 2500 kbit/s",
+            ),
+            (
+                r#"[{"height":360,"video_kbps":600},{"height":360,"video_kbps":600}]"#,
+                "renditions[1].height",
+                "sizes and rates that differ",
+            ),
+        ] {
+            let error = encoding(&format!(r#"{{"renditions":{list}}}"#)).unwrap_err();
+            assert_eq!(error.field(), Some(&*format!("encoding.{field}")), "{list}");
+            assert!(error.to_string().contains(allowed), "{error}");
         }
+        let many: Vec<_> = (1..=5).map(|n| format!(r#"{{"height":{},"video_kbps":200}}"#, n * 20)).collect();
+        let error = encoding(&format!(r#"{{"renditions":[{}]}}"#, many.join(","))).unwrap_err();
+        assert_eq!(error.field(), Some("encoding.renditions"));
+        assert!(serde_json::from_str::<EncodingBody>(r#"{"renditions":[{"height":360}]}"#).is_err());
+    }
+
+    #[test]
+    fn later_modes_are_said_to_be_later() {
+        let error = encoding(r#"{"mode":"passthrough"}"#).unwrap_err();
+        assert_eq!(error.code_and_status(), ("not_implemented", 501));
         assert_eq!(encoding(r#"{"mode":"magic"}"#).unwrap_err().field(), Some("encoding.mode"));
     }
 }

@@ -1,0 +1,93 @@
+//! A smaller rendition's encoder: the program's raw pictures in, the same pictures smaller out.
+
+use super::{
+    EncoderError, VideoSettings, await_end,
+    frames_out::{Outlet, VideoOut, on_sample},
+    picture_input::{PictureInput, TimedPicture},
+};
+use crate::{
+    ipc::RenditionSpec,
+    media::VideoConfig,
+    worker::{
+        pipeline::{PipelineEvent, RunningPipeline},
+        pipeline_file::{ParamValue, PipelineFile, Role},
+        timeline::Timeline,
+    },
+};
+use bytes::Bytes;
+use gst_video::VideoInfo;
+use tokio::sync::mpsc;
+
+/// Pictures that may wait before new ones are left out; raw ones, so each is a loss of one frame. The
+/// program's own limit is the mixer's; a rendition gives up sooner.
+const BACKLOG: u64 = 8;
+
+/// The encoder of one rendition.
+#[derive(Debug)]
+pub(super) struct RenditionEncoder {
+    running: RunningPipeline,
+    input: PictureInput,
+    eos: mpsc::Receiver<PipelineEvent>,
+}
+
+/// Where a rendition's pictures go in.
+#[derive(Debug, Clone)]
+pub(super) struct RenditionInput {
+    input: PictureInput,
+    /// The picture that was to be an IDR was left out: the next one is.
+    keyframe_due: bool,
+}
+
+impl RenditionEncoder {
+    pub(super) async fn start(
+        spec: &RenditionSpec,
+        settings: &VideoSettings<'_>,
+        picture: &VideoInfo,
+        timeline: &Timeline,
+        outlet: Outlet,
+        failed: mpsc::Sender<PipelineEvent>,
+    ) -> Result<Self, EncoderError> {
+        let file = PipelineFile::of(Role::Rendition)?;
+        let RenditionSpec { width, height, video_kbps } = *spec;
+        let size = format!("video/x-raw,width={width},height={height},pixel-aspect-ratio=1/1");
+        let mut values = settings.values(width, height, video_kbps);
+        values.push(("size", ParamValue::Text(size)));
+        let pipeline = file.pipeline(&values)?;
+        let input = PictureInput::of(&file, &pipeline, picture, settings.fps)?;
+        let config = VideoConfig { avcc: Bytes::new(), width, height, fps: settings.fps, kbps: video_kbps };
+        on_sample(&file.typed(&pipeline, "video-out")?, VideoOut::new(outlet, config).callback());
+        let (eos_in, eos) = mpsc::channel(1);
+        let running =
+            RunningPipeline::start(pipeline, format!("rendition-{height}"), timeline, failed, move |event| {
+                if event == PipelineEvent::Eos {
+                    let _ = eos_in.try_send(event.clone());
+                }
+                event
+            })
+            .await?;
+        Ok(Self { running, input, eos })
+    }
+
+    pub(super) fn input(&self) -> RenditionInput {
+        RenditionInput { input: self.input.clone(), keyframe_due: false }
+    }
+
+    /// As [`super::Encoder::finish`].
+    pub(super) async fn finish(mut self) -> Result<(), EncoderError> {
+        await_end(self.input.end(), &mut self.eos, "rendition").await;
+        self.running.stop().await?;
+        Ok(())
+    }
+}
+
+impl RenditionInput {
+    /// One picture; false when it was left out, since the encoder does not follow.
+    pub(super) fn push(&mut self, picture: &TimedPicture, keyframe: bool) -> bool {
+        self.keyframe_due |= keyframe;
+        if self.input.backlog() > BACKLOG {
+            return false;
+        }
+        self.input.push(picture, std::mem::take(&mut self.keyframe_due));
+        true
+    }
+}
