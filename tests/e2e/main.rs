@@ -31,6 +31,7 @@ mod ingest_limits;
 mod join_leave;
 mod mutes;
 mod neighbours;
+mod renditions;
 mod rtmp_outage;
 mod stall;
 mod switching;

@@ -26,6 +26,7 @@ function settings() {
     'sample-ms': { type: 'string', default: '1000' },
     tile: { type: 'string', default: '0,0,1,1' },
     'read-code': { type: 'boolean', default: false },
+    'cycle-levels': { type: 'string' },
     screenshot: { type: 'string' },
   });
   const seconds = number(values, 'seconds', { min: 1 });
@@ -52,6 +53,7 @@ function settings() {
     sampleMs: number(values, 'sample-ms', { min: 100 }),
     tile: { x, y, width, height },
     readCode: values['read-code'],
+    cycleLevelsMs: (number(values, 'cycle-levels', { min: 1 }) ?? 0) * 1000,
     screenshot: values.screenshot,
   };
 }
@@ -59,7 +61,7 @@ function settings() {
 /** Collects what the page reports, and judges it at the end. */
 class Viewing {
   constructor(given) {
-    Object.assign(this, { given, errors: [], samples: [], stalls: 0, stalledMs: 0, jumps: [], discontinuities: 0, playing: null, finished: false });
+    Object.assign(this, { given, errors: [], samples: [], stalls: 0, stalledMs: 0, jumps: [], discontinuities: 0, levels: new Map(), playing: null, finished: false });
     this.over = new Promise((resolve) => {
       this.stop = resolve;
     });
@@ -76,6 +78,7 @@ class Viewing {
     if (event === 'stall_end') this.stalledMs += fields.stalled_ms;
     if (event === 'jump') this.jumps.push(fields);
     if (event === 'discontinuity') this.discontinuities += 1;
+    if (event === 'level') this.levels.set(fields.level, `${fields.width}x${fields.height}`);
     if (event === 'playing') this.playing = fields;
     if (event === 'finished') {
       this.finished = true;
@@ -118,6 +121,9 @@ class Viewing {
     if (given.discontinuities !== undefined && given.discontinuities !== this.discontinuities) {
       faults.push(`${this.discontinuities} discontinuities were played, expected ${given.discontinuities}`);
     }
+    if (given.cycleLevelsMs > 0 && this.levels.size < end.levels) {
+      faults.push(`played were the sizes ${[...this.levels.values()].join(', ')} of ${end.levels}`);
+    }
     const latency = this.samples.at(-1)?.latency_s;
     if (given.maxLatency !== undefined && !(latency <= given.maxLatency)) faults.push(`${latency} s behind at the end, at most ${given.maxLatency} are allowed`);
     return faults;
@@ -134,7 +140,7 @@ await run(async () => {
   try {
     const told = [signalled(), viewing.over, ...(given.seconds === undefined ? [stdinClosed()] : [])];
     const start = inPage(page, 'player', 'start', {
-      url: given.url, sampleMs: given.sampleMs, tile: given.tile, readCode: given.readCode,
+      url: given.url, sampleMs: given.sampleMs, tile: given.tile, readCode: given.readCode, cycleLevelsMs: given.cycleLevelsMs,
     });
     await Promise.race([start, crashed, after(given.startTimeout * 1000), ...told]);
     const began = performance.now();
@@ -152,6 +158,7 @@ await run(async () => {
       stalled_ms: viewing.stalledMs + end.stall_now_ms,
       jumps: viewing.jumps.length,
       discontinuities: viewing.discontinuities,
+      sizes: [...viewing.levels.values()],
       faults,
     });
     if (faults.length > 0) throw new CheckFailed(faults.join('\n'));

@@ -125,6 +125,14 @@ function readCodes(tile) {
   view.requestVideoFrameCallback(onFrame);
 }
 
+/** One size after the other, each from the next segment that is loaded. */
+function cycleLevels(everyMs) {
+  hls.loadLevel = hls.levels.length - 1;
+  setInterval(() => {
+    hls.loadLevel = (hls.loadLevel + 1) % hls.levels.length;
+  }, everyMs);
+}
+
 function facts() {
   const quality = view.getVideoPlaybackQuality();
   const seconds = (value) => (Number.isFinite(value) ? Number(value.toFixed(3)) : null);
@@ -142,7 +150,7 @@ function facts() {
 
 window.player = {
   /** Starts; resolves when the picture moves. */
-  async start({ url, sampleMs, tile, readCode }) {
+  async start({ url, sampleMs, tile, readCode, cycleLevelsMs }) {
     if (!Hls?.isSupported()) throw new Error('hls.js cannot run in this Chromium');
     const start = performance.now();
     hls = new Hls({ lowLatencyMode: true, enableWorker: true });
@@ -160,11 +168,12 @@ window.player = {
     report('playing', { at_ms: since(start), width: view.videoWidth, height: view.videoHeight, ...facts() });
     this.stallNow = watchPosition(start);
     if (readCode) readCodes(tile);
+    if (cycleLevelsMs > 0) cycleLevels(cycleLevelsMs);
     const context = reader();
     setInterval(() => report('sample', { at_ms: since(start), colour: read(context, view, tile).colour, ...hear(), ...facts() }), sampleMs);
   },
   /** What the end of the run is judged by. */
   end() {
-    return { ...facts(), stall_now_ms: this.stallNow?.() ?? 0, ended: view.ended, codes };
+    return { ...facts(), levels: hls.levels.length, stall_now_ms: this.stallNow?.() ?? 0, ended: view.ended, codes };
   },
 };
