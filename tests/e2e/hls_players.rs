@@ -123,12 +123,13 @@ fn start(server: &Server, low_latency: Option<bool>) -> String {
     cast["play"]["hls"].as_str().expect("an HLS URL").to_owned()
 }
 
-fn rgb(number: usize) -> String {
+/// A participant's colour, as the browser tools write it.
+pub fn rgb(number: usize) -> String {
     Colour::of(number).rgb().iter().map(|part| format!("{part:02x}")).collect()
 }
 
 /// As play.mjs compares colours.
-fn near(a: &str, b: &str) -> bool {
+pub fn near(a: &str, b: &str) -> bool {
     let part =
         |text: &str, at: usize| i32::from_str_radix(text.get(at..at + 2).unwrap_or("0"), 16).unwrap_or(0);
     [0, 2, 4].into_iter().all(|at| (part(a, at) - part(b, at)).abs() <= 40)

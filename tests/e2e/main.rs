@@ -25,6 +25,7 @@ mod bandwidth;
 mod chromium_publishes;
 mod delay;
 mod grid;
+mod hls_latency;
 mod hls_players;
 mod hundred_switches;
 mod ingest_limits;
