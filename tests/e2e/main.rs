@@ -19,6 +19,8 @@ mod server;
 mod stage;
 #[path = "../support/turn.rs"]
 mod turn;
+#[path = "../support/viewers.rs"]
+mod viewers;
 
 mod bad_outputs;
 mod bandwidth;
@@ -27,6 +29,7 @@ mod delay;
 mod grid;
 mod hls_latency;
 mod hls_players;
+mod hls_proxy;
 mod hundred_switches;
 mod ingest_limits;
 mod join_leave;
