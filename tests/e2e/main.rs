@@ -35,6 +35,7 @@ mod ingest_limits;
 mod join_leave;
 mod mutes;
 mod neighbours;
+mod outputs_come_and_go;
 mod renditions;
 mod rtmp_outage;
 mod stall;
