@@ -30,4 +30,4 @@ pub use output::HlsOutput;
 pub const RENDITION: &str = "video";
 
 #[cfg(test)]
-mod synthetic;
+pub(crate) mod synthetic;

@@ -1,5 +1,7 @@
 //! Egress by itself: encoded frames in, RTMP and HLS out, judged by other people's players.
 
+#[path = "../support/clip.rs"]
+mod clip;
 #[path = "../support/flv.rs"]
 mod flv;
 #[path = "../support/flv_frames.rs"]
@@ -16,6 +18,7 @@ mod hls_life;
 mod hls_low_latency;
 mod hls_playback;
 mod push;
+mod recording_files;
 mod rtmp_auth;
 mod rtmp_moves;
 mod rtmp_push;
