@@ -16,6 +16,7 @@ use meetingcast::{
             state::{AppState, Readiness, SdpReaders, Trickle},
         },
     },
+    egress::recording::RecordingLibrary,
     ipc::{Candidate, IngestOffer},
     redacted::Redacted,
     telemetry,
@@ -98,6 +99,7 @@ impl Api {
         let state = AppState {
             conferences: Arc::new(fake),
             auth: Auth::new(&config.auth),
+            recordings: RecordingLibrary::open(&config.recording, &config.server.data_dir).unwrap(),
             base_url: "http://cast.example".into(),
             sdp: SdpReaders { offer: read_offer, trickle: read_trickle },
             metrics: telemetry::metrics_builder().unwrap().build_recorder().handle(),
