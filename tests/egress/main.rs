@@ -10,6 +10,8 @@ mod flv_frames;
 mod nginx;
 #[path = "../support/rogue.rs"]
 mod rogue;
+#[path = "../support/s3.rs"]
+mod s3;
 #[path = "../support/tls_front.rs"]
 mod tls_front;
 
@@ -19,6 +21,7 @@ mod hls_low_latency;
 mod hls_playback;
 mod push;
 mod recording_files;
+mod recording_s3;
 mod rtmp_auth;
 mod rtmp_moves;
 mod rtmp_push;

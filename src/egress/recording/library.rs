@@ -198,7 +198,9 @@ impl RecordingLibrary {
     pub(super) fn grown(&self, id: &RecordingId, bytes: u64, duration: Duration) {
         self.change(id, |record| {
             record.bytes = bytes;
-            record.duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+            // Frame times are rounded down; half a millisecond makes up for that.
+            let rounded = duration + Duration::from_micros(500);
+            record.duration_ms = u64::try_from(rounded.as_millis()).unwrap_or(u64::MAX);
         });
     }
 
