@@ -28,6 +28,7 @@ mod hundred_switches;
 mod ingest_limits;
 mod join_leave;
 mod mutes;
+mod recording;
 mod rtmp_outage;
 mod stall;
 mod switching;

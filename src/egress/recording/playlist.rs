@@ -9,8 +9,8 @@ pub const MOVIE: &str = "file.mp4";
 /// The playlist, likewise.
 pub const PLAYLIST: &str = "index.m3u8";
 /// A longer hole between two segments is a discontinuity: a player's buffer would have the same hole, and
-/// few players step over one by themselves.
-const MAX_GAP: Duration = Duration::from_millis(500);
+/// few players step over one by themselves (hls.js: 100 ms, `maxBufferHole`).
+const MAX_GAP: Duration = Duration::from_millis(100);
 
 /// One segment: fragments from a keyframe to the next that begins one.
 #[derive(Debug, Clone, Copy, PartialEq)]
