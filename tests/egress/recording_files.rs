@@ -204,7 +204,10 @@ async fn a_new_worker_goes_on_in_the_same_file() {
             let [gap] = whole.gaps()[..] else { panic!("{:?}", whole.gaps()) };
             assert!((gap - (0.7 + 1.0 / 30.0)).abs() < 0.002, "{gap}");
         }
-        crate::clip::keep(&path, &format!("two-workers-{}x{}-{profile}.mp4", size.0, size.1));
+        for (file, kind) in [("file.mp4", "mp4"), ("index.m3u8", "m3u8")] {
+            let name = format!("two-workers-{}x{}-{profile}.{kind}", size.0, size.1);
+            crate::clip::keep(&path.with_file_name(file), &name);
+        }
         assert!(ready.duration_ms.abs_diff(10_700) < 100, "{ready:?}");
         assert_eq!(output.status().frames_dropped, 0);
     }

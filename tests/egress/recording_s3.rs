@@ -72,7 +72,7 @@ async fn a_finished_recording_goes_to_the_store_and_is_read_from_there() {
     let first = library(&config, data.path()).await;
     record(&first, bucket.path(), 5).await;
     let ready = in_state(&first, RecordingState::Ready).await;
-    let key = |name: &str| format!("casts/main/%252Eroom%253A1/{}/{name}", ready.id);
+    let key = |name: &str| format!("casts/main/.room:1/{}/{name}", ready.id);
     assert_eq!(s3.objects(), [key("file.mp4"), key("index.m3u8")]);
     assert_eq!(first.store_name(&ready), "s3://recordings/casts/main");
     let local = file(data.path(), &ready);

@@ -9,6 +9,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 const MAX_MOOF: u64 = 16 * 1024 * 1024;
 /// Sample tables: some bytes a sample; a day and a half have this many.
 const MAX_TABLES: u64 = 128 * 1024 * 1024;
+/// Samples of one track in a fragment: 3 s of anything have fewer.
+const MAX_SAMPLES: usize = 65_536;
 /// `sample_is_non_sync_sample` (ISO 14496-12 §8.8.3.1).
 const NON_SYNC: u32 = 0x0001_0000;
 /// nal_unit_type of a sequence parameter set (H.264 table 7-1).
@@ -231,6 +233,9 @@ struct Run {
 /// One track's samples, all of which lie in the `mdat`.
 fn samples(traf: &Traf, moof_start: u64, mdat: &BoxHead) -> Option<Run> {
     let [trun] = traf.trun.as_slice() else { return None };
+    if trun.samples.len() > MAX_SAMPLES {
+        return None;
+    }
     let offset = moof_start.checked_add_signed(i64::from(trun.data_offset?))?;
     let header = &traf.tfhd;
     let mut samples = Vec::new();

@@ -97,7 +97,7 @@ pub struct Media {
 #[derive(Debug)]
 enum Source {
     Local(tokio::fs::File),
-    Remote { remote: Remote, conference: String, id: RecordingId },
+    Remote { remote: Remote, conference: ConferenceId, id: RecordingId },
 }
 
 impl RecordingLibrary {
@@ -185,11 +185,15 @@ impl RecordingLibrary {
     pub(super) async fn begin(&self, record: Recording) -> io::Result<PathBuf> {
         let folder = self.folder(&record.conference, &record.id);
         let (made, written) = (folder.clone(), record.clone());
-        blocking(move || {
+        let begun = blocking(move || {
             std::fs::create_dir_all(&made)?;
             write_record(&made, &written)
-        })
-        .await?;
+        });
+        if let Err(error) = begun.await {
+            // An empty folder is nobody's; what hindered the one may hinder the other.
+            let _ = remove_folder(folder).await;
+            return Err(error);
+        }
         self.lock().insert(record.id.clone(), Entry { record, job: None, deleting: false });
         Ok(folder)
     }
@@ -274,9 +278,8 @@ impl RecordingLibrary {
         // An upload that was cut off may have got to its end.
         if record.remote || record.stage == Stage::Uploading {
             let Some(remote) = &self.shared.remote else { return Err(no_remote().into()) };
-            let conference = record.conference.file_name();
             for name in [MOVIE, PLAYLIST] {
-                remote.delete([&conference, record.id.as_str(), name]).await?;
+                remote.delete([record.conference.as_str(), record.id.as_str(), name]).await?;
             }
         }
         Ok(remove_folder(self.folder(&record.conference, &record.id)).await?)
@@ -290,8 +293,7 @@ impl RecordingLibrary {
         let record = self.find(id).ok_or(LibraryError::NotFound)?;
         if record.remote {
             let remote = self.shared.remote.clone().ok_or_else(no_remote)?;
-            let conference = record.conference.file_name();
-            let source = Source::Remote { remote, conference, id: id.clone() };
+            let source = Source::Remote { remote, conference: record.conference, id: id.clone() };
             return Ok(Media { length: record.bytes, source });
         }
         let path = self.folder(&record.conference, id).join(MOVIE);
@@ -416,10 +418,10 @@ impl RecordingLibrary {
 
     async fn upload(&self, record: &Recording) -> Result<(), String> {
         let Some(remote) = &self.shared.remote else { return Err(no_remote_sentence().to_owned()) };
-        let (conference, id) = (record.conference.file_name(), record.id.as_str());
+        let (conference, id) = (record.conference.as_str(), record.id.as_str());
         let folder = self.folder(&record.conference, &record.id);
         for name in [PLAYLIST, MOVIE] {
-            remote.upload(&folder.join(name), [&conference, id, name]).await.map_err(|error| {
+            remote.upload(&folder.join(name), [conference, id, name]).await.map_err(|error| {
                 tracing::warn!(recording = id, error = &error as &dyn std::error::Error, "upload failed");
                 error.sentence()
             })?;
@@ -471,7 +473,7 @@ impl Media {
     ) -> Result<BoxStream<'static, io::Result<Bytes>>, LibraryError> {
         match self.source {
             Source::Remote { remote, conference, id } => {
-                Ok(remote.read([&conference, id.as_str(), MOVIE], range).await?)
+                Ok(remote.read([conference.as_str(), id.as_str(), MOVIE], range).await?)
             }
             Source::Local(mut file) => {
                 file.seek(SeekFrom::Start(range.start)).await?;

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     egress::{
-        hub::{Hub, HubItem, HubReader, QueueLimits},
+        hub::{Hub, HubGauge, HubItem, HubReader, QueueLimits},
         output::{OutputState, OutputStatus},
     },
     ids::{ConferenceId, RecordingId},
@@ -32,10 +32,11 @@ const QUEUE: QueueLimits = QueueLimits { bytes: 64 * 1024 * 1024, span: Duration
 const MAILBOX: usize = 4;
 
 /// Handle of a running recording. Dropping it ends the recording as [`stop`](Self::stop) does.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RecordingOutput {
     requests: mpsc::Sender<RecordingRequest>,
     status: watch::Receiver<OutputStatus>,
+    gauge: HubGauge,
 }
 
 #[derive(Debug)]
@@ -69,11 +70,13 @@ impl RecordingOutput {
         let span = tracing::info_span!("recording", conference = %conference, recording = %id);
         let (requests, mailbox) = mpsc::channel(MAILBOX);
         let (status, watched) = watch::channel(OutputStatus::connecting(Timestamp::now()));
+        let reader = hub.subscribe(QUEUE);
+        let gauge = reader.gauge();
         let runner = RecordingRunner {
             id,
             conference,
             epoch,
-            reader: hub.subscribe(QUEUE),
+            reader,
             fragmenter: Fragmenter::new(),
             library,
             requests: mailbox,
@@ -83,12 +86,16 @@ impl RecordingOutput {
             fault: None,
         };
         tokio::spawn(runner.run().instrument(span));
-        Self { requests, status: watched }
+        Self { requests, status: watched, gauge }
     }
 
     /// The figures as of now.
     pub fn status(&self) -> OutputStatus {
-        self.status.borrow().clone()
+        let mut status = self.status.borrow().clone();
+        let (bytes, span) = self.gauge.queued();
+        status.queued_bytes = bytes as u64;
+        status.queued_ms = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        status
     }
 
     /// Writes what is queued and ends the recording; returns when that is on the disk. The file is finished

@@ -197,8 +197,8 @@ fn push_duration(runs: &mut Vec<SttsEntry>, duration: u32) {
 
 /// How long the movie of these tracks is, milliseconds.
 pub fn duration_ms(tracks: &[Table]) -> u64 {
-    tracks.iter().map(|track| track.movie_ticks(track.end())).max().unwrap_or(0) * 1000
-        / u64::from(MOVIE_TIMESCALE)
+    let ticks = tracks.iter().map(|track| track.movie_ticks(track.end())).max().unwrap_or(0);
+    u64::try_from(u128::from(ticks) * 1000 / u128::from(MOVIE_TIMESCALE)).unwrap_or(u64::MAX)
 }
 
 /// What stands before the `payload` bytes that hold the tracks' samples: `ftyp`, `moov`, and the head of one
