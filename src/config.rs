@@ -8,6 +8,7 @@ pub mod check;
 pub mod encoding;
 pub mod ice;
 pub mod load;
+pub mod recording;
 
 use crate::redacted::Redacted;
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,7 @@ pub struct Config {
     pub switching: SwitchingConfig,
     pub rtmp: RtmpConfig,
     pub hls: HlsConfig,
+    pub recording: RecordingConfig,
     pub worker: WorkerConfig,
     pub log: LogConfig,
 }
@@ -223,6 +225,28 @@ pub struct HlsConfig {
     pub audio_only: bool,
 }
 
+/// `[recording]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RecordingConfig {
+    /// Where recordings are kept: a folder, `file:///…`, or `s3://bucket/prefix`; empty = `recordings` in
+    /// `server.data_dir`.
+    pub store: String,
+    /// Finished recordings are deleted after, seconds; 0 = never.
+    pub max_age_s: u64,
+    /// The oldest finished recordings are deleted when all have more bytes; 0 = no limit.
+    pub max_total_bytes: u64,
+    /// The S3-compatible service's URL; empty = AWS.
+    pub s3_endpoint: String,
+    pub s3_region: String,
+    /// Empty, as the secret: the machine's own role.
+    pub s3_access_key_id: String,
+    #[serde(with = "optional_secret_text")]
+    pub s3_secret_access_key: Redacted<String>,
+    /// `s3_endpoint` may be `http://`: for tests and trusted networks.
+    pub s3_allow_http: bool,
+}
+
 /// `[worker]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -364,6 +388,21 @@ impl Default for HlsConfig {
     }
 }
 
+impl Default for RecordingConfig {
+    fn default() -> Self {
+        Self {
+            store: String::new(),
+            max_age_s: 0,
+            max_total_bytes: 0,
+            s3_endpoint: String::new(),
+            s3_region: "us-east-1".to_owned(),
+            s3_access_key_id: String::new(),
+            s3_secret_access_key: Redacted::new(String::new()),
+            s3_allow_http: false,
+        }
+    }
+}
+
 impl Default for WorkerConfig {
     fn default() -> Self {
         Self {
@@ -392,6 +431,17 @@ mod secret_text {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Redacted<String>, D::Error> {
         String::deserialize(d).map(Redacted::new)
+    }
+}
+
+/// A secret that may be left empty: the defaults, which are written and read again, say so.
+mod optional_secret_text {
+    use super::Redacted;
+    pub use super::secret_text::deserialize;
+    use serde::Serializer;
+
+    pub fn serialize<S: Serializer>(secret: &Redacted<String>, s: S) -> Result<S::Ok, S::Error> {
+        if secret.expose().is_empty() { s.serialize_str("") } else { s.collect_str(secret) }
     }
 }
 

@@ -6,4 +6,5 @@
 pub mod hls;
 pub mod hub;
 pub mod output;
+pub mod recording;
 pub mod rtmp;

@@ -144,6 +144,54 @@ impl fmt::Display for SessionId {
     }
 }
 
+/// A recording. Unguessable like a session: whoever may not list recordings cannot name one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RecordingId(String);
+
+impl RecordingId {
+    /// A fresh unguessable id: 128 random bits.
+    pub fn generate() -> Self {
+        Self(format!("{:032x}", rand::random::<u128>()))
+    }
+
+    /// The id as it stands in URLs, and the name of its folder.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RecordingId {
+    type Err = InvalidId;
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        if text.len() == 32 && text.bytes().all(hex) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidId { what: "recording id", allowed: "32 characters of 0-9 a-f" })
+        }
+    }
+}
+
+impl TryFrom<String> for RecordingId {
+    type Error = InvalidId;
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        text.parse()
+    }
+}
+
+impl From<RecordingId> for String {
+    fn from(id: RecordingId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for RecordingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// What the worker calls a (participant, stream) pair. Control hands the numbers out, keeps them for
 /// the life of the conference, and gives the same number to the same pair after a re-publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -178,6 +226,20 @@ mod tests {
         assert!("screen-2_b".parse::<StreamName>().is_ok());
         for bad in ["", "Camera", "a.b", &"x".repeat(33)] {
             assert!(bad.parse::<StreamName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn recording_ids_are_ours_or_none() {
+        assert!(RecordingId::generate().as_str().parse::<RecordingId>().is_ok());
+        for bad in [
+            "",
+            "..",
+            "0123456789ABCDEF0123456789abcdef",
+            &"a".repeat(33),
+            "../../../../../../../../etc/passw",
+        ] {
+            assert!(bad.parse::<RecordingId>().is_err(), "{bad}");
         }
     }
 

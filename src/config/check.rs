@@ -5,6 +5,7 @@ use super::{
     AuthMode, Config,
     encoding::{Numbers, PRESETS},
     ice::{StunServer, TurnServer},
+    recording::RecordingStore,
 };
 use crate::egress::rtmp::publisher::read_ca_file;
 use std::{collections::HashSet, ops::RangeInclusive, time::Duration};
@@ -14,6 +15,8 @@ use tracing_subscriber::EnvFilter;
 const MIN_SECRET_BYTES: usize = 32;
 /// A watchdog that allows fewer missed heartbeats would kill workers for a scheduler's hiccup.
 const MIN_MISSED_HEARTBEATS: u32 = 4;
+/// A hundred years: longest age of a recording.
+const MAX_AGE_S: u64 = 100 * 366 * 86_400;
 /// A day: longest of all times that are counted in seconds.
 const DAY_S: u32 = 86_400;
 
@@ -28,6 +31,7 @@ impl Config {
         self.check_cast(&mut faults);
         self.check_encoding(&mut faults);
         self.check_egress(&mut faults);
+        self.check_recording(&mut faults);
         self.check_worker(&mut faults);
         faults.0
     }
@@ -221,6 +225,58 @@ impl Config {
         faults.range("hls.part_ms", hls.part_ms, 200..=hls.segment_ms.clamp(200, 5000), "ms");
     }
 
+    fn check_recording(&self, faults: &mut Faults) {
+        let recording = &self.recording;
+        if RecordingStore::parse(&recording.store).is_none() {
+            faults.add(
+                "recording.store",
+                &format!("= {:?} is not usable", recording.store),
+                "\"\", a folder, file:///folder or s3://bucket/prefix",
+            );
+        }
+        faults.range("recording.max_age_s", recording.max_age_s, 0..=MAX_AGE_S, "s");
+        // A TOML number has 63 bits.
+        faults.range("recording.max_total_bytes", recording.max_total_bytes, 0..=i64::MAX as u64, "bytes");
+        let endpoint = &recording.s3_endpoint;
+        let good = endpoint.is_empty()
+            || url::Url::parse(endpoint).is_ok_and(|url| {
+                matches!(url.scheme(), "http" | "https")
+                    && url.host().is_some()
+                    && url.username().is_empty()
+                    && url.password().is_none()
+                    && url.query().is_none()
+                    && url.fragment().is_none()
+            });
+        if !good {
+            faults.add(
+                "recording.s3_endpoint",
+                "is not usable",
+                "\"\" or http(s)://host[:port], without a password",
+            );
+        } else if endpoint.starts_with("http://") && !recording.s3_allow_http {
+            faults.add(
+                "recording.s3_endpoint",
+                "is not encrypted",
+                "https://, or http:// with recording.s3_allow_http = true",
+            );
+        }
+        let region = &recording.s3_region;
+        if region.is_empty() || !region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+            faults.add(
+                "recording.s3_region",
+                &format!("= {region:?} is not a region"),
+                "a name such as \"us-east-1\"",
+            );
+        }
+        if recording.s3_access_key_id.is_empty() != recording.s3_secret_access_key.expose().is_empty() {
+            faults.add(
+                "recording.s3_access_key_id",
+                "and recording.s3_secret_access_key are not both there",
+                "both, or neither",
+            );
+        }
+    }
+
     fn check_worker(&self, faults: &mut Faults) {
         let worker = &self.worker;
         faults.range("worker.launch_timeout_ms", worker.launch_timeout_ms, 500..=120_000, "ms");
@@ -295,7 +351,7 @@ mod tests {
     #[test]
     fn every_fault_is_one_exact_sentence() {
         type Change = fn(&mut Config);
-        let table: [(Change, &str); 24] = [
+        let table: [(Change, &str); 28] = [
             (
                 |c| c.server.public_url = "https://cast.example/".into(),
                 "server.public_url is not usable; allowed: \"\" or http(s)://host[:port][/path] without a \
@@ -387,6 +443,25 @@ mod tests {
                 |c| c.worker.heartbeat_timeout_ms = 999,
                 "worker.heartbeat_timeout_ms = 999 is too short; allowed: at least 4 times \
                  worker.heartbeat_ms, which is 1000 ms",
+            ),
+            (
+                |c| c.recording.store = "gs://bucket".into(),
+                "recording.store = \"gs://bucket\" is not usable; allowed: \"\", a folder, file:///folder or \
+                 s3://bucket/prefix",
+            ),
+            (
+                |c| c.recording.s3_endpoint = "http://127.0.0.1:9000".into(),
+                "recording.s3_endpoint is not encrypted; allowed: https://, or http:// with \
+                 recording.s3_allow_http = true",
+            ),
+            (
+                |c| c.recording.s3_secret_access_key = Redacted::new("hush".into()),
+                "recording.s3_access_key_id and recording.s3_secret_access_key are not both there; allowed: both, \
+                 or neither",
+            ),
+            (
+                |c| c.recording.s3_region = "".into(),
+                "recording.s3_region = \"\" is not a region; allowed: a name such as \"us-east-1\"",
             ),
             (|c| c.server.data_dir = "".into(), "server.data_dir is empty; allowed: a directory"),
         ];

@@ -221,7 +221,7 @@ mod tests {
             (
                 "[sever]\nlisten = 1\n",
                 "c.toml: sever is an unknown key; allowed here: server, auth, limits, webrtc, conference, \
-                 cast, encoding, program, switching, rtmp, hls, worker, log",
+                 cast, encoding, program, switching, rtmp, hls, recording, worker, log",
             ),
             (
                 "[limits]\nmax_outputs = \"many\"\n",
@@ -269,6 +269,8 @@ mod tests {
             "[[auth.keys]]\nid = \"a\"\nsecret = [\"hush\"]\n",
             "[[auth.keys]]\nid = \"a\"\nsecret = \"hush\"\n",
             "[auth]\nkeys = \"hush\"\n",
+            "[recording]\ns3_secret_access_key = [\"hush\"]\n",
+            "[recording]\ns3_secret_access_key = \"hush\"\n",
             "[webrtc]\nturn_servers = \"turn:user:hush@host\"\n",
             "[webrtc]\nturn_servers = [\"turn:user:hush@host\"]\n",
         ] {

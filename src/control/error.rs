@@ -33,6 +33,12 @@ pub enum ControlError {
     OutputUrlInvalid(String),
     #[error("this server may not push to {0}; the operator allows other hosts only")]
     OutputUrlForbidden(String),
+    #[error("there is no such recording; it may have been deleted")]
+    RecordingNotFound,
+    #[error("the recording is being made; stop it first, and let it be finished")]
+    RecordingBusy,
+    #[error("the recording's file cannot be reached: {0}")]
+    RecordingUnavailable(String),
     #[error("the conference is full: {max} participants are allowed")]
     TooManyParticipants { max: usize },
     #[error("the server is full: {max} conferences are allowed")]
@@ -91,6 +97,9 @@ impl ControlError {
             Self::OutputNotFound(_) => ("output_not_found", 404),
             Self::OutputUrlInvalid(_) => ("output_url_invalid", 422),
             Self::OutputUrlForbidden(_) => ("output_url_forbidden", 403),
+            Self::RecordingNotFound => ("recording_not_found", 404),
+            Self::RecordingBusy => ("recording_busy", 409),
+            Self::RecordingUnavailable(_) => ("recording_unavailable", 502),
             Self::TooManyParticipants { .. } => ("too_many_participants", 429),
             Self::TooManyConferences { .. } => ("too_many_conferences", 429),
             Self::TooManyOutputs { .. } => ("too_many_outputs", 429),

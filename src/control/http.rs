@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod openapi;
 pub mod participants;
 pub mod problem;
+pub mod recordings;
 pub mod server;
 pub mod sessions;
 pub mod state;

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     config::{Config, ServerConfig},
-    egress::hls::HlsLibrary,
+    egress::{hls::HlsLibrary, recording::RecordingLibrary},
     telemetry::{self, TelemetryError},
 };
 use axum::Router;
@@ -80,6 +80,7 @@ struct Parts {
     /// HLS.
     media: Router,
     sdp: SdpReaders,
+    recordings: RecordingLibrary,
 }
 
 /// The conferences, HLS and the SDP parsers: the one place that knows how they are made.
@@ -92,7 +93,11 @@ async fn build(config: &Arc<Config>) -> Result<Parts, ServeError> {
     let launcher =
         WorkerLauncher::processes(program, &config.worker).map_err(|error| failed(error.into()))?;
     let library = HlsLibrary::new();
-    let outputs = Arc::new(EgressOutputs::new(config.clone(), library.clone()));
+    let recordings = RecordingLibrary::open(&config.recording, &config.server.data_dir)
+        .map_err(|error| failed(error.into()))?;
+    // Before any cast: what it records must not be taken for a former run's.
+    recordings.recover().await.map_err(|error| failed(error.into()))?;
+    let outputs = Arc::new(EgressOutputs::new(config.clone(), library.clone(), recordings.clone()));
     let parts = ConferenceParts { config: config.clone(), launcher, outputs };
     figures::describe();
     let directory = Directory::start(parts, Arc::new(store)).await.map_err(|error| failed(error.into()))?;
@@ -100,6 +105,7 @@ async fn build(config: &Arc<Config>) -> Result<Parts, ServeError> {
         directory,
         media: hls::router(library),
         sdp: SdpReaders { offer: |sdp| Ok(offer::parse(sdp)?), trickle: read_trickle },
+        recordings,
     })
 }
 
@@ -139,6 +145,7 @@ pub async fn run(config: Config, options: ServeOptions) -> Result<(), ServeError
         auth: Auth::new(&config.auth),
         base_url: base_url(&config.server, bound).into(),
         sdp: parts.sdp,
+        recordings: parts.recordings,
         metrics,
         readiness: readiness.clone(),
         config: Arc::clone(&config),

@@ -36,4 +36,4 @@ pub const PROGRAM: &str = "video";
 pub const SOUND: &str = "audio";
 
 #[cfg(test)]
-mod synthetic;
+pub(crate) mod synthetic;

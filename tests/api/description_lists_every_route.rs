@@ -3,7 +3,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The contract's table, and the pages.
-const ROUTES: [&str; 33] = [
+const ROUTES: [&str; 38] = [
     "GET /v1/conferences",
     "PUT /v1/conferences/{conference}",
     "GET /v1/conferences/{conference}",
@@ -28,6 +28,11 @@ const ROUTES: [&str; 33] = [
     "POST /v1/conferences/{conference}/cast/outputs",
     "DELETE /v1/conferences/{conference}/cast/outputs/{output}",
     "GET /v1/conferences/{conference}/cast/snapshot.jpg",
+    "GET /v1/recordings",
+    "GET /v1/recordings/{recording}",
+    "DELETE /v1/recordings/{recording}",
+    "GET /v1/recordings/{recording}/file.mp4",
+    "GET /v1/recordings/{recording}/index.m3u8",
     "GET /v1/signal",
     "GET /healthz",
     "GET /readyz",

@@ -16,6 +16,7 @@ use meetingcast::{
             state::{AppState, Readiness, SdpReaders, Trickle},
         },
     },
+    egress::recording::RecordingLibrary,
     ipc::{Candidate, IngestOffer},
     redacted::Redacted,
     telemetry,
@@ -36,6 +37,7 @@ pub struct Api {
     pub app: Router,
     pub seen: Arc<Mutex<Seen>>,
     pub readiness: Readiness,
+    pub recordings: RecordingLibrary,
 }
 
 /// An answer, read to its end.
@@ -95,16 +97,18 @@ impl Api {
         let fake = Fake::default().with_alice("room");
         let seen = Arc::clone(&fake.seen);
         let readiness = Readiness::default();
+        let recordings = RecordingLibrary::open(&config.recording, &config.server.data_dir).unwrap();
         let state = AppState {
             conferences: Arc::new(fake),
             auth: Auth::new(&config.auth),
+            recordings: recordings.clone(),
             base_url: "http://cast.example".into(),
             sdp: SdpReaders { offer: read_offer, trickle: read_trickle },
             metrics: telemetry::metrics_builder().unwrap().build_recorder().handle(),
             readiness: readiness.clone(),
             config: Arc::new(config),
         };
-        Self { app: app(state, Router::new()), seen, readiness }
+        Self { app: app(state, Router::new()), seen, readiness, recordings }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Reply {

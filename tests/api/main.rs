@@ -17,6 +17,7 @@ mod later_things_say_so;
 mod outputs_come_and_go;
 mod panics_and_stalls_are_answered;
 mod participants_are_muted_and_removed;
+mod recordings_are_kept_and_given_out;
 mod requests_have_ids;
 mod secrets_stay_inside;
 mod server_bounds_its_clients;

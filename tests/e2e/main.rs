@@ -36,6 +36,7 @@ mod join_leave;
 mod mutes;
 mod neighbours;
 mod outputs_come_and_go;
+mod recording;
 mod renditions;
 mod rtmp_outage;
 mod stall;

@@ -1,5 +1,7 @@
 //! Egress by itself: encoded frames in, RTMP and HLS out, judged by other people's players.
 
+#[path = "../support/clip.rs"]
+mod clip;
 #[path = "../support/flv.rs"]
 mod flv;
 #[path = "../support/flv_frames.rs"]
@@ -8,6 +10,8 @@ mod flv_frames;
 mod nginx;
 #[path = "../support/rogue.rs"]
 mod rogue;
+#[path = "../support/s3.rs"]
+mod s3;
 #[path = "../support/tls_front.rs"]
 mod tls_front;
 
@@ -17,6 +21,8 @@ mod hls_low_latency;
 mod hls_playback;
 mod hls_renditions;
 mod push;
+mod recording_files;
+mod recording_s3;
 mod rtmp_auth;
 mod rtmp_moves;
 mod rtmp_push;

@@ -12,6 +12,7 @@ const PLAYED_SHARE = 0.9;
 function settings() {
   const values = options({
     url: { type: 'string' },
+    file: { type: 'boolean', default: false },
     seconds: { type: 'string' },
     'until-stdin-close': { type: 'boolean', default: false },
     'start-timeout': { type: 'string', default: '20' },
@@ -40,6 +41,7 @@ function settings() {
   }
   return {
     url: address(values, 'url'),
+    file: values.file,
     seconds,
     startTimeout: number(values, 'start-timeout', { min: 1 }),
     allowGapMs: number(values, 'allow-gap-ms'),
@@ -141,6 +143,7 @@ await run(async () => {
     const told = [signalled(), viewing.over, ...(given.seconds === undefined ? [stdinClosed()] : [])];
     const start = inPage(page, 'player', 'start', {
       url: given.url, sampleMs: given.sampleMs, tile: given.tile, readCode: given.readCode, cycleLevelsMs: given.cycleLevelsMs,
+      file: given.file,
     });
     await Promise.race([start, crashed, after(given.startTimeout * 1000), ...told]);
     const began = performance.now();

@@ -8,7 +8,8 @@ use crate::{
         conference::Conference,
         error::ControlError,
     },
-    ids::{ConferenceId, InvalidId, OutputId, ParticipantId, SessionId},
+    egress::recording::record::Recording,
+    ids::{ConferenceId, InvalidId, OutputId, ParticipantId, RecordingId, SessionId},
 };
 use axum::{
     body::Body,
@@ -117,6 +118,30 @@ impl FromRequestParts<AppState> for InSession {
         layers::name_conference(conference.id());
         identity.require_in(Grant::Publish, conference.id())?;
         Ok(Self { session, conference })
+    }
+}
+
+/// A recording (`{recording}` in the path) of a conference in which somebody holds `G`.
+#[derive(Debug)]
+pub struct InRecording<G> {
+    /// As it is now.
+    pub recording: Recording,
+    grant: PhantomData<G>,
+}
+
+impl<G: Needs> FromRequestParts<AppState> for InRecording<G> {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, HttpError> {
+        let identity = app.auth.identify(&parts.headers)?;
+        identity.require(G::GRANT)?;
+        // What `RecordingId` does not take cannot be one of ours.
+        let id = path_text(parts, "recording").await?.parse::<RecordingId>();
+        let found = id.ok().and_then(|id| app.recordings.find(&id));
+        let recording = found.ok_or(ControlError::RecordingNotFound)?;
+        layers::name_conference(&recording.conference);
+        identity.require_in(G::GRANT, &recording.conference)?;
+        Ok(Self { recording, grant: PhantomData })
     }
 }
 

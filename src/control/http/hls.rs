@@ -31,7 +31,7 @@ use serde_json::json;
 use std::time::Duration;
 use tower_http::cors::{Any, CorsLayer};
 
-mod range;
+pub(super) mod range;
 mod reload;
 
 use range::RequestedRange;

@@ -116,11 +116,15 @@ pub async fn cors(request: Request, next: Next) -> Response {
     set(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
     set(
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        "location, link, etag, allow, retry-after, accept-post, accept-patch, x-request-id",
+        "location, link, etag, allow, retry-after, accept-post, accept-patch, accept-ranges, content-disposition, \
+         content-length, content-range, x-request-id",
     );
     if preflight {
         set(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
-        set(header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, if-match, x-request-id");
+        set(
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "authorization, content-type, if-match, if-range, range, x-request-id",
+        );
         // Two hours: the longest that Chromium keeps.
         set(header::ACCESS_CONTROL_MAX_AGE, "7200");
     }

@@ -1,6 +1,9 @@
 //! The API's routes and, from the same list, their description: `/openapi.json` and `/docs`.
 
-use super::{cast, conferences, health, later, metrics, participants, sessions, state::AppState, whip, wire};
+use super::{
+    cast, conferences, health, later, metrics, participants, recordings, sessions, state::AppState, whip,
+    wire,
+};
 use axum::{
     Extension,
     http::{HeaderName, header},
@@ -28,6 +31,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
     tags(
         (name = "conferences"), (name = "participants"), (name = "whip", description = "WebRTC in (RFC 9725)"),
         (name = "cast", description = "The program and where it goes"), (name = "whep", description = "WebRTC out"),
+        (name = "recordings", description = "Programs as files"),
         (name = "signal"), (name = "health"), (name = "pages")
     ),
     modifiers(&Bearer)
@@ -64,6 +68,10 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(cast::stop))
         .routes(routes!(cast::add_output))
         .routes(routes!(cast::remove_output))
+        .routes(routes!(recordings::list))
+        .routes(routes!(recordings::get, recordings::delete))
+        .routes(routes!(recordings::download))
+        .routes(routes!(recordings::playlist))
         .routes(routes!(later::snapshot))
         .routes(routes!(later::participant_whep))
         .routes(routes!(later::program_whep))

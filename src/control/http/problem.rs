@@ -30,6 +30,8 @@ pub enum HttpError {
     PreconditionRequired,
     #[error("If-Match is not the ETag of this session")]
     PreconditionFailed,
+    #[error("the range lies outside of the file's {length} bytes")]
+    RangeNotSatisfiable { length: u64 },
     #[error("ICE restarts are not supported; DELETE the session and make a new one")]
     IceRestart,
 }
@@ -50,6 +52,7 @@ impl HttpError {
             Self::Timeout(_) => ("request_timeout", StatusCode::GATEWAY_TIMEOUT),
             Self::PreconditionRequired => ("precondition_required", StatusCode::PRECONDITION_REQUIRED),
             Self::PreconditionFailed => ("precondition_failed", StatusCode::PRECONDITION_FAILED),
+            Self::RangeNotSatisfiable { .. } => ("range_not_satisfiable", StatusCode::RANGE_NOT_SATISFIABLE),
             Self::IceRestart => ("ice_restart_unsupported", StatusCode::UNPROCESSABLE_ENTITY),
         }
     }
@@ -95,6 +98,11 @@ impl IntoResponse for HttpError {
         set(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(wait) = self.retry_after() {
             set(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+        }
+        if let Self::RangeNotSatisfiable { length } = &self
+            && let Ok(value) = HeaderValue::try_from(format!("bytes */{length}"))
+        {
+            set(header::CONTENT_RANGE, value);
         }
         if status == StatusCode::UNAUTHORIZED {
             set(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -8,6 +8,7 @@ use crate::{
         directory::Directory,
         error::ControlError,
     },
+    egress::recording::RecordingLibrary,
     ids::{ConferenceId, SessionId},
     ipc::{Candidate, IngestOffer},
 };
@@ -29,6 +30,8 @@ pub struct AppState {
     pub auth: Auth,
     /// How SDP is read.
     pub sdp: SdpReaders,
+    /// The recordings.
+    pub recordings: RecordingLibrary,
     /// What stands before `/hls/…` in URLs: `server.public_url`, or `http://` and the address that
     /// was really bound. Without a slash at the end.
     pub base_url: Arc<str>,

@@ -6,6 +6,7 @@ pub mod conference;
 pub mod encoding;
 pub mod output;
 pub mod participant;
+pub mod recording;
 pub mod source;
 pub mod start_cast;
 pub mod switch;

@@ -1,4 +1,4 @@
-// The player: hls.js (never the browser's own HLS), watched closely. Driven by play.mjs through `window.player`; tells
+// The player: hls.js (never the browser's own HLS), or the element by itself for a plain file, watched closely. Driven by play.mjs through `window.player`; tells
 // what it sees through the binding `report(event, fields)`. It judges nothing.
 import { TONE_MAX_HZ, read, reader } from './pattern.js';
 
@@ -26,7 +26,7 @@ function since(start) {
 
 /** Every error, fatal or not, with what hls.js knows of it. */
 function watchErrors(start) {
-  hls.on(Hls.Events.ERROR, (_, { type, details, fatal, reason, error, response, url, frag }) => {
+  hls?.on(Hls.Events.ERROR, (_, { type, details, fatal, reason, error, response, url, frag }) => {
     report('error', {
       at_ms: since(start), type, details, fatal, reason, message: error?.message, status: response?.code, url: url ?? frag?.url,
     });
@@ -143,25 +143,31 @@ function facts() {
     position_s: seconds(view.currentTime),
     frames: quality.totalVideoFrames,
     dropped: quality.droppedVideoFrames,
-    latency_s: seconds(hls.latency),
-    target_latency_s: seconds(hls.targetLatency),
+    latency_s: seconds(hls?.latency),
+    target_latency_s: seconds(hls?.targetLatency),
     // Against the wall clock, by EXT-X-PROGRAM-DATE-TIME.
-    wall_latency_s: hls.playingDate ? seconds((Date.now() - hls.playingDate.getTime()) / 1000) : null,
+    wall_latency_s: hls?.playingDate ? seconds((Date.now() - hls.playingDate.getTime()) / 1000) : null,
     buffered_s: view.buffered.length ? seconds(view.buffered.end(view.buffered.length - 1) - view.currentTime) : 0,
   };
 }
 
 window.player = {
   /** Starts; resolves when the picture moves. */
-  async start({ url, sampleMs, tile, readCode, cycleLevelsMs }) {
-    if (!Hls?.isSupported()) throw new Error('hls.js cannot run in this Chromium');
+  async start({ url, sampleMs, tile, readCode, cycleLevelsMs, file }) {
+    if (!file && !Hls?.isSupported()) throw new Error('hls.js cannot run in this Chromium');
     const start = performance.now();
-    hls = new Hls({ lowLatencyMode: true, enableWorker: true });
+    if (!file) hls = new Hls({ lowLatencyMode: true, enableWorker: true });
     watchErrors(start);
-    watchFragments(start);
+    if (!file) watchFragments(start);
     listen();
-    hls.loadSource(url);
-    hls.attachMedia(view);
+    if (file) {
+      // Its pixels and samples are read, so it must come with CORS.
+      view.crossOrigin = 'anonymous';
+      view.src = url;
+    } else {
+      hls.loadSource(url);
+      hls.attachMedia(view);
+    }
     // The second frame that is shown: the first may be a still picture before anything moves.
     const moving = new Promise((resolve) => {
       view.requestVideoFrameCallback(() => view.requestVideoFrameCallback(resolve));
@@ -177,6 +183,6 @@ window.player = {
   },
   /** What the end of the run is judged by. */
   end() {
-    return { ...facts(), levels: hls.levels.length, stall_now_ms: this.stallNow?.() ?? 0, ended: view.ended, codes };
+    return { ...facts(), levels: hls?.levels.length ?? 0, stall_now_ms: this.stallNow?.() ?? 0, ended: view.ended, codes };
   },
 };

@@ -1,4 +1,4 @@
-//! The server's outputs: RTMP push and HLS.
+//! The server's outputs: RTMP push, HLS and recordings.
 
 use super::{OutputFactory, OutputHandle, OutputOrder};
 use crate::{
@@ -7,6 +7,7 @@ use crate::{
     egress::{
         hls::{HlsLibrary, HlsOutput},
         output::OutputStatus,
+        recording::{RecordingLibrary, RecordingOutput},
         rtmp::publisher::{Destination, RtmpPublisher},
     },
 };
@@ -18,12 +19,13 @@ use std::sync::Arc;
 pub struct EgressOutputs {
     config: Arc<Config>,
     library: HlsLibrary,
+    recordings: RecordingLibrary,
 }
 
 impl EgressOutputs {
-    /// HLS streams are put into `library`, from where HTTP serves them.
-    pub fn new(config: Arc<Config>, library: HlsLibrary) -> Self {
-        Self { config, library }
+    /// HLS streams are put into `library`, from where HTTP serves them, recordings into theirs.
+    pub fn new(config: Arc<Config>, library: HlsLibrary, recordings: RecordingLibrary) -> Self {
+        Self { config, library, recordings }
     }
 }
 
@@ -44,7 +46,10 @@ impl OutputFactory for EgressOutputs {
                 let library = self.library.clone();
                 Box::new(HlsOutput::spawn(&hub, conference, epoch, hls, dir, library))
             }
-            OutputKind::Recording | OutputKind::RtmpPlay => {
+            OutputKind::Recording => {
+                Box::new(RecordingOutput::spawn(&hub, conference, epoch, self.recordings.clone()))
+            }
+            OutputKind::RtmpPlay => {
                 return Err(format!("an output of type {} cannot be made yet", kind.name()));
             }
         })
@@ -80,6 +85,25 @@ impl OutputHandle for HlsOutput {
         async move {
             HlsOutput::stop(&self).await;
             HlsOutput::status(&self)
+        }
+        .boxed()
+    }
+}
+
+impl OutputHandle for RecordingOutput {
+    fn status(&self) -> OutputStatus {
+        self.status()
+    }
+
+    fn playable(&self) -> BoxFuture<'static, bool> {
+        // The start of a cast does not wait for it.
+        std::future::ready(true).boxed()
+    }
+
+    fn stop(self: Box<Self>) -> BoxFuture<'static, OutputStatus> {
+        async move {
+            RecordingOutput::stop(&self).await;
+            RecordingOutput::status(&self)
         }
         .boxed()
     }

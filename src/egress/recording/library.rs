@@ -1,0 +1,584 @@
+//! All recordings: those that are being made, those that wait to be finished or uploaded, those that are
+//! kept. What HTTP reads and the outputs write to.
+//!
+//! On the disk a recording is the folder `<root>/<conference>/<id>/` with `file.mp4`, `recording.json` and,
+//! once finished, `index.m3u8`. With a remote store `file.mp4` goes there and the rest stays. The map in
+//! memory is what counts while the server runs; `recording.json` is for the next run.
+
+use super::{
+    finish::{self, Finished},
+    output::sentence,
+    playlist::{MOVIE, PLAYLIST},
+    record::{RECORD, Recording, Stage},
+    remote::{Remote, RemoteError},
+    retention::{self, Kept, Limits},
+};
+use crate::{
+    config::{RecordingConfig, recording::RecordingStore},
+    ids::{ConferenceId, RecordingId},
+};
+use bytes::Bytes;
+use futures::stream::{self, BoxStream, StreamExt};
+use jiff::{SignedDuration, Timestamp};
+use std::{
+    collections::HashMap,
+    io::{self, SeekFrom, Write},
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncSeekExt},
+    sync::{Notify, Semaphore},
+    task::AbortHandle,
+};
+
+/// The folder under the data directory, unless `recording.store` names another.
+const FOLDER: &str = "recordings";
+/// Files that are finished or uploaded at once: each copies gigabytes.
+const JOBS: usize = 2;
+/// First and longest wait before a stage is tried again.
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+/// How often retention is looked after, beside after each recording.
+const RETENTION: Duration = Duration::from_secs(60);
+/// What is read at once for a download.
+const CHUNK: u64 = 64 * 1024;
+/// A `recording.json` of ours is below one kilobyte.
+const MAX_RECORD: u64 = 64 * 1024;
+
+/// The recordings. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct RecordingLibrary {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    root: PathBuf,
+    remote: Option<Remote>,
+    limits: Limits,
+    /// Never held over an await or a file operation.
+    entries: Mutex<HashMap<RecordingId, Entry>>,
+    jobs: Semaphore,
+    /// There may be something for retention to do.
+    changed: Arc<Notify>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    record: Recording,
+    job: Option<AbortHandle>,
+    /// It is on its way out.
+    deleting: bool,
+}
+
+/// Why a recording could not be deleted or read.
+#[derive(Debug, thiserror::Error)]
+pub enum LibraryError {
+    #[error("there is no such recording")]
+    NotFound,
+    #[error("the recording is being made")]
+    Busy,
+    #[error("the recording's file cannot be used")]
+    Disk(#[from] io::Error),
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+}
+
+/// A file of a recording, to be read.
+#[derive(Debug)]
+pub struct Media {
+    /// Bytes that can be read.
+    pub length: u64,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    Local(tokio::fs::File),
+    Remote { remote: Remote, conference: ConferenceId, id: RecordingId },
+}
+
+impl RecordingLibrary {
+    /// What the configuration names, with nothing in it: [`recover`](Self::recover) reads what is there.
+    ///
+    /// # Errors
+    /// When the remote store's settings cannot be used.
+    pub fn open(config: &RecordingConfig, data_dir: &Path) -> Result<Self, RemoteError> {
+        Ok(Self::with_remote(config, data_dir, Remote::from_config(config)?))
+    }
+
+    /// The same with a store of one's own.
+    pub fn with_remote(config: &RecordingConfig, data_dir: &Path, remote: Option<Remote>) -> Self {
+        let root = match config.place() {
+            RecordingStore::Folder(folder) => folder,
+            RecordingStore::DataDir | RecordingStore::S3 { .. } => data_dir.join(FOLDER),
+        };
+        let limits = Limits {
+            max_age: (config.max_age_s > 0).then(|| Duration::from_secs(config.max_age_s)),
+            max_total_bytes: (config.max_total_bytes > 0).then_some(config.max_total_bytes),
+        };
+        Self {
+            shared: Arc::new(Shared {
+                root,
+                remote,
+                limits,
+                entries: Mutex::default(),
+                jobs: Semaphore::new(JOBS),
+                changed: Arc::default(),
+            }),
+        }
+    }
+
+    /// Takes over what former runs left: those that were cut off are finished, uploads go on. And looks
+    /// after retention from now on. For the server's start, within a tokio runtime.
+    ///
+    /// # Errors
+    /// When the folder is there but cannot be read.
+    pub async fn recover(&self) -> io::Result<()> {
+        let root = self.shared.root.clone();
+        let found = blocking(move || scan(&root)).await?;
+        for mut record in found {
+            if record.stage == Stage::Recording {
+                record.stage = Stage::Finishing;
+            }
+            let id = record.id.clone();
+            let unfinished = record.stage != Stage::Kept;
+            if unfinished {
+                tracing::info!(conference = %record.conference, recording = %id, "an unfinished recording was found");
+            }
+            self.lock().insert(id.clone(), Entry { record, job: None, deleting: false });
+            if unfinished {
+                self.start_job(&id);
+            }
+        }
+        tokio::spawn(look_after_retention(Arc::downgrade(&self.shared)));
+        Ok(())
+    }
+
+    /// Where finished recordings are, as the API calls it: `local` or the remote store's URL.
+    pub fn store_name(&self, record: &Recording) -> String {
+        match &self.shared.remote {
+            Some(remote) if record.remote => remote.name().to_owned(),
+            _ => "local".to_owned(),
+        }
+    }
+
+    /// A recording.
+    pub fn find(&self, id: &RecordingId) -> Option<Recording> {
+        self.lock().get(id).filter(|entry| !entry.deleting).map(|entry| entry.record.clone())
+    }
+
+    /// Those that `wanted` takes, newest first.
+    pub fn list(&self, wanted: impl Fn(&Recording) -> bool) -> Vec<Recording> {
+        let mut found: Vec<Recording> = {
+            let entries = self.lock();
+            let all = entries.values().filter(|entry| !entry.deleting).map(|entry| &entry.record);
+            all.filter(|record| wanted(record)).cloned().collect()
+        };
+        found.sort_by_key(Recording::order);
+        found
+    }
+
+    /// A new recording: makes its folder and puts it into the list.
+    pub(super) async fn begin(&self, record: Recording) -> io::Result<PathBuf> {
+        let folder = self.folder(&record.conference, &record.id);
+        let (made, written) = (folder.clone(), record.clone());
+        let begun = blocking(move || {
+            std::fs::create_dir_all(&made)?;
+            write_record(&made, &written)
+        });
+        if let Err(error) = begun.await {
+            // An empty folder is nobody's; what hindered the one may hinder the other.
+            let _ = remove_folder(folder).await;
+            return Err(error);
+        }
+        self.lock().insert(record.id.clone(), Entry { record, job: None, deleting: false });
+        Ok(folder)
+    }
+
+    /// Its file has so many bytes now.
+    pub(super) fn grown(&self, id: &RecordingId, bytes: u64, duration: Duration) {
+        self.change(id, |record| {
+            record.bytes = bytes;
+            // Frame times are rounded down; half a millisecond makes up for that.
+            let rounded = duration + Duration::from_micros(500);
+            record.duration_ms = u64::try_from(rounded.as_millis()).unwrap_or(u64::MAX);
+        });
+    }
+
+    /// Nothing more comes; `error` says why, if it was not asked for. Its file is finished from now on.
+    pub(super) async fn ended(&self, id: &RecordingId, error: Option<String>) {
+        let record = self.change(id, |record| {
+            record.stage = Stage::Finishing;
+            record.ended_at = Some(end_of(record));
+            record.error = error;
+        });
+        if let Some(record) = record {
+            // If it cannot be written the next run finds it unfinished, which is as good.
+            if let Err(error) = self.save(&record).await {
+                tracing::warn!(recording = %id, error = &error as &dyn std::error::Error, "a recording's state was not saved");
+            }
+            self.start_job(id);
+        }
+    }
+
+    /// It came to nothing.
+    pub(super) async fn forget(&self, id: &RecordingId) {
+        let removed = self.lock().remove(id);
+        if let Some(entry) = removed {
+            let folder = self.folder(&entry.record.conference, id);
+            remove_folder(folder).await.unwrap_or_else(|error| {
+                tracing::warn!(recording = %id, error = &error as &dyn std::error::Error, "a folder could not be removed");
+            });
+        }
+    }
+
+    /// Deletes a recording that is not being made, here and in the remote store.
+    ///
+    /// # Errors
+    /// [`LibraryError`]; then it is still there.
+    pub async fn delete(&self, id: &RecordingId) -> Result<(), LibraryError> {
+        let record = {
+            let mut entries = self.lock();
+            let entry = entries.get_mut(id).filter(|entry| !entry.deleting).ok_or(LibraryError::NotFound)?;
+            let made = match entry.record.stage {
+                Stage::Recording => true,
+                // One that cannot be finished, for want of space most likely, may go.
+                Stage::Finishing => entry.record.trouble.is_none(),
+                Stage::Uploading | Stage::Kept => false,
+            };
+            if made {
+                return Err(LibraryError::Busy);
+            }
+            entry.deleting = true;
+            if let Some(job) = entry.job.take() {
+                job.abort();
+            }
+            entry.record.clone()
+        };
+        let deleted = self.remove(&record).await;
+        match &deleted {
+            Ok(()) => {
+                self.lock().remove(id);
+                tracing::info!(conference = %record.conference, recording = %id, "recording deleted");
+            }
+            Err(_) => {
+                if let Some(entry) = self.lock().get_mut(id) {
+                    entry.deleting = false;
+                }
+                self.start_job(id);
+            }
+        }
+        deleted
+    }
+
+    async fn remove(&self, record: &Recording) -> Result<(), LibraryError> {
+        // An upload that was cut off may have got to its end.
+        if record.remote || record.stage == Stage::Uploading {
+            let Some(remote) = &self.shared.remote else { return Err(no_remote().into()) };
+            for name in [MOVIE, PLAYLIST] {
+                remote.delete([record.conference.as_str(), record.id.as_str(), name]).await?;
+            }
+        }
+        Ok(remove_folder(self.folder(&record.conference, &record.id)).await?)
+    }
+
+    /// The movie, wherever it is. While it grows: what is there now, playable.
+    ///
+    /// # Errors
+    /// [`LibraryError`].
+    pub async fn movie(&self, id: &RecordingId) -> Result<Media, LibraryError> {
+        let record = self.find(id).ok_or(LibraryError::NotFound)?;
+        if record.remote {
+            let remote = self.shared.remote.clone().ok_or_else(no_remote)?;
+            let source = Source::Remote { remote, conference: record.conference, id: id.clone() };
+            return Ok(Media { length: record.bytes, source });
+        }
+        let path = self.folder(&record.conference, id).join(MOVIE);
+        let file = match tokio::fs::File::open(&path).await {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // It went to the remote store in this very moment, or somebody removed it.
+                let moved = self.find(id).is_some_and(|record| record.remote);
+                return if moved { Box::pin(self.movie(id)).await } else { Err(LibraryError::NotFound) };
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let length = match record.stage {
+            // The rest is half a fragment.
+            Stage::Recording => record.bytes,
+            _ => file.metadata().await?.len(),
+        };
+        Ok(Media { length, source: Source::Local(file) })
+    }
+
+    /// The VOD playlist of a finished recording.
+    ///
+    /// # Errors
+    /// [`LibraryError`]; `Busy` as long as it is not finished.
+    pub async fn playlist(&self, id: &RecordingId) -> Result<Bytes, LibraryError> {
+        let record = self.find(id).ok_or(LibraryError::NotFound)?;
+        if !record.is_finished() {
+            return Err(LibraryError::Busy);
+        }
+        match tokio::fs::read(self.folder(&record.conference, id).join(PLAYLIST)).await {
+            Ok(text) => Ok(text.into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(LibraryError::NotFound),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn folder(&self, conference: &ConferenceId, id: &RecordingId) -> PathBuf {
+        self.shared.root.join(conference.file_name()).join(id.as_str())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<RecordingId, Entry>> {
+        // Nothing under this lock can panic halfway through a change that matters.
+        self.shared.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, id: &RecordingId, change: impl FnOnce(&mut Recording)) -> Option<Recording> {
+        let mut entries = self.lock();
+        let record = &mut entries.get_mut(id)?.record;
+        change(record);
+        Some(record.clone())
+    }
+
+    async fn save(&self, record: &Recording) -> io::Result<()> {
+        let (folder, record) = (self.folder(&record.conference, &record.id), record.clone());
+        blocking(move || write_record(&folder, &record)).await
+    }
+
+    /// Has the next stages done, unless somebody does that already or there is none.
+    fn start_job(&self, id: &RecordingId) {
+        let mut entries = self.lock();
+        let Some(entry) = entries.get_mut(id) else { return };
+        if entry.job.as_ref().is_none_or(AbortHandle::is_finished) && entry.record.stage != Stage::Kept {
+            let job = tokio::spawn(self.clone().bring_to_its_end(id.clone()));
+            entry.job = Some(job.abort_handle());
+        }
+    }
+
+    /// One stage after the other, each until it succeeds.
+    async fn bring_to_its_end(self, id: RecordingId) {
+        let mut wait = BACKOFF.0;
+        while let Some(record) = self.find(&id).filter(|record| record.stage != Stage::Kept) {
+            let done = {
+                // Never closed.
+                let _permit = self.shared.jobs.acquire().await;
+                match record.stage {
+                    Stage::Finishing => self.finish(&record).await,
+                    Stage::Uploading => self.upload(&record).await,
+                    Stage::Recording | Stage::Kept => return,
+                }
+            };
+            match done {
+                Ok(()) => wait = BACKOFF.0,
+                Err(sentence) => {
+                    tracing::warn!(
+                        conference = %record.conference, recording = %id, stage = ?record.stage,
+                        wait_ms = wait.as_millis() as u64, reason = sentence, "a recording waits"
+                    );
+                    self.change(&id, |record| record.trouble = Some(sentence));
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(BACKOFF.1);
+                }
+            }
+        }
+        self.shared.changed.notify_one();
+    }
+
+    async fn finish(&self, record: &Recording) -> Result<(), String> {
+        let (folder, began) = (self.folder(&record.conference, &record.id), record.started_at);
+        let finished = blocking(move || Ok(finish::finish(&folder, began))).await;
+        let finished = finished.map_err(|error| sentence("the recording cannot be finished", &error))?;
+        let finished = finished.map_err(|error| {
+            tracing::warn!(recording = %record.id, error = &error as &dyn std::error::Error, "finishing failed");
+            error.io().map_or_else(|| error.to_string(), |error| sentence("the recording cannot be finished", error))
+        })?;
+        let Some(Finished { bytes, duration_ms, picture }) = finished else {
+            tracing::info!(recording = %record.id, "a recording without a whole fragment is removed");
+            self.forget(&record.id).await;
+            return Ok(());
+        };
+        let stage = if self.shared.remote.is_some() { Stage::Uploading } else { Stage::Kept };
+        let mut next = record.clone();
+        next.stage = stage;
+        (next.bytes, next.duration_ms, next.trouble) = (bytes, duration_ms, None);
+        (next.width, next.height) = (picture.map(|size| size.0), picture.map(|size| size.1));
+        next.ended_at = Some(next.ended_at.unwrap_or_else(|| end_of(&next)));
+        self.advance(next).await?;
+        tracing::info!(
+            conference = %record.conference, recording = %record.id, bytes, duration_ms, "recording finished"
+        );
+        Ok(())
+    }
+
+    async fn upload(&self, record: &Recording) -> Result<(), String> {
+        let Some(remote) = &self.shared.remote else { return Err(no_remote_sentence().to_owned()) };
+        let (conference, id) = (record.conference.as_str(), record.id.as_str());
+        let folder = self.folder(&record.conference, &record.id);
+        for name in [PLAYLIST, MOVIE] {
+            remote.upload(&folder.join(name), [conference, id, name]).await.map_err(|error| {
+                tracing::warn!(recording = id, error = &error as &dyn std::error::Error, "upload failed");
+                error.sentence()
+            })?;
+        }
+        let next = Recording { stage: Stage::Kept, remote: true, trouble: None, ..record.clone() };
+        self.advance(next).await?;
+        tracing::info!(conference = %record.conference, recording = id, "recording uploaded");
+        if let Err(error) = tokio::fs::remove_file(folder.join(MOVIE)).await {
+            tracing::warn!(recording = id, error = &error as &dyn std::error::Error, "the local file stays");
+        }
+        Ok(())
+    }
+
+    /// The next stage, on the disk first: what is not noted is done again.
+    async fn advance(&self, next: Recording) -> Result<(), String> {
+        let saved = self.save(&next).await;
+        saved.map_err(|error| sentence("the recording's state cannot be written", &error))?;
+        self.change(&next.id.clone(), |record| *record = next);
+        Ok(())
+    }
+
+    async fn expire(&self) {
+        let all: Vec<Kept> = self
+            .list(|_| true)
+            .into_iter()
+            .map(|record| Kept {
+                ended_at: record.ended_at.filter(|_| record.stage == Stage::Kept),
+                id: record.id,
+                bytes: record.bytes,
+            })
+            .collect();
+        for id in retention::expired(Timestamp::now(), all, self.shared.limits) {
+            tracing::info!(recording = %id, "recording expires");
+            if let Err(error) = self.delete(&id).await {
+                tracing::warn!(recording = %id, error = &error as &dyn std::error::Error, "an expired recording stays");
+            }
+        }
+    }
+}
+
+impl Media {
+    /// Some of its bytes; `range` lies within `length`.
+    ///
+    /// # Errors
+    /// When the disk or the remote store does not give them.
+    pub async fn read(
+        self,
+        range: Range<u64>,
+    ) -> Result<BoxStream<'static, io::Result<Bytes>>, LibraryError> {
+        match self.source {
+            Source::Remote { remote, conference, id } => {
+                Ok(remote.read([conference.as_str(), id.as_str(), MOVIE], range).await?)
+            }
+            Source::Local(mut file) => {
+                file.seek(SeekFrom::Start(range.start)).await?;
+                let left = range.end.saturating_sub(range.start);
+                Ok(stream::try_unfold((file, left), next_chunk).boxed())
+            }
+        }
+    }
+}
+
+async fn next_chunk(
+    (mut file, left): (tokio::fs::File, u64),
+) -> io::Result<Option<(Bytes, (tokio::fs::File, u64))>> {
+    if left == 0 {
+        return Ok(None);
+    }
+    let mut chunk = vec![0; left.min(CHUNK) as usize];
+    let n = file.read(&mut chunk).await?;
+    if n == 0 {
+        // Fewer bytes than were promised: the client must not take them for all.
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    chunk.truncate(n);
+    Ok(Some((chunk.into(), (file, left - n as u64))))
+}
+
+/// Ends with the library.
+async fn look_after_retention(library: Weak<Shared>) {
+    while let Some(shared) = library.upgrade() {
+        let changed = shared.changed.clone();
+        RecordingLibrary { shared }.expire().await;
+        // Either way it is time to look again.
+        let _ = tokio::time::timeout(RETENTION, changed.notified()).await;
+    }
+}
+
+/// A recording that was remote, in a run without the store.
+fn no_remote() -> RemoteError {
+    RemoteError::File(io::Error::new(io::ErrorKind::NotFound, no_remote_sentence()))
+}
+
+const fn no_remote_sentence() -> &'static str {
+    "recording.store does not name the store that the recording is in"
+}
+
+fn end_of(record: &Recording) -> Timestamp {
+    let length = i64::try_from(record.duration_ms).unwrap_or(i64::MAX);
+    record.started_at.checked_add(SignedDuration::from_millis(length)).unwrap_or(record.started_at)
+}
+
+fn write_record(folder: &Path, record: &Recording) -> io::Result<()> {
+    let text = serde_json::to_vec_pretty(record).map_err(io::Error::other)?;
+    finish::replace(&folder.join(RECORD), |file| file.write_all(&text))
+}
+
+/// The records under `root`; what is none of ours is left alone.
+fn scan(root: &Path) -> io::Result<Vec<Recording>> {
+    let mut found = Vec::new();
+    let conferences = match std::fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        Err(error) => return Err(error),
+    };
+    for conference in conferences {
+        let Ok(recordings) = std::fs::read_dir(conference?.path()) else { continue };
+        for folder in recordings {
+            let folder = folder?.path();
+            let record = read_record(&folder);
+            match record {
+                Ok(record) if is_at(&record, &folder) => found.push(record),
+                Ok(_) => {
+                    tracing::warn!(folder = %folder.display(), "a recording in another's folder is left alone")
+                }
+                Err(error) => {
+                    tracing::warn!(folder = %folder.display(), %error, "no record of a recording can be read here");
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn read_record(folder: &Path) -> io::Result<Recording> {
+    let file = std::fs::File::open(folder.join(RECORD))?;
+    serde_json::from_reader(io::Read::take(file, MAX_RECORD)).map_err(io::Error::other)
+}
+
+/// The record says the folder that it stands in.
+fn is_at(record: &Recording, folder: &Path) -> bool {
+    folder.ends_with(Path::new(&record.conference.file_name()).join(record.id.as_str()))
+}
+
+/// And the conference's, when it is the last one in it.
+async fn remove_folder(folder: PathBuf) -> io::Result<()> {
+    match tokio::fs::remove_dir_all(&folder).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    if let Some(parent) = folder.parent() {
+        // Only succeeds if it is empty, and matters to no one.
+        tokio::fs::remove_dir(parent).await.unwrap_or_default();
+    }
+    Ok(())
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
