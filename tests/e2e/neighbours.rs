@@ -48,7 +48,12 @@ fn what_is_well_has_every_frame_beside_neighbours_that_are_not() {
     let _turn = one_at_a_time();
     let seconds = std::env::var("SHOW_SECONDS").map_or(DEFAULT_SECONDS, |text| text.parse().unwrap());
     let runtime = Runtime::new().unwrap();
-    let server = Server::start_with(&[("RTMP__STALL_TIMEOUT_MS", "4000"), ("RTMP__BACKOFF_MAX_MS", "4000")]);
+    let server = Server::start_with(&[
+        ("RTMP__STALL_TIMEOUT_MS", "4000"),
+        ("RTMP__BACKOFF_MAX_MS", "4000"),
+        // The full rate, so that buffers towards the deaf server fill up.
+        ("ENCODING__FILLER", "true"),
+    ]);
     let mut publisher = runtime.block_on(async {
         Publisher::start(PublishOptions::participant(0, &server.whip("room", "ann"))).unwrap()
     });
@@ -119,10 +124,8 @@ fn check_recording(server: &Server, directory: &Path, stopped: &Value) {
         let recording = list["recordings"][0].clone();
         (recording["state"] == "ready").then_some(recording)
     });
-    let url = listed["url"].as_str().unwrap_or_else(|| panic!("{listed}"));
-    let url = if url.starts_with("http") { url.to_owned() } else { format!("{}{url}", server.base) };
     let path = directory.join("recording.mp4");
-    let mut response = ureq::get(&url).call().unwrap();
+    let mut response = ureq::get(listed["download"].as_str().unwrap()).call().unwrap();
     std::io::copy(&mut response.body_mut().as_reader(), &mut std::fs::File::create(&path).unwrap()).unwrap();
     keep(&path);
     let recording = view(&path);
