@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 /// Where an output is in its life. RTMP: all of them; HLS: `Connecting` until the playlist is
-/// playable, then `Live`, at the end `Stopped`.
+/// playable, then `Live`, at the end `Stopped`. Recording: `Connecting` until the first fragment is on the
+/// disk, then `Live`, at the end `Stopped`, or `Failed` when the disk refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputState {
     /// Not yet delivering for the first time.
@@ -26,7 +27,7 @@ pub struct OutputStatus {
     pub since: Timestamp,
     /// Connections lost or refused since the start.
     pub retries: u64,
-    /// Media bytes handed to the network (RTMP) or stored (HLS).
+    /// Media bytes handed to the network (RTMP) or stored (HLS, recording).
     pub bytes_sent: u64,
     /// Frames left out since the peer was too slow.
     pub frames_dropped: u64,

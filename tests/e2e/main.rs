@@ -2,8 +2,13 @@
 //!
 //! One behaviour per file. Each takes its turn ([`server::one_at_a_time`]): two cores carry one at a time.
 
+#[path = "../support/clip.rs"]
+#[allow(dead_code, reason = "tests/egress looks closer")]
+mod clip;
 #[path = "../support/film.rs"]
 mod film;
+#[path = "../support/flv.rs"]
+mod flv;
 #[path = "../support/nginx.rs"]
 mod nginx;
 #[path = "../support/on_air.rs"]

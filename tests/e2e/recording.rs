@@ -2,14 +2,24 @@
 //! Chromium; and a killed server's recording is there after the next start.
 
 use crate::{
+    clip::clip,
     on_air::OnAir,
     server::{Server, browser, ffprobe, figure, load, one_at_a_time, publish, signal_pid, wait_for},
 };
-use meetingcast::publisher::{
-    palette::Colour,
-    planes::PictureSize,
-    recording::{Layout, Recording, VideoSample},
-    viewer,
+use meetingcast::{
+    config::RecordingConfig,
+    egress::{
+        hub::Hub,
+        recording::{RecordingLibrary, RecordingOutput},
+    },
+    ids::Incarnation,
+    publisher::{
+        palette::Colour,
+        planes::PictureSize,
+        recording::{Layout, Recording, VideoSample},
+        viewer,
+    },
+    units::MediaTime,
 };
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -92,19 +102,9 @@ fn a_recording_has_every_frame_that_rtmp_has_and_plays() {
     let seconds = (duration_ms / 1000 + 10).to_string();
     let breaks = format!("--expect-discontinuities={breaks}");
     // The file's gap is played as a picture that stands still; the list's is skipped.
-    for (url, more) in [("download", "--file"), ("playlist", breaks.as_str())] {
-        let url = ready[url].as_str().unwrap();
-        let arguments =
-            ["--url", url, "--seconds", &seconds, "--expect-colours", &colours, "--other-colours-ok"];
-        let arguments = [&arguments[..], &["--allow-gap-ms", "4000", more]].concat();
-        let seen = browser("play.mjs", &arguments).succeed(Duration::from_secs(90));
-        let last = |event: &str| seen.iter().rfind(|line| line["event"] == event).cloned();
-        let summary = last("summary").unwrap();
-        assert!(last("finished").is_some(), "{url} plays to its end: {summary}");
-        let (shown, all) = (summary["frames"].as_u64().unwrap(), recorded.video.len() as u64);
-        figure(&format!("Chromium, {more}: {shown} of {all} frames in {} s", summary["position_s"]));
-        assert!(shown + 15 >= all, "{url}: {summary}");
-    }
+    let more = ["--seconds", &seconds, "--expect-colours", &colours, "--other-colours-ok"];
+    plays(&ready, "download", recorded.video.len(), &[&more[..], &["--file"]].concat());
+    plays(&ready, "playlist", recorded.video.len(), &[&more[..], &[&breaks]].concat());
     server.ok("DELETE", &format!("/v1/recordings/{}", ready["id"].as_str().unwrap()), None);
     assert_eq!(server.ok("GET", "/v1/recordings", None)["recordings"], json!([]));
 }
@@ -135,6 +135,46 @@ fn a_killed_servers_recording_is_there_after_the_next_start() {
     let expected = after["duration_ms"].as_u64().unwrap() * 30 / 1000;
     assert!(frames.abs_diff(expected) <= 2, "{frames} of {expected}");
     figure(&format!("recorded by a killed server: {frames} frames, {} ms", after["duration_ms"]));
+}
+
+/// Two workers whose encoders differ, even in the picture's size, made one file: Chromium plays all of it.
+#[test]
+fn chromium_plays_on_when_a_new_worker_has_other_parameters() {
+    let _turn = one_at_a_time();
+    let data = tempfile::tempdir().unwrap();
+    let clips = [clip(data.path(), 4, (320, 240), "main"), clip(data.path(), 4, (640, 360), "high")];
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let library = RecordingLibrary::open(&RecordingConfig::default(), data.path()).unwrap();
+        let (hub, epoch) = (Hub::new(), jiff::Timestamp::now());
+        let output = RecordingOutput::spawn(&hub, "room".parse().unwrap(), epoch, library);
+        for (turn, clip) in (0..).zip(&clips) {
+            hub.discontinuity(Incarnation(turn));
+            clip.configs().into_iter().for_each(|config| hub.set_config(config));
+            clip.frames_from(MediaTime::from_millis(u64::from(turn) * 4700))
+                .for_each(|frame| hub.push(frame));
+        }
+        output.stop().await;
+    });
+    // The server finishes it, if that is not done yet.
+    drop(runtime);
+    let server = Server::start_with(&[("SERVER__DATA_DIR", data.path().to_str().unwrap())]);
+    let ready = wait_for("the recording", Duration::from_secs(10), || only_if(&server, "ready"));
+    let more = ["--seconds", "20"];
+    plays(&ready, "download", 240, &[&more[..], &["--file"]].concat());
+    plays(&ready, "playlist", 240, &[&more[..], &["--expect-discontinuities", "1"]].concat());
+}
+
+/// Chromium plays what a recording's `field` names to its end, and shows its frames.
+fn plays(recording: &Value, field: &str, frames: usize, more: &[&str]) {
+    let arguments = ["--url", recording[field].as_str().unwrap(), "--allow-gap-ms", "4000"];
+    let seen = browser("play.mjs", &[&arguments, more].concat()).succeed(Duration::from_secs(90));
+    let last = |event: &str| seen.iter().rfind(|line| line["event"] == event);
+    let summary = last("summary").expect("a summary");
+    assert!(last("finished").is_some(), "{field} plays to its end: {summary}");
+    let shown = summary["frames"].as_u64().unwrap() as usize;
+    figure(&format!("Chromium, {field}: {shown} of {frames} frames in {} s", summary["position_s"]));
+    assert!(shown + 15 >= frames, "{field}: {summary}");
 }
 
 /// The recording's frames are the receiver's, from one of its first ones on: the receiver came later and

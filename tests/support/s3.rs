@@ -89,7 +89,6 @@ impl S3 {
                 }
             }
         }
-        found.retain(|key| !key.starts_with('.'));
         found.sort();
         found
     }

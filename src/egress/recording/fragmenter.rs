@@ -256,7 +256,8 @@ impl Fragmenter {
         let elapsed = frame.dts.since(open.start);
         let half = Duration::from_nanos(frame.duration.0) / 2;
         let lead = frame.track == open.lead;
-        let due = frame.track == Track::Video && frame.keyframe;
+        // Sound that came before its picture stays with it.
+        let due = frame.track == Track::Video && frame.keyframe && !lead_is_empty(open);
         let over = if lead {
             (due && frame.dts.since(open.independent) + half >= FRAGMENT)
                 || elapsed + half >= LONGEST

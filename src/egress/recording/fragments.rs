@@ -202,17 +202,14 @@ fn add<R: Read + Seek>(
             return Ok(None);
         }
     }
-    // The leading track's, or the other one's where it has no frame.
-    let Some((track, run)) = runs.iter().find(|(track, _)| *track == 0).or(runs.first()) else {
+    if runs.is_empty() {
         return Ok(None);
-    };
-    let scale = |ticks: u64| {
-        let (own, lead) = (found.tracks[*track].timescale(), found.tracks[0].timescale());
-        (u128::from(ticks) * u128::from(lead) / u128::from(own.max(1))) as u64
-    };
-    let length: u64 = run.samples.iter().map(|sample| u64::from(sample.duration)).sum();
-    let independent = *track == 0 && run.samples.first().is_some_and(|sample| sample.sync);
-    let (start, end) = (scale(run.start), scale(run.start + length));
+    }
+    let lead = runs.iter().find(|(track, _)| *track == 0).map(|(_, run)| run);
+    let independent = lead.and_then(|run| run.samples.first()).is_some_and(|sample| sample.sync);
+    let end = found.tracks[0].end();
+    // Sound alone takes no time of the picture.
+    let start = lead.map_or(end, |run| run.start);
     found.fragments.push(Fragment {
         offset: head.start,
         length: mdat.end - head.start,

@@ -186,7 +186,14 @@ impl RecordingLibrary {
         let folder = self.folder(&record.conference, &record.id);
         let (made, written) = (folder.clone(), record.clone());
         let begun = blocking(move || {
-            std::fs::create_dir_all(&made)?;
+            // Whoever deletes the conference's last recording takes its folder along, maybe just now.
+            let mut created = std::fs::create_dir_all(&made);
+            for _ in 0..2 {
+                if created.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+                    created = std::fs::create_dir_all(&made);
+                }
+            }
+            created?;
             write_record(&made, &written)
         });
         if let Err(error) = begun.await {

@@ -215,6 +215,11 @@ impl RecordingRunner {
         }
         let folder: PathBuf = self.library.begin(record).await?;
         let file = File::options().write(true).create_new(true).open(folder.join(MOVIE)).await?;
+        // The file's name is on the disk as well as, from now on, what is in it. A file system that cannot do
+        // that has other ways.
+        if let Ok(folder) = File::open(&folder).await {
+            let _ = folder.sync_all().await;
+        }
         tracing::info!("recording begins");
         Ok(file)
     }

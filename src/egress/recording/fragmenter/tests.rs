@@ -118,6 +118,22 @@ fn a_new_worker_goes_on_in_the_same_file_after_a_gap() {
 }
 
 #[test]
+fn sound_before_the_picture_does_not_hide_where_a_new_worker_begins() {
+    let first = Stream { length: Duration::from_secs(4), ..Stream::default() };
+    let mut items = first.items();
+    items.push(HubItem::Discontinuity(Incarnation(1)));
+    let start = MediaTime::from_millis(4_700);
+    items.extend(Stream { start, sound_delay_ms: -50, ..first }.items());
+    let (pieces, fragmenter) = record(items.clone());
+    assert_eq!(fragmenter.discarded(), 0);
+    let file = file(&pieces);
+    assert_complete(&file, &items, MediaTime::ZERO);
+    let starts: Vec<_> =
+        read(&file).unwrap().fragments.iter().map(|f| (f.independent, f.start / 90, f.end / 90)).collect();
+    assert_eq!(starts, [(true, 0, 2000), (true, 2000, 4000), (true, 4700, 6700), (true, 6700, 8700)]);
+}
+
+#[test]
 fn other_parameters_travel_in_the_stream_and_the_file_says_so() {
     let first = Stream { length: Duration::from_secs(2), ..Stream::default() };
     let start = MediaTime::from_millis(3_000);
