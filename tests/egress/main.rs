@@ -4,6 +4,9 @@
 mod flv;
 #[path = "../support/flv_frames.rs"]
 mod flv_frames;
+#[path = "../support/https_client.rs"]
+#[allow(dead_code, reason = "tests/api uses more of it")]
+mod https_client;
 #[path = "../support/nginx.rs"]
 mod nginx;
 #[path = "../support/rogue.rs"]
@@ -14,6 +17,7 @@ mod tls_front;
 mod hls_http;
 mod hls_life;
 mod hls_low_latency;
+mod hls_over_http2;
 mod hls_playback;
 mod push;
 mod rtmp_auth;
