@@ -15,6 +15,9 @@ mod rogue;
 mod server;
 #[path = "../support/stage.rs"]
 mod stage;
+#[path = "../support/tls_front.rs"]
+#[allow(dead_code, reason = "tests/egress uses more of it")]
+mod tls_front;
 #[path = "../support/turn.rs"]
 mod turn;
 
@@ -23,6 +26,7 @@ mod bandwidth;
 mod chromium_publishes;
 mod delay;
 mod grid;
+mod hls_latency;
 mod hls_players;
 mod hundred_switches;
 mod ingest_limits;

@@ -9,12 +9,16 @@ mod flv_frames;
 mod https_client;
 #[path = "../support/nginx.rs"]
 mod nginx;
+#[path = "../support/nginx_cache.rs"]
+mod nginx_cache;
 #[path = "../support/rogue.rs"]
 mod rogue;
 #[path = "../support/tls_front.rs"]
 mod tls_front;
 
+mod hls_behind_nginx;
 mod hls_http;
+mod hls_judged;
 mod hls_life;
 mod hls_low_latency;
 mod hls_over_http2;

@@ -109,12 +109,12 @@ impl HttpsClient {
     }
 }
 
-/// The answer's body.
+/// The answer's body; what is no text in it is replaced.
 pub async fn text(answer: Response<Incoming>) -> String {
     let mut body = std::pin::pin!(answer.into_body());
     let mut bytes = Vec::new();
     while let Some(frame) = std::future::poll_fn(|context| body.as_mut().poll_frame(context)).await {
         bytes.extend_from_slice(&frame.unwrap().into_data().unwrap_or_default());
     }
-    String::from_utf8(bytes).unwrap()
+    String::from_utf8_lossy(&bytes).into_owned()
 }

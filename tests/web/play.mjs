@@ -25,6 +25,7 @@ function settings() {
     'max-latency': { type: 'string' },
     'sample-ms': { type: 'string', default: '1000' },
     tile: { type: 'string', default: '0,0,1,1' },
+    insecure: { type: 'boolean', default: false },
     'read-code': { type: 'boolean', default: false },
     screenshot: { type: 'string' },
   });
@@ -51,6 +52,7 @@ function settings() {
     maxLatency: number(values, 'max-latency'),
     sampleMs: number(values, 'sample-ms', { min: 100 }),
     tile: { x, y, width, height },
+    insecure: values.insecure,
     readCode: values['read-code'],
     screenshot: values.screenshot,
   };
@@ -130,6 +132,7 @@ await run(async () => {
   const server = await servePages();
   const { browser, page, crashed } = await openPage(`${server.origin}/play.html`, {
     bindings: { report: (event, fields) => viewing.take(event, fields) },
+    ignoreHTTPSErrors: given.insecure,
   });
   try {
     const told = [signalled(), viewing.over, ...(given.seconds === undefined ? [stdinClosed()] : [])];

@@ -161,10 +161,17 @@ window.player = {
     this.stallNow = watchPosition(start);
     if (readCode) readCodes(tile);
     const context = reader();
-    setInterval(() => report('sample', { at_ms: since(start), colour: read(context, view, tile).colour, ...hear(), ...facts() }), sampleMs);
+    setInterval(() => {
+      // The clock first: reading the picture back takes its time.
+      const wall_ms = performance.timeOrigin + performance.now();
+      const { counter, colour } = read(context, view, tile);
+      report('sample', { at_ms: since(start), wall_ms, counter, colour, ...hear(), ...facts() });
+    }, sampleMs);
   },
   /** What the end of the run is judged by. */
   end() {
-    return { ...facts(), stall_now_ms: this.stallNow?.() ?? 0, ended: view.ended, codes };
+    const fetched = performance.getEntriesByType('resource').filter(({ name }) => /\.(m3u8|m4s)(\?|$)/.test(name));
+    const protocols = [...new Set(fetched.map((entry) => entry.nextHopProtocol))];
+    return { ...facts(), protocols, stall_now_ms: this.stallNow?.() ?? 0, ended: view.ended, codes };
   },
 };
