@@ -40,7 +40,7 @@ async fn front(app: axum::Router) -> Front {
 #[tokio::test]
 async fn a_held_reload_holds_up_nothing_else_of_its_connection_and_ends_alone() {
     let (site, msn) = live().await;
-    let Front { mut client, server, .. } = front(site.app.clone()).await;
+    let Front { mut client, stop: _running, server } = front(site.app.clone()).await;
     let next = format!("{MEDIA}?_HLS_msn={msn}&_HLS_part=1");
     let held = client.ask(&next);
     let left = client.ask(&format!("/hls/room/video/part-{msn}.1.m4s"));

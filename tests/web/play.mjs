@@ -58,6 +58,17 @@ function settings() {
   };
 }
 
+/** The HTTP versions (ALPN's names) of what the player fetches. A page may not know that of another origin. */
+async function watchProtocols(page) {
+  const seen = new Set();
+  const browser = await page.context().newCDPSession(page);
+  browser.on('Network.responseReceived', ({ response: { url, protocol } }) => {
+    if (/\.(m3u8|m4s)(\?|$)/.test(url)) seen.add(protocol);
+  });
+  await browser.send('Network.enable');
+  return seen;
+}
+
 /** Collects what the page reports, and judges it at the end. */
 class Viewing {
   constructor(given) {
@@ -136,6 +147,7 @@ await run(async () => {
   });
   try {
     const told = [signalled(), viewing.over, ...(given.seconds === undefined ? [stdinClosed()] : [])];
+    const protocols = await watchProtocols(page);
     const start = inPage(page, 'player', 'start', {
       url: given.url, sampleMs: given.sampleMs, tile: given.tile, readCode: given.readCode,
     });
@@ -150,6 +162,7 @@ await run(async () => {
       ok: faults.length === 0,
       watched_ms: watchedMs,
       ...end,
+      protocols: [...protocols],
       errors: viewing.errors.length,
       stalls: viewing.stalls,
       stalled_ms: viewing.stalledMs + end.stall_now_ms,

@@ -170,8 +170,6 @@ window.player = {
   },
   /** What the end of the run is judged by. */
   end() {
-    const fetched = performance.getEntriesByType('resource').filter(({ name }) => /\.(m3u8|m4s)(\?|$)/.test(name));
-    const protocols = [...new Set(fetched.map((entry) => entry.nextHopProtocol))];
-    return { ...facts(), protocols, stall_now_ms: this.stallNow?.() ?? 0, ended: view.ended, codes };
+    return { ...facts(), stall_now_ms: this.stallNow?.() ?? 0, ended: view.ended, codes };
   },
 };
