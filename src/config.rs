@@ -43,12 +43,30 @@ pub struct Config {
 pub struct ServerConfig {
     /// Where the HTTP API, WHIP and HLS listen.
     pub listen: SocketAddr,
-    /// What stands before `/hls/…` in play URLs; empty = `http://<listen>`.
+    /// What stands before `/hls/…` in play URLs; empty = `http://<listen>`, with TLS `https://<listen>`.
     pub public_url: String,
     /// Everything that is kept on disk.
     pub data_dir: PathBuf,
     /// How long a drain may take after SIGTERM, seconds.
     pub shutdown_timeout_s: u32,
+    pub tls: TlsConfig,
+}
+
+/// `[server.tls]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsConfig {
+    /// PEM file: the server's certificate, and its issuers' behind it; empty = plain HTTP.
+    pub cert: String,
+    /// PEM file: the certificate's private key; set with it.
+    pub key: String,
+}
+
+impl TlsConfig {
+    /// Whether clients come by TLS.
+    pub fn is_on(&self) -> bool {
+        !self.cert.is_empty()
+    }
 }
 
 /// `[auth]`
@@ -288,6 +306,7 @@ impl Default for ServerConfig {
             public_url: String::new(),
             data_dir: "./data".into(),
             shutdown_timeout_s: 10,
+            tls: TlsConfig::default(),
         }
     }
 }

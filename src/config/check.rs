@@ -7,7 +7,7 @@ use super::{
     ice::{StunServer, TurnServer},
     recording::RecordingStore,
 };
-use crate::egress::rtmp::publisher::read_ca_file;
+use crate::{control::http::server::tls::CertificateFiles, egress::rtmp::publisher::read_ca_file};
 use std::{collections::HashSet, ops::RangeInclusive, time::Duration};
 use tracing_subscriber::EnvFilter;
 
@@ -59,12 +59,28 @@ impl Config {
             faults.add("server.data_dir", "is empty", "a directory");
         }
         faults.range("server.shutdown_timeout_s", self.server.shutdown_timeout_s, 1..=300, "s");
+        self.check_tls(faults);
         if EnvFilter::try_new(&self.log.filter).is_err() {
             faults.add(
                 "log.filter",
                 &format!("= {:?} is not allowed", self.log.filter),
                 "a tracing filter such as \"info\" or \"warn,meetingcast=debug\"",
             );
+        }
+    }
+
+    fn check_tls(&self, faults: &mut Faults) {
+        let tls = &self.server.tls;
+        let allowed = "\"\" for both server.tls.cert and server.tls.key, or a PEM file for each";
+        match (tls.cert.as_str(), tls.key.as_str()) {
+            ("", "") => {}
+            ("", _) => faults.add("server.tls.cert", "is empty, but server.tls.key is not", allowed),
+            (_, "") => faults.add("server.tls.key", "is empty, but server.tls.cert is not", allowed),
+            (cert, key) => {
+                if let Err(error) = (CertificateFiles { cert: cert.into(), key: key.into() }).read() {
+                    faults.add("server.tls", &format!("cannot be used ({error})"), allowed);
+                }
+            }
         }
     }
 
@@ -351,7 +367,7 @@ mod tests {
     #[test]
     fn every_fault_is_one_exact_sentence() {
         type Change = fn(&mut Config);
-        let table: [(Change, &str); 28] = [
+        let table: [(Change, &str); 31] = [
             (
                 |c| c.server.public_url = "https://cast.example/".into(),
                 "server.public_url is not usable; allowed: \"\" or http(s)://host[:port][/path] without a \
@@ -360,6 +376,21 @@ mod tests {
             (
                 |c| c.server.shutdown_timeout_s = 0,
                 "server.shutdown_timeout_s = 0 is not allowed; allowed: 1 to 300 s",
+            ),
+            (
+                |c| c.server.tls.cert = "cert.pem".into(),
+                "server.tls.key is empty, but server.tls.cert is not; allowed: \"\" for both server.tls.cert and \
+                 server.tls.key, or a PEM file for each",
+            ),
+            (
+                |c| c.server.tls.key = "key.pem".into(),
+                "server.tls.cert is empty, but server.tls.key is not; allowed: \"\" for both server.tls.cert and \
+                 server.tls.key, or a PEM file for each",
+            ),
+            (
+                |c| (c.server.tls.cert, c.server.tls.key) = ("/dev/null".into(), "/dev/null".into()),
+                "server.tls cannot be used (/dev/null holds no PEM certificate); allowed: \"\" for both \
+                 server.tls.cert and server.tls.key, or a PEM file for each",
             ),
             (
                 |c| c.log.filter = "info,=[".into(),

@@ -8,7 +8,10 @@ use super::{
     figures,
     http::{
         self, hls,
-        server::{ConnectionLimits, serve},
+        server::{
+            ConnectionLimits, serve,
+            tls::{self, CertificateError, CertificateFiles},
+        },
         state::{AppState, Conferences, Readiness, SdpReaders, Trickle},
     },
     offer,
@@ -33,6 +36,7 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
+use tokio_rustls::rustls;
 use tokio_util::sync::CancellationToken;
 
 /// How often the metrics' histograms are folded; the library advises every few seconds.
@@ -58,6 +62,8 @@ pub enum ServeError {
         #[source]
         source: io::Error,
     },
+    #[error("server.tls cannot be used")]
+    Certificate(#[source] CertificateError),
     #[error("making the data directory {} failed", dir.display())]
     DataDir {
         dir: PathBuf,
@@ -135,6 +141,10 @@ pub async fn run(config: Config, options: ServeOptions) -> Result<(), ServeError
         }
     });
 
+    let (tls, reloader) = match certificate(&config.server).await? {
+        Some((tls, reloader)) => (Some(tls), Some(tokio::spawn(reloader.run()))),
+        None => (None, None),
+    };
     let config = Arc::new(config);
     let parts = build(&config).await?;
     let directory = Arc::new(parts.directory);
@@ -154,11 +164,12 @@ pub async fn run(config: Config, options: ServeOptions) -> Result<(), ServeError
     let limits = ConnectionLimits::new(config.limits.max_connections);
     let mut server = tokio::spawn(serve(
         listener,
+        tls,
         http::app(state, parts.media),
         limits,
         closing.clone().cancelled_owned(),
     ));
-    tracing::info!("listening on http://{bound}");
+    tracing::info!("listening on {}://{bound}", scheme(&config.server));
 
     tokio::select! {
         _ = terminate.recv() => {}
@@ -182,6 +193,9 @@ pub async fn run(config: Config, options: ServeOptions) -> Result<(), ServeError
         _ = interrupt.recv() => false,
     };
     upkeep.abort();
+    if let Some(reloader) = reloader {
+        reloader.abort();
+    }
     if !in_time {
         server.abort();
         return Err(ServeError::ShutdownTimeout(limit));
@@ -199,7 +213,26 @@ async fn bind(listen: SocketAddr) -> Result<TcpListener, ServeError> {
 
 /// What stands before `/hls/…`: as configured, or where we listen.
 fn base_url(server: &ServerConfig, bound: SocketAddr) -> String {
-    if server.public_url.is_empty() { format!("http://{bound}") } else { server.public_url.clone() }
+    if server.public_url.is_empty() {
+        format!("{}://{bound}", scheme(server))
+    } else {
+        server.public_url.clone()
+    }
+}
+
+fn scheme(server: &ServerConfig) -> &'static str {
+    if server.tls.is_on() { "https" } else { "http" }
+}
+
+/// The certificate of `[server.tls]`, if there is one.
+async fn certificate(
+    server: &ServerConfig,
+) -> Result<Option<(Arc<rustls::ServerConfig>, tls::Reloader)>, ServeError> {
+    if !server.tls.is_on() {
+        return Ok(None);
+    }
+    let files = CertificateFiles { cert: (&server.tls.cert).into(), key: (&server.tls.key).into() };
+    tls::load(files).await.map(Some).map_err(ServeError::Certificate)
 }
 
 #[cfg(test)]
@@ -222,6 +255,8 @@ mod tests {
         let bound = "127.0.0.1:4711".parse().unwrap();
         let mut server = ServerConfig::default();
         assert_eq!(base_url(&server, bound), "http://127.0.0.1:4711");
+        server.tls.cert = "cert.pem".to_owned();
+        assert_eq!(base_url(&server, bound), "https://127.0.0.1:4711");
         server.public_url = "https://cast.example".to_owned();
         assert_eq!(base_url(&server, bound), "https://cast.example");
     }

@@ -4,6 +4,10 @@
 mod captured_log;
 mod fake;
 mod harness;
+mod https;
+#[path = "../support/https_client.rs"]
+#[allow(dead_code, reason = "tests/egress uses more of it")]
+mod https_client;
 
 mod bodies_are_bounded_and_checked;
 mod cast_is_started_switched_and_stopped;
@@ -22,5 +26,8 @@ mod requests_have_ids;
 mod secrets_stay_inside;
 mod server_bounds_its_clients;
 mod sessions_trickle_and_hang_up;
+#[path = "../support/tls_front.rs"]
+#[allow(dead_code, reason = "tests/egress uses more of it")]
+mod tls_front;
 mod tokens_decide_what_is_allowed;
 mod whip_takes_offers;

@@ -22,7 +22,7 @@ async fn start(change: impl FnOnce(&mut ConnectionLimits)) -> Server {
     let mut limits = ConnectionLimits::new(64);
     change(&mut limits);
     let (stop, stopped) = oneshot::channel::<()>();
-    let task = tokio::spawn(serve(listener, Api::open().app, limits, async move {
+    let task = tokio::spawn(serve(listener, None, Api::open().app, limits, async move {
         let _ = stopped.await;
     }));
     Server { address, stop, task }

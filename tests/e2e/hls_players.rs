@@ -123,13 +123,12 @@ fn start(server: &Server, low_latency: Option<bool>) -> String {
     cast["play"]["hls"].as_str().expect("an HLS URL").to_owned()
 }
 
-/// A participant's colour, as the browser tools write it.
-pub fn rgb(number: usize) -> String {
+fn rgb(number: usize) -> String {
     Colour::of(number).rgb().iter().map(|part| format!("{part:02x}")).collect()
 }
 
 /// As play.mjs compares colours.
-pub fn near(a: &str, b: &str) -> bool {
+fn near(a: &str, b: &str) -> bool {
     let part =
         |text: &str, at: usize| i32::from_str_radix(text.get(at..at + 2).unwrap_or("0"), 16).unwrap_or(0);
     [0, 2, 4].into_iter().all(|at| (part(a, at) - part(b, at)).abs() <= 40)
@@ -164,6 +163,7 @@ fn probe_segments(index: &str) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("segment.mp4");
     let (mut init, mut duration, mut probed) = (Vec::new(), 0.0, 0);
+    let mut end = None;
     for line in playlist.lines() {
         if let Some(map) = line.strip_prefix("#EXT-X-MAP:URI=\"") {
             init = fetch(&format!("{rendition}{}", map.trim_end_matches('"')));
@@ -171,7 +171,12 @@ fn probe_segments(index: &str) {
             duration = seconds.trim_end_matches(',').parse().unwrap();
         } else if !line.starts_with('#') {
             std::fs::write(&path, [&init[..], &fetch(&format!("{rendition}{line}"))].concat()).unwrap();
-            probe_segment(line, &path, duration);
+            let (first, last) = probe_segment(line, &path, duration);
+            // Timestamps go on where those of the segment before ended.
+            if let Some(end) = end.replace(last) {
+                let step: f64 = first - end;
+                assert!((step - 1.0 / 30.0).abs() < 0.001, "{line} begins {step} s after the last picture");
+            }
             probed += 1;
         }
     }
@@ -179,7 +184,8 @@ fn probe_segments(index: &str) {
     assert!(probed >= 6, "{playlist}");
 }
 
-fn probe_segment(name: &str, path: &Path, duration: f64) {
+/// Returns when its first and its last picture are shown, seconds.
+fn probe_segment(name: &str, path: &Path, duration: f64) -> (f64, f64) {
     let output = Command::new("ffprobe")
         .args(["-v", "warning", "-of", "json", "-count_frames", "-show_streams"])
         .args(["-show_packets", "-show_entries", "packet=codec_type,flags,pts_time"])
@@ -204,6 +210,11 @@ fn probe_segment(name: &str, path: &Path, duration: f64) {
     let packets = found["packets"].as_array().unwrap();
     let first = packets.iter().find(|packet| packet["codec_type"] == "video").unwrap();
     assert!(first["flags"].as_str().unwrap().starts_with('K'), "{name} begins with {first}");
+    let times = packets.iter().filter(|packet| packet["codec_type"] == "video").map(|packet| {
+        let time = packet["pts_time"].as_str().unwrap_or_else(|| panic!("{name}: {packet}"));
+        time.parse::<f64>().unwrap()
+    });
+    times.fold((f64::MAX, f64::MIN), |(first, last), time| (first.min(time), last.max(time)))
 }
 
 /// The events of a tool that ends by itself and found nothing wrong.

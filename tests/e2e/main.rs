@@ -22,10 +22,11 @@ mod rogue;
 mod server;
 #[path = "../support/stage.rs"]
 mod stage;
+#[path = "../support/tls_front.rs"]
+#[allow(dead_code, reason = "tests/egress uses more of it")]
+mod tls_front;
 #[path = "../support/turn.rs"]
 mod turn;
-#[path = "../support/viewers.rs"]
-mod viewers;
 
 mod bad_outputs;
 mod bandwidth;
@@ -34,7 +35,6 @@ mod delay;
 mod grid;
 mod hls_latency;
 mod hls_players;
-mod hls_proxy;
 mod hundred_switches;
 mod ingest_limits;
 mod join_leave;

@@ -10,10 +10,10 @@ use meetingcast::{
 use std::time::Duration;
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::Instant};
 
-const MEDIA: &str = "/hls/room/video/media.m3u8";
+pub const MEDIA: &str = "/hls/room/video/media.m3u8";
 
 /// Seven seconds of a stream: three segments, and of the one after them the first part. Returns its number.
-async fn live() -> (Site, u64) {
+pub async fn live() -> (Site, u64) {
     let site = Site::live().await;
     let last = site.segment_names().await.pop().unwrap();
     let number = last.rsplit_once("seg-").unwrap().1.strip_suffix(".m4s").unwrap();
@@ -25,11 +25,11 @@ async fn live() -> (Site, u64) {
     (site, msn)
 }
 
-fn waiting(site: &Site) -> usize {
+pub fn waiting(site: &Site) -> usize {
     site.library.find(&"room".parse().unwrap()).unwrap().waiting()
 }
 
-async fn until(what: &str, is: impl Fn() -> bool) {
+pub async fn until(what: &str, is: impl Fn() -> bool) {
     for _ in 0..10_000 {
         if is() {
             return;
@@ -182,7 +182,7 @@ async fn a_held_request_ends_with_its_client() {
     // The same over a connection that is closed.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let server = serve(listener, site.app.clone(), ConnectionLimits::new(10), std::future::pending());
+    let server = serve(listener, None, site.app.clone(), ConnectionLimits::new(10), std::future::pending());
     let server = tokio::spawn(server);
     let mut client = TcpStream::connect(address).await.unwrap();
     let request = format!("GET {MEDIA}?_HLS_msn={msn}&_HLS_part=1 HTTP/1.1\r\nhost: x\r\n\r\n");

@@ -16,7 +16,7 @@ use tokio_rustls::{
     rustls::{
         ServerConfig,
         crypto::ring,
-        pki_types::{CertificateDer, PrivateKeyDer},
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     },
 };
 
@@ -43,6 +43,11 @@ impl Authority {
         path
     }
 
+    /// The authority's own certificate.
+    pub fn certificate(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_slice(self.pem.as_bytes()).unwrap()
+    }
+
     /// A certificate for `name`.
     pub fn issue(&self, name: &str) -> Identity {
         self.sign(CertificateParams::new(vec![name.to_owned()]).unwrap())
@@ -58,8 +63,13 @@ impl Authority {
 
     fn sign(&self, params: CertificateParams) -> Identity {
         let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap().der().clone();
-        Identity { certificate, key: PrivateKeyDer::try_from(key.serialize_der()).unwrap() }
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        Identity {
+            cert_pem: certificate.pem(),
+            key_pem: key.serialize_pem(),
+            certificate: certificate.der().clone(),
+            key: PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+        }
     }
 }
 
@@ -67,6 +77,8 @@ impl Authority {
 pub struct Identity {
     certificate: CertificateDer<'static>,
     key: PrivateKeyDer<'static>,
+    pub cert_pem: String,
+    pub key_pem: String,
 }
 
 /// A running front. Ends when dropped.

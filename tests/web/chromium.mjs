@@ -30,7 +30,7 @@ const FLAGS = [
  * A browser with a fresh profile and one page at `url`. What the page prints goes to stderr; an error nobody caught in
  * the page rejects `crashed`, so a broken page can never look like a quiet success.
  */
-export async function openPage(url, { viewport = { width: 640, height: 400 }, bindings = {} } = {}) {
+export async function openPage(url, { viewport = { width: 640, height: 400 }, bindings = {}, ignoreHTTPSErrors = false } = {}) {
   // Playwright makes the profile directory, and removes it with the browser.
   const browser = await chromium.launch({
     executablePath: EXECUTABLE,
@@ -41,7 +41,7 @@ export async function openPage(url, { viewport = { width: 640, height: 400 }, bi
     handleSIGTERM: false,
   });
   try {
-    const page = await browser.newPage({ viewport });
+    const page = await browser.newPage({ viewport, ignoreHTTPSErrors });
     const crashed = new Promise((_, reject) => {
       page.on('pageerror', (error) => reject(new CheckFailed(`the page failed: ${error.message}`)));
       page.on('crash', () => reject(new CheckFailed('the page crashed')));

@@ -26,6 +26,7 @@ function settings() {
     'max-latency': { type: 'string' },
     'sample-ms': { type: 'string', default: '1000' },
     tile: { type: 'string', default: '0,0,1,1' },
+    insecure: { type: 'boolean', default: false },
     'read-code': { type: 'boolean', default: false },
     'cycle-levels': { type: 'string' },
     screenshot: { type: 'string' },
@@ -54,10 +55,22 @@ function settings() {
     maxLatency: number(values, 'max-latency'),
     sampleMs: number(values, 'sample-ms', { min: 100 }),
     tile: { x, y, width, height },
+    insecure: values.insecure,
     readCode: values['read-code'],
     cycleLevelsMs: (number(values, 'cycle-levels', { min: 1 }) ?? 0) * 1000,
     screenshot: values.screenshot,
   };
+}
+
+/** The HTTP versions (ALPN's names) of what the player fetches. A page may not know that of another origin. */
+async function watchProtocols(page) {
+  const seen = new Set();
+  const browser = await page.context().newCDPSession(page);
+  browser.on('Network.responseReceived', ({ response: { url, protocol } }) => {
+    if (/\.(m3u8|m4s)(\?|$)/.test(url)) seen.add(protocol);
+  });
+  await browser.send('Network.enable');
+  return seen;
 }
 
 /** Collects what the page reports, and judges it at the end. */
@@ -138,9 +151,11 @@ await run(async () => {
   const server = await servePages();
   const { browser, page, crashed } = await openPage(`${server.origin}/play.html`, {
     bindings: { report: (event, fields) => viewing.take(event, fields) },
+    ignoreHTTPSErrors: given.insecure,
   });
   try {
     const told = [signalled(), viewing.over, ...(given.seconds === undefined ? [stdinClosed()] : [])];
+    const protocols = await watchProtocols(page);
     const start = inPage(page, 'player', 'start', {
       url: given.url, sampleMs: given.sampleMs, tile: given.tile, readCode: given.readCode, cycleLevelsMs: given.cycleLevelsMs,
       file: given.file,
@@ -156,6 +171,7 @@ await run(async () => {
       ok: faults.length === 0,
       watched_ms: watchedMs,
       ...end,
+      protocols: [...protocols],
       errors: viewing.errors.length,
       stalls: viewing.stalls,
       stalled_ms: viewing.stalledMs + end.stall_now_ms,

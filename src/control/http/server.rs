@@ -1,32 +1,45 @@
-//! The HTTP server: connections, their bounds, and their end. HTTP/1.1; TLS and HTTP/2 are a proxy's.
+//! The HTTP server: connections, their bounds, and their end. HTTP/1.1 on a plain socket; by TLS what the
+//! client prefers of HTTP/2 and HTTP/1.1 (ALPN).
 
+mod activity;
+mod stall;
+pub mod tls;
+
+use activity::{Activity, Observed};
 use axum::Router;
 use futures::FutureExt;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper_util::{
-    rt::{TokioIo, TokioTimer},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use std::{
-    future::Future,
-    io,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use stall::StallGuard;
+use std::{future::Future, io, sync::Arc, time::Duration};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
-    time::{Instant, Sleep},
+    time::timeout,
 };
+use tokio_rustls::{TlsAcceptor, rustls};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// After an error of `accept` (no file descriptor left, most likely) the next try comes so much later.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Longest head of a request: a token has 8 KiB at most, the rest some hundred bytes.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
+/// Streams of an HTTP/2 connection at once. A player holds two requests open and fetches a few more; RFC 9113
+/// §6.5.2 advises no fewer than 100, so that a proxy in front can share a connection.
+const MAX_STREAMS: u32 = 100;
+/// HTTP/2: a connection that says nothing for so long is asked whether it is still there.
+const PING_AFTER: Duration = Duration::from_secs(15);
+/// HTTP/2: no answer to that within this time, and the connection is left.
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// HTTP/2: what h2 keeps of a stream's answer before the client grants it room. Bodies are shared bytes, so
+/// this only bounds those that come in pieces.
+const MAX_SEND_BUFFER: usize = 256 * 1024;
+/// HTTP/2: what a client may send on one stream before it is read; larger than any body's limit needs.
+const STREAM_WINDOW: u32 = 64 * 1024;
 /// What a connection too many is told.
 const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -36,10 +49,14 @@ const FULL: &[u8] =
 pub struct ConnectionLimits {
     /// Connections at once; more are answered 503 and closed.
     pub max_connections: usize,
+    /// The handshake of TLS must be done within. Default 10 s: four round trips of the worst network.
+    pub tls_timeout: Duration,
     /// A request's head must be complete so long after the connection is free for it; also the longest
-    /// idle time of a kept-alive connection. Default 30 s: longer than any player's pause.
+    /// idle time of a kept-alive connection. HTTP/2: the longest time without a request that is being
+    /// answered or an answer that moves. Default 30 s: longer than any player's pause.
     pub header_timeout: Duration,
-    /// A client that takes no byte of an answer for so long is left. Default 20 s: an HLS segment that
+    /// A client that takes no byte of an answer for so long is left. HTTP/2: also what a connection that is
+    /// idle may take to end. Default 20 s: an HLS segment that
     /// waits so long is of no use.
     pub write_stall: Duration,
 }
@@ -49,20 +66,23 @@ impl ConnectionLimits {
     pub const fn new(max_connections: usize) -> Self {
         Self {
             max_connections,
+            tls_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(30),
             write_stall: Duration::from_secs(20),
         }
     }
 }
 
-/// Serves `app` until `shutdown`, then lets the requests in flight end; returns when all connections
+/// Serves `app`, by TLS if there is `tls`, until `shutdown`, then lets the requests in flight end; returns when all connections
 /// are closed. Whoever calls bounds that time: dropping the future closes what is left.
 pub async fn serve(
     listener: TcpListener,
+    tls: Option<Arc<rustls::ServerConfig>>,
     app: Router,
     limits: ConnectionLimits,
     shutdown: impl Future<Output = ()>,
 ) {
+    let tls = tls.map(TlsAcceptor::from);
     let room = Arc::new(Semaphore::new(limits.max_connections));
     let closing = CancellationToken::new();
     // Dropped with this future: ends the connections that a bounded shutdown did not wait for.
@@ -86,14 +106,17 @@ pub async fn serve(
         };
         let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
             metrics::counter!("meetingcast_http_connections_refused_total").increment(1);
-            // The socket's buffer is empty, so this does not block; if it fails, closing must do.
-            let _ = stream.into_std().and_then(|mut stream| io::Write::write_all(&mut stream, FULL));
+            if tls.is_none() {
+                // The socket's buffer is empty, so this does not block; if it fails, closing must do.
+                let _ = stream.into_std().and_then(|mut stream| io::Write::write_all(&mut stream, FULL));
+            }
             continue;
         };
-        let (app, closing, aborting) = (app.clone(), closing.clone(), aborting.clone());
+        let connection = Connection { tls: tls.clone(), app: app.clone(), limits, closing: closing.clone() };
+        let aborting = aborting.clone();
         connections.spawn(async move {
             tokio::select! {
-                () = connection(stream, app, limits, closing) => {}
+                () = connection.run(stream) => {}
                 () = aborting.cancelled() => {}
             }
             drop(permit);
@@ -105,117 +128,94 @@ pub async fn serve(
     connections.wait().await;
 }
 
-async fn connection(stream: TcpStream, app: Router, limits: ConnectionLimits, closing: CancellationToken) {
-    // Playlists and answers are small and awaited.
-    let _ = stream.set_nodelay(true);
-    let io = TokioIo::new(StallGuard::new(stream, limits.write_stall));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
-        .max_header_size(MAX_HEAD_BYTES)
-        .serve_connection(io, TowerToHyperService::new(app))
-        .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = closing.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+/// One connection.
+struct Connection {
+    tls: Option<TlsAcceptor>,
+    app: Router,
+    limits: ConnectionLimits,
+    closing: CancellationToken,
+}
+
+impl Connection {
+    async fn run(self, stream: TcpStream) {
+        // Playlists and answers are small and awaited.
+        let _ = stream.set_nodelay(true);
+        // Below TLS, so that a handshake and a `close_notify` are bounded too.
+        let stream = StallGuard::new(stream, self.limits.write_stall);
+        let Some(tls) = &self.tls else { return self.http1(stream).await };
+        let handshake = timeout(self.limits.tls_timeout, tls.accept(stream));
+        let stream = tokio::select! {
+            // Nobody waits for an answer yet.
+            () = self.closing.cancelled() => return,
+            handshake = handshake => match handshake {
+                Ok(Ok(stream)) => stream,
+                Ok(Err(error)) => return tracing::debug!(%error, "tls handshake failed"),
+                Err(_) => return tracing::debug!("tls handshake took too long"),
+            },
+        };
+        if stream.get_ref().1.alpn_protocol() == Some(tls::H2) {
+            self.http2(stream).await;
+        } else {
+            self.http1(stream).await;
         }
-    };
+    }
+
+    async fn http1(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.header_timeout)
+            .max_header_size(MAX_HEAD_BYTES)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.app))
+            .with_upgrades();
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = self.closing.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        log_end(ended);
+    }
+
+    /// A peer that answers pings but neither asks nor takes what it asked for would stay for ever (h2 knows no
+    /// idle time, and a stalled stream is no stalled socket), so its [`Activity`] is watched.
+    async fn http2(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let activity = Activity::default();
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(MAX_HEAD_BYTES as u32)
+            .max_send_buf_size(MAX_SEND_BUFFER)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .keep_alive_interval(PING_AFTER)
+            .keep_alive_timeout(PING_TIMEOUT)
+            // The rest is h2's own: against rapid reset it allows 20 streams that were reset before they were
+            // taken, and 1024 that it had to reset itself.
+            .serve_connection(TokioIo::new(stream), Observed::new(self.app, activity.clone()));
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = self.closing.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    ended = connection.as_mut() => ended,
+                    // An answer that nobody takes does not hold a shutdown up.
+                    () = activity.idle(self.limits.write_stall) => Ok(()),
+                }
+            }
+            () = activity.idle(self.limits.header_timeout) => {
+                connection.as_mut().graceful_shutdown();
+                // Pings are answered until then; what has not been taken by now will not be.
+                timeout(self.limits.write_stall, connection.as_mut()).await.unwrap_or(Ok(()))
+            }
+        };
+        log_end(ended);
+    }
+}
+
+fn log_end(ended: hyper::Result<()>) {
     if let Err(error) = ended {
         tracing::debug!(%error, "connection ended");
-    }
-}
-
-/// A stream whose writes fail when the peer takes nothing for `limit`.
-struct StallGuard<S> {
-    stream: S,
-    limit: Duration,
-    /// Runs while a write waits.
-    waiting: Option<Pin<Box<Sleep>>>,
-}
-
-impl<S> StallGuard<S> {
-    fn new(stream: S, limit: Duration) -> Self {
-        Self { stream, limit, waiting: None }
-    }
-
-    fn watch<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.waiting = None;
-            return written;
-        }
-        let limit = self.limit;
-        let waiting =
-            self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + limit)));
-        waiting.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for StallGuard<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for StallGuard<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.watch(context, written)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.watch(context, written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    #[tokio::test(start_paused = true)]
-    async fn a_peer_that_takes_nothing_is_left_and_a_slow_one_is_not() {
-        let (ours, mut theirs) = tokio::io::duplex(4);
-        let mut guarded = StallGuard::new(ours, Duration::from_secs(20));
-        let writing = tokio::spawn(async move {
-            let slow = guarded.write_all(b"0123456789ab").await;
-            (slow, guarded.write_all(b"never taken").await)
-        });
-        let mut got = [0; 12];
-        for byte in &mut got {
-            tokio::time::sleep(Duration::from_secs(15)).await;
-            *byte = theirs.read_u8().await.unwrap();
-        }
-        assert_eq!(&got, b"0123456789ab");
-        let (slow, stalled) = writing.await.unwrap();
-        assert!(slow.is_ok());
-        assert_eq!(stalled.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 }

@@ -32,8 +32,8 @@ pub struct AppState {
     pub sdp: SdpReaders,
     /// The recordings.
     pub recordings: RecordingLibrary,
-    /// What stands before `/hls/…` in URLs: `server.public_url`, or `http://` and the address that
-    /// was really bound. Without a slash at the end.
+    /// What stands before `/hls/…` in URLs: `server.public_url`, or `http://` (with TLS
+    /// `https://`) and the address that was really bound. Without a slash at the end.
     pub base_url: Arc<str>,
     /// `/metrics`.
     pub metrics: PrometheusHandle,

@@ -15,8 +15,6 @@ let hls;
 let analyser;
 /** What the frame numbers in the picture said. */
 const codes = { read: 0, unreadable: 0, unseen: 0, steps: 0 };
-/** The last number that was read, and when by the wall clock its frame came to the screen. */
-let shown = null;
 /** More steps than this are only counted: a source at another frame rate makes one in every frame. */
 const MAX_STEPS_TOLD = 200;
 
@@ -106,7 +104,7 @@ function readCodes(tile) {
   const context = reader();
   let last = null;
   let presented = null;
-  const onFrame = (now, { presentedFrames, mediaTime, expectedDisplayTime }) => {
+  const onFrame = (_, { presentedFrames, mediaTime }) => {
     // Frames this callback was not called for: shown, or at least composed, but not read.
     if (presented !== null) codes.unseen += presentedFrames - presented - 1;
     const skipped = presented === null ? 0 : presentedFrames - presented - 1;
@@ -116,7 +114,6 @@ function readCodes(tile) {
       codes.unreadable += 1;
     } else {
       codes.read += 1;
-      shown = { counter, wall_ms: Math.round(Date.now() + expectedDisplayTime - now), colour };
       if (last !== null && counter !== last + 1 + skipped) {
         codes.steps += 1;
         if (codes.steps <= MAX_STEPS_TOLD) report('step', { from: last, to: counter, media_time_s: mediaTime, colour, skipped });
@@ -179,7 +176,12 @@ window.player = {
     if (readCode) readCodes(tile);
     if (cycleLevelsMs > 0) cycleLevels(cycleLevelsMs);
     const context = reader();
-    setInterval(() => report('sample', { at_ms: since(start), colour: read(context, view, tile).colour, shown, ...hear(), ...facts() }), sampleMs);
+    setInterval(() => {
+      // The clock first: reading the picture back takes its time.
+      const wall_ms = performance.timeOrigin + performance.now();
+      const { counter, colour } = read(context, view, tile);
+      report('sample', { at_ms: since(start), wall_ms, counter, colour, ...hear(), ...facts() });
+    }, sampleMs);
   },
   /** What the end of the run is judged by. */
   end() {
