@@ -216,7 +216,7 @@ mod tests {
             (
                 "[server]\nlistn = 1\n",
                 "c.toml: server.listn is an unknown key; allowed here: listen, public_url, data_dir, \
-                 shutdown_timeout_s",
+                 shutdown_timeout_s, tls",
             ),
             (
                 "[sever]\nlisten = 1\n",
