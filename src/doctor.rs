@@ -37,7 +37,7 @@ const fn needs(element: &'static str, package: &'static str, needed_for: &'stati
 }
 
 /// Sorted by what they are needed for; each element once, named for its first use.
-static REQUIRED: [Requirement; 45] = [
+static REQUIRED: [Requirement; 46] = [
     needs("appsink", BASE, PROGRAM),
     needs("appsrc", BASE, PROGRAM),
     needs("capsfilter", CORE, PROGRAM),
@@ -51,6 +51,7 @@ static REQUIRED: [Requirement; 45] = [
     needs("videoscale", BASE, ENCODE),
     needs("videotestsrc", BASE, CARDS),
     needs("x264enc", UGLY, ENCODE),
+    needs("jpegenc", GOOD, ENCODE),
     needs("h264parse", BAD, ENCODE),
     needs("avenc_aac", LIBAV, ENCODE),
     needs("aacparse", GOOD, ENCODE),

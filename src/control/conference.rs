@@ -18,6 +18,7 @@ use crate::{
     ids::{ConferenceId, OutputId, ParticipantId, SessionId, StreamName},
     ipc::{Candidate, IngestOffer},
 };
+use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
@@ -70,6 +71,10 @@ pub enum ConferenceRequest {
     Switch {
         switch: Switch,
         answer: Answer<SwitchResult>,
+    },
+    /// The program as it looks now: a JPEG file.
+    Snapshot {
+        answer: Answer<Bytes>,
     },
     StopCast {
         answer: Answer<CastView>,

@@ -17,6 +17,7 @@ pub mod problem;
 pub mod recordings;
 pub mod server;
 pub mod sessions;
+pub mod snapshot;
 pub mod state;
 pub mod whip;
 pub mod wire;

@@ -15,6 +15,7 @@ use crate::{
             canvas::Canvas,
             card::{self, CardSpec},
             mixer::{Mixer, MixerEvent, MixerRequest, MixerSetup, StartProgram},
+            snapshot::{SnapshotError, Still},
         },
         source::{self, SourceMeter},
         timeline::Timeline,
@@ -160,10 +161,7 @@ impl Controller {
                 self.ask(MixerRequest::Compose { request, scene, wait_ready, patience })?;
             }
             WorkerCommand::RequestKeyframe => self.ask(MixerRequest::Keyframe)?,
-            WorkerCommand::Snapshot { request } => {
-                let detail = "no snapshot can be made yet".to_owned();
-                self.reply(request, Err(ReplyError::WrongState { detail })).await;
-            }
+            WorkerCommand::Snapshot { request } => self.ask(MixerRequest::Snapshot { request })?,
             WorkerCommand::StopProgram { request } => self.stop_program(request).await?,
             WorkerCommand::Configure(_) | WorkerCommand::Shutdown => {}
         }
@@ -262,9 +260,29 @@ impl Controller {
                     session.ingest.request_keyframe();
                 }
             }
+            MixerEvent::Still { request, still } => self.give_still(request, still).await,
             MixerEvent::Failed { detail } => self.tell(WorkerEvent::ProgramFailed { detail }).await,
         }
         Ok(())
+    }
+
+    /// A still is encoded on a thread of its own, while everything else goes on.
+    async fn give_still(&self, request: RequestId, still: Option<Still>) {
+        let Some(still) = still else {
+            let detail = "no program runs".to_owned();
+            return self.reply(request, Err(ReplyError::WrongState { detail })).await;
+        };
+        let out = self.out.clone();
+        tokio::spawn(async move {
+            let result = match tokio::task::spawn_blocking(move || still.to_jpeg()).await {
+                Ok(Ok(jpeg)) => Ok(ReplyOk::Snapshot { jpeg }),
+                Ok(Err(SnapshotError::Empty)) => Err(ReplyError::Timeout),
+                Ok(Err(error)) => Err(ReplyError::Internal { detail: chain(&error) }),
+                Err(panic) => Err(ReplyError::Internal { detail: panic.to_string() }),
+            };
+            // Refused only when control is gone.
+            let _ = out.send(WorkerEvent::Reply { request, result }).await;
+        });
     }
 
     async fn on_encoder(&mut self, event: PipelineEvent) -> Result<(), Finish> {

@@ -17,6 +17,8 @@ pub enum Role {
     Encoder,
     /// Program frames in, smaller H.264 out.
     Rendition,
+    /// A program frame in, a JPEG out.
+    Snapshot,
     /// One webrtcbin that receives a publisher.
     Ingest,
     /// H.264 RTP in, decoded frames out.
@@ -31,10 +33,11 @@ pub enum Role {
 
 impl Role {
     /// All of them: for the test that loads each, and for `doctor`.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Card,
         Self::Encoder,
         Self::Rendition,
+        Self::Snapshot,
         Self::Ingest,
         Self::IngestH264,
         Self::IngestVp8,
@@ -48,6 +51,7 @@ impl Role {
             Self::Card => "card.toml",
             Self::Encoder => "encoder.toml",
             Self::Rendition => "rendition.toml",
+            Self::Snapshot => "snapshot.toml",
             Self::Ingest => "ingest.toml",
             Self::IngestH264 => "ingest-h264.toml",
             Self::IngestVp8 => "ingest-vp8.toml",
@@ -61,6 +65,7 @@ impl Role {
             Self::Card => include_str!("../../pipelines/card.toml"),
             Self::Encoder => include_str!("../../pipelines/encoder.toml"),
             Self::Rendition => include_str!("../../pipelines/rendition.toml"),
+            Self::Snapshot => include_str!("../../pipelines/snapshot.toml"),
             Self::Ingest => include_str!("../../pipelines/ingest.toml"),
             Self::IngestH264 => include_str!("../../pipelines/ingest-h264.toml"),
             Self::IngestVp8 => include_str!("../../pipelines/ingest-vp8.toml"),

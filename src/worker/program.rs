@@ -8,4 +8,5 @@ pub mod mixer;
 pub mod picture;
 pub mod players;
 pub mod scene;
+pub mod snapshot;
 pub mod sound;

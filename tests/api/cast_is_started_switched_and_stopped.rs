@@ -145,3 +145,18 @@ async fn the_operator_may_refuse_casts_and_hosts() {
     post(&api, "start", to("169.254.169.254")).await.is(403, "output_url_forbidden");
     assert_eq!(post(&api, "start", to("a.example")).await.status, 201);
 }
+
+#[tokio::test]
+async fn a_live_cast_can_be_looked_at() {
+    let api = Api::open();
+    let path = "/v1/conferences/room/cast/snapshot.jpg";
+    api.get(path).await.is(409, "cast_not_started");
+    api.json("POST", "/v1/conferences/room/cast/start", json!({"participant": "alice"})).await;
+    let still = api.get(path).await;
+    assert_eq!(still.status, 200);
+    assert_eq!(still.headers["content-type"], "image/jpeg");
+    assert_eq!(still.headers["cache-control"], "private, max-age=1");
+    assert!(still.body.starts_with(b"\xff\xd8\xff"));
+    api.get("/v1/conferences/nowhere/cast/snapshot.jpg").await.is(404, "conference_not_found");
+    Api::with_tokens().get(path).await.is(401, "token_missing");
+}

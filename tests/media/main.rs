@@ -13,4 +13,5 @@ mod join_leave;
 mod offer_webrtcbin;
 mod program_cadence;
 mod renditions;
+mod snapshot;
 mod switching;

@@ -13,6 +13,7 @@ use crate::{
     ids::{OutputId, ParticipantId, SessionId},
     ipc::Candidate,
 };
+use bytes::Bytes;
 
 /// One request that waits for its answer. Unique in a conference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +43,7 @@ pub enum Ask {
     Cast,
     StartCast(StartCast),
     Switch(Switch),
+    Snapshot,
     StopCast,
     AddOutput(OutputSpec),
     RemoveOutput(OutputId),
@@ -57,6 +59,8 @@ pub enum Reply {
     Published(Published),
     Cast(Box<CastView>),
     Switched(SwitchResult),
+    /// A JPEG file.
+    Snapshot(Bytes),
     Output(OutputView),
 }
 
@@ -69,6 +73,7 @@ pub enum Held {
     Published(Answer<Published>),
     Cast(Answer<CastView>),
     Switched(Answer<SwitchResult>),
+    Snapshot(Answer<Bytes>),
     Output(Answer<OutputView>),
 }
 
@@ -95,6 +100,7 @@ impl Held {
             Published(published) => published,
             Cast(view) => *view,
             Switched(result) => result,
+            Snapshot(jpeg) => jpeg,
             Output(view) => view,
         }
     }
@@ -107,6 +113,7 @@ impl Held {
             Self::Published(answer) => drop(answer.send(Err(error))),
             Self::Cast(answer) => drop(answer.send(Err(error))),
             Self::Switched(answer) => drop(answer.send(Err(error))),
+            Self::Snapshot(answer) => drop(answer.send(Err(error))),
             Self::Output(answer) => drop(answer.send(Err(error))),
         }
     }
@@ -137,6 +144,7 @@ impl ConferenceRequest {
             Self::Cast { answer } => (Ask::Cast, Held::Cast(answer)),
             Self::StartCast { start, answer } => (Ask::StartCast(start), Held::Cast(answer)),
             Self::Switch { switch, answer } => (Ask::Switch(switch), Held::Switched(answer)),
+            Self::Snapshot { answer } => (Ask::Snapshot, Held::Snapshot(answer)),
             Self::StopCast { answer } => (Ask::StopCast, Held::Cast(answer)),
             Self::AddOutput { output, answer } => (Ask::AddOutput(output), Held::Output(answer)),
             Self::RemoveOutput { output, answer } => (Ask::RemoveOutput(output), Held::Done(answer)),

@@ -7,13 +7,14 @@
 
 mod casting;
 mod publishing;
+mod snapshots;
 mod views;
 mod working;
 
 #[cfg(test)]
 mod tests;
 
-use self::{casting::CastRun, publishing::Publishing, working::WorkerLife};
+use self::{casting::CastRun, publishing::Publishing, snapshots::Snapshots, working::WorkerLife};
 use super::{
     ConferenceSettings,
     ask::{Ask, Reply, Ticket},
@@ -155,6 +156,7 @@ pub struct ConferenceState {
     publishing: BTreeMap<u64, Publishing>,
     worker: WorkerLife,
     cast: Option<CastRun>,
+    snapshots: Snapshots,
     emptiness: Emptiness,
     /// The cast is live and nobody is in, since.
     deserted_since: Option<Instant>,
@@ -191,6 +193,7 @@ impl ConferenceState {
             publishing: BTreeMap::new(),
             worker: WorkerLife::default(),
             cast: None,
+            snapshots: Snapshots::default(),
             emptiness: Emptiness::Since(now.at),
             deserted_since: None,
             ending: None,
@@ -205,7 +208,13 @@ impl ConferenceState {
         match input {
             Input::Ask { ticket, ask } => self.ask(now, ticket, ask),
             Input::Worker(event) => {
-                let settled = matches!(event, WorkerEvent::Frame(_) | WorkerEvent::Config(_));
+                let settled = matches!(
+                    event,
+                    WorkerEvent::Frame(_)
+                        | WorkerEvent::Config(_)
+                        | WorkerEvent::RenditionFrame { .. }
+                        | WorkerEvent::RenditionConfig { .. }
+                );
                 self.worker_event(now, event);
                 if settled {
                     // Many a second, and none of the state that is settled below depends on it.
@@ -240,6 +249,7 @@ impl ConferenceState {
             self.publishing_deadline(),
             self.worker_deadline(),
             self.cast.as_ref().and_then(CastRun::next_deadline),
+            self.snapshots.next_deadline(),
         ]
         .into_iter()
         .flatten()
@@ -287,6 +297,7 @@ impl ConferenceState {
             Ask::Cast => self.answer(ticket, Ok(Reply::Cast(Box::new(self.cast_view(now))))),
             Ask::StartCast(start) => self.start_cast(now, ticket, start),
             Ask::Switch(switch) => self.switch(now, ticket, switch),
+            Ask::Snapshot => self.snapshot(now, ticket),
             Ask::StopCast => self.stop_cast(ticket),
             Ask::AddOutput(spec) => self.add_output(now, ticket, spec),
             Ask::RemoveOutput(id) => self.remove_output(ticket, &id),

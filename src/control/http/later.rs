@@ -28,14 +28,6 @@ pub async fn program_whep(_: InConference<ToSubscribe>) -> HttpError {
     later("receiving the program by WHEP")
 }
 
-/// The program as it looks now. Not implemented yet. Grant: `subscribe`.
-#[utoipa::path(get, path = "/v1/conferences/{conference}/cast/snapshot.jpg", tag = "cast",
-    params(("conference" = String, Path, description = "Conference id")),
-    responses((status = 501, body = Problem, description = "`not_implemented`")))]
-pub async fn snapshot(_: InConference<ToSubscribe>) -> HttpError {
-    later("a snapshot of the program")
-}
-
 /// The signalling WebSocket. Not implemented yet. Grant: `subscribe`.
 #[utoipa::path(get, path = "/v1/signal", tag = "signal",
     responses((status = 501, body = Problem, description = "`not_implemented`")))]

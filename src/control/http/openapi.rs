@@ -1,8 +1,8 @@
 //! The API's routes and, from the same list, their description: `/openapi.json` and `/docs`.
 
 use super::{
-    cast, conferences, health, later, metrics, participants, recordings, sessions, state::AppState, whip,
-    wire,
+    cast, conferences, health, later, metrics, participants, recordings, sessions, snapshot, state::AppState,
+    whip, wire,
 };
 use axum::{
     Extension,
@@ -72,7 +72,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(recordings::get, recordings::delete))
         .routes(routes!(recordings::download))
         .routes(routes!(recordings::playlist))
-        .routes(routes!(later::snapshot))
+        .routes(routes!(snapshot::snapshot))
         .routes(routes!(later::participant_whep))
         .routes(routes!(later::program_whep))
         .routes(routes!(later::signal))

@@ -12,6 +12,7 @@ use super::{
     frame::Frame,
     players::Players,
     scene::{self, Content},
+    snapshot::Still,
     sound,
 };
 use crate::{
@@ -53,6 +54,8 @@ pub enum MixerRequest {
     Compose { request: RequestId, scene: SceneSpec, wait_ready: bool, patience: Duration },
     /// An IDR, soon.
     Keyframe,
+    /// The next picture, for a still.
+    Snapshot { request: RequestId },
     /// No frame after this.
     Stop,
 }
@@ -73,6 +76,8 @@ pub enum MixerEvent {
     Reply { request: RequestId, result: Result<ReplyOk, ReplyError> },
     /// A switch waits for a source; a keyframe would help.
     WantsKeyframe(SourceId),
+    /// A picture that was asked for, or none since no program runs.
+    Still { request: RequestId, still: Option<Still> },
     /// The picture cannot be drawn.
     Failed { detail: String },
 }
@@ -162,6 +167,8 @@ struct Running {
     slate: Frame,
     director: Director,
     keyframe_wanted: bool,
+    /// Who wants the next picture.
+    stills: Vec<RequestId>,
     last_keyframe_plea: Option<MediaTime>,
     /// Time of frame 0 and number of the next frame.
     start: MediaTime,
@@ -258,9 +265,15 @@ impl MixerRunner {
                     program.keyframe_wanted = true;
                 }
             }
+            MixerRequest::Snapshot { request } => match &mut self.program {
+                Some(program) => program.stills.push(request),
+                None => self.still(request, None),
+            },
             MixerRequest::Stop => {
                 let now = self.setup.timeline.now();
-                if let Some(verdict) = self.program.take().and_then(|program| program.director.stop()) {
+                let Some(program) = self.program.take() else { return };
+                program.stills.iter().for_each(|request| self.still(*request, None));
+                if let Some(verdict) = program.director.stop() {
                     self.reply(verdict, now);
                 }
             }
@@ -277,6 +290,7 @@ impl MixerRunner {
             canvas,
             slate,
             keyframe_wanted: true,
+            stills: Vec::new(),
             last_keyframe_plea: None,
             start: now,
             next: 0,
@@ -293,6 +307,12 @@ impl MixerRunner {
         let event = MixerEvent::Reply { request: verdict.request, result };
         if self.events.try_send(event).is_err() {
             tracing::error!("a reply of the mixer was lost: the controller does not read");
+        }
+    }
+
+    fn still(&self, request: RequestId, still: Option<Still>) {
+        if self.events.try_send(MixerEvent::Still { request, still }).is_err() {
+            tracing::error!("a still of the program was lost: the controller does not read");
         }
     }
 
@@ -355,6 +375,10 @@ impl MixerRunner {
     ) -> Result<(), CanvasError> {
         let layers = self.layers(program, due);
         let picture = program.canvas.draw(&layers)?;
+        for request in std::mem::take(&mut program.stills) {
+            let info = program.canvas.info().clone();
+            self.still(request, Some(Still { picture: picture.clone(), info }));
+        }
         let gop = u64::from(program.spec.encoding.keyframe_ms) * u64::from(rate.0) / 1000;
         let keyframe =
             std::mem::take(&mut program.keyframe_wanted) || program.next.is_multiple_of(gop.max(1));

@@ -260,6 +260,7 @@ impl ConferenceState {
         for ticket in waiting.chain(adding).collect::<Vec<_>>() {
             self.refuse(ticket, ControlError::CastNotStarted);
         }
+        self.lose_snapshot(&ControlError::CastNotStarted);
     }
 
     pub(super) fn switch(&mut self, now: Now, ticket: Ticket, switch: Switch) {
@@ -370,6 +371,12 @@ impl ConferenceState {
         for ticket in waiting.collect::<Vec<_>>() {
             self.refuse(ticket, ControlError::WorkerUnavailable);
         }
+        self.lose_snapshot(&ControlError::WorkerUnavailable);
+    }
+
+    /// The program runs in the present worker.
+    pub(super) fn program_is_on(&self) -> bool {
+        self.cast.as_ref().is_some_and(|run| run.program == ProgramPhase::On)
     }
 
     pub(super) fn program_config(&mut self, config: TrackConfig) {
@@ -409,6 +416,7 @@ impl ConferenceState {
     }
 
     pub(super) fn expire_cast(&mut self, now: Now) {
+        self.expire_snapshot(now);
         let Some(run) = &mut self.cast else { return };
         let mut late = Vec::new();
         for switching in run.switches.values_mut() {

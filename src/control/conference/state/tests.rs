@@ -4,3 +4,4 @@ mod bench;
 mod casts;
 mod people;
 mod random;
+mod snapshots;

@@ -27,6 +27,7 @@ enum Op {
     Start(usize, bool),
     Switch(usize),
     Stop,
+    Snapshot,
     AddOutput(usize, bool),
     RemoveOutput(usize),
     Look,
@@ -54,6 +55,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (0..8_usize, any::<bool>()).prop_map(|(source, push)| Op::Start(source, push)),
         4 => (0..8_usize).prop_map(Op::Switch),
         1 => Just(Op::Stop),
+        2 => Just(Op::Snapshot),
         2 => (0..3_usize, any::<bool>()).prop_map(|(id, fails)| Op::AddOutput(id, fails)),
         1 => (0..3_usize).prop_map(Op::RemoveOutput),
         1 => Just(Op::Look),
@@ -267,6 +269,7 @@ impl World {
             (WorkerCommand::Compose { .. }, 1) => Err(ReplyError::Superseded),
             (WorkerCommand::Compose { .. }, 2) => Err(ReplyError::Timeout),
             (WorkerCommand::Compose { .. }, 3) => Err(ReplyError::MediaNotReady { which: SourceId(0) }),
+            (WorkerCommand::Snapshot { .. }, 0..=2) => Ok(ReplyOk::Snapshot { jpeg: vec![1].into() }),
             (_, 4) => Err(ReplyError::Internal { detail: String::new() }),
             (WorkerCommand::OpenIngest { .. }, 5) => Err(ReplyError::OfferRefused { detail: String::new() }),
             (WorkerCommand::OpenIngest { session, .. }, _) => {
@@ -333,6 +336,7 @@ impl World {
                 self.ask(Ask::Switch(Switch { source: source(index), audio: Some(AudioChoice::Mix) }));
             }
             Op::Stop => self.ask(Ask::StopCast),
+            Op::Snapshot => self.ask(Ask::Snapshot),
             Op::AddOutput(id, fails) => {
                 self.outputs_fail = fails;
                 let name = ["x", "y", "z"][id];
