@@ -6,46 +6,41 @@
 //! memory is what counts while the server runs; `recording.json` is for the next run.
 
 use super::{
-    finish::{self, Finished},
-    output::sentence,
     playlist::{MOVIE, PLAYLIST},
-    record::{RECORD, Recording, Stage},
+    record::{Recording, Stage},
     remote::{Remote, RemoteError},
-    retention::{self, Kept, Limits},
+    retention::Limits,
 };
 use crate::{
     config::{RecordingConfig, recording::RecordingStore},
     ids::{ConferenceId, RecordingId},
 };
 use bytes::Bytes;
-use futures::stream::{self, BoxStream, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::HashMap,
-    io::{self, SeekFrom, Write},
-    ops::Range,
+    io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncSeekExt},
     sync::{Notify, Semaphore},
     task::AbortHandle,
 };
+
+mod folder;
+mod media;
+mod stages;
+
+use folder::{blocking, remove_folder, scan, write_record};
+pub use media::Media;
+use media::Source;
 
 /// The folder under the data directory, unless `recording.store` names another.
 const FOLDER: &str = "recordings";
 /// Files that are finished or uploaded at once: each copies gigabytes.
 const JOBS: usize = 2;
-/// First and longest wait before a stage is tried again.
-const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
-/// How often retention is looked after, beside after each recording.
-const RETENTION: Duration = Duration::from_secs(60);
-/// What is read at once for a download.
-const CHUNK: u64 = 64 * 1024;
-/// A `recording.json` of ours is below one kilobyte.
-const MAX_RECORD: u64 = 64 * 1024;
 
 /// The recordings. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -84,20 +79,6 @@ pub enum LibraryError {
     Disk(#[from] io::Error),
     #[error(transparent)]
     Remote(#[from] RemoteError),
-}
-
-/// A file of a recording, to be read.
-#[derive(Debug)]
-pub struct Media {
-    /// Bytes that can be read.
-    pub length: u64,
-    source: Source,
-}
-
-#[derive(Debug)]
-enum Source {
-    Local(tokio::fs::File),
-    Remote { remote: Remote, conference: ConferenceId, id: RecordingId },
 }
 
 impl RecordingLibrary {
@@ -153,7 +134,7 @@ impl RecordingLibrary {
                 self.start_job(&id);
             }
         }
-        tokio::spawn(look_after_retention(Arc::downgrade(&self.shared)));
+        tokio::spawn(stages::look_after_retention(Arc::downgrade(&self.shared)));
         Ok(())
     }
 
@@ -357,164 +338,6 @@ impl RecordingLibrary {
         let (folder, record) = (self.folder(&record.conference, &record.id), record.clone());
         blocking(move || write_record(&folder, &record)).await
     }
-
-    /// Has the next stages done, unless somebody does that already or there is none.
-    fn start_job(&self, id: &RecordingId) {
-        let mut entries = self.lock();
-        let Some(entry) = entries.get_mut(id) else { return };
-        if entry.job.as_ref().is_none_or(AbortHandle::is_finished) && entry.record.stage != Stage::Kept {
-            let job = tokio::spawn(self.clone().bring_to_its_end(id.clone()));
-            entry.job = Some(job.abort_handle());
-        }
-    }
-
-    /// One stage after the other, each until it succeeds.
-    async fn bring_to_its_end(self, id: RecordingId) {
-        let mut wait = BACKOFF.0;
-        while let Some(record) = self.find(&id).filter(|record| record.stage != Stage::Kept) {
-            let done = {
-                // Never closed.
-                let _permit = self.shared.jobs.acquire().await;
-                match record.stage {
-                    Stage::Finishing => self.finish(&record).await,
-                    Stage::Uploading => self.upload(&record).await,
-                    Stage::Recording | Stage::Kept => return,
-                }
-            };
-            match done {
-                Ok(()) => wait = BACKOFF.0,
-                Err(sentence) => {
-                    tracing::warn!(
-                        conference = %record.conference, recording = %id, stage = ?record.stage,
-                        wait_ms = wait.as_millis() as u64, reason = sentence, "a recording waits"
-                    );
-                    self.change(&id, |record| record.trouble = Some(sentence));
-                    tokio::time::sleep(wait).await;
-                    wait = (wait * 2).min(BACKOFF.1);
-                }
-            }
-        }
-        self.shared.changed.notify_one();
-    }
-
-    async fn finish(&self, record: &Recording) -> Result<(), String> {
-        let (folder, began) = (self.folder(&record.conference, &record.id), record.started_at);
-        let finished = blocking(move || Ok(finish::finish(&folder, began))).await;
-        let finished = finished.map_err(|error| sentence("the recording cannot be finished", &error))?;
-        let finished = finished.map_err(|error| {
-            tracing::warn!(recording = %record.id, error = &error as &dyn std::error::Error, "finishing failed");
-            error.io().map_or_else(|| error.to_string(), |error| sentence("the recording cannot be finished", error))
-        })?;
-        let Some(Finished { bytes, duration_ms, picture }) = finished else {
-            tracing::info!(recording = %record.id, "a recording without a whole fragment is removed");
-            self.forget(&record.id).await;
-            return Ok(());
-        };
-        let stage = if self.shared.remote.is_some() { Stage::Uploading } else { Stage::Kept };
-        let mut next = record.clone();
-        next.stage = stage;
-        (next.bytes, next.duration_ms, next.trouble) = (bytes, duration_ms, None);
-        (next.width, next.height) = (picture.map(|size| size.0), picture.map(|size| size.1));
-        next.ended_at = Some(next.ended_at.unwrap_or_else(|| end_of(&next)));
-        self.advance(next).await?;
-        tracing::info!(
-            conference = %record.conference, recording = %record.id, bytes, duration_ms, "recording finished"
-        );
-        Ok(())
-    }
-
-    async fn upload(&self, record: &Recording) -> Result<(), String> {
-        let Some(remote) = &self.shared.remote else { return Err(no_remote_sentence().to_owned()) };
-        let (conference, id) = (record.conference.as_str(), record.id.as_str());
-        let folder = self.folder(&record.conference, &record.id);
-        for name in [PLAYLIST, MOVIE] {
-            remote.upload(&folder.join(name), [conference, id, name]).await.map_err(|error| {
-                tracing::warn!(recording = id, error = &error as &dyn std::error::Error, "upload failed");
-                error.sentence()
-            })?;
-        }
-        let next = Recording { stage: Stage::Kept, remote: true, trouble: None, ..record.clone() };
-        self.advance(next).await?;
-        tracing::info!(conference = %record.conference, recording = id, "recording uploaded");
-        if let Err(error) = tokio::fs::remove_file(folder.join(MOVIE)).await {
-            tracing::warn!(recording = id, error = &error as &dyn std::error::Error, "the local file stays");
-        }
-        Ok(())
-    }
-
-    /// The next stage, on the disk first: what is not noted is done again.
-    async fn advance(&self, next: Recording) -> Result<(), String> {
-        let saved = self.save(&next).await;
-        saved.map_err(|error| sentence("the recording's state cannot be written", &error))?;
-        self.change(&next.id.clone(), |record| *record = next);
-        Ok(())
-    }
-
-    async fn expire(&self) {
-        let all: Vec<Kept> = self
-            .list(|_| true)
-            .into_iter()
-            .map(|record| Kept {
-                ended_at: record.ended_at.filter(|_| record.stage == Stage::Kept),
-                id: record.id,
-                bytes: record.bytes,
-            })
-            .collect();
-        for id in retention::expired(Timestamp::now(), all, self.shared.limits) {
-            tracing::info!(recording = %id, "recording expires");
-            if let Err(error) = self.delete(&id).await {
-                tracing::warn!(recording = %id, error = &error as &dyn std::error::Error, "an expired recording stays");
-            }
-        }
-    }
-}
-
-impl Media {
-    /// Some of its bytes; `range` lies within `length`.
-    ///
-    /// # Errors
-    /// When the disk or the remote store does not give them.
-    pub async fn read(
-        self,
-        range: Range<u64>,
-    ) -> Result<BoxStream<'static, io::Result<Bytes>>, LibraryError> {
-        match self.source {
-            Source::Remote { remote, conference, id } => {
-                Ok(remote.read([conference.as_str(), id.as_str(), MOVIE], range).await?)
-            }
-            Source::Local(mut file) => {
-                file.seek(SeekFrom::Start(range.start)).await?;
-                let left = range.end.saturating_sub(range.start);
-                Ok(stream::try_unfold((file, left), next_chunk).boxed())
-            }
-        }
-    }
-}
-
-async fn next_chunk(
-    (mut file, left): (tokio::fs::File, u64),
-) -> io::Result<Option<(Bytes, (tokio::fs::File, u64))>> {
-    if left == 0 {
-        return Ok(None);
-    }
-    let mut chunk = vec![0; left.min(CHUNK) as usize];
-    let n = file.read(&mut chunk).await?;
-    if n == 0 {
-        // Fewer bytes than were promised: the client must not take them for all.
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    chunk.truncate(n);
-    Ok(Some((chunk.into(), (file, left - n as u64))))
-}
-
-/// Ends with the library.
-async fn look_after_retention(library: Weak<Shared>) {
-    while let Some(shared) = library.upgrade() {
-        let changed = shared.changed.clone();
-        RecordingLibrary { shared }.expire().await;
-        // Either way it is time to look again.
-        let _ = tokio::time::timeout(RETENTION, changed.notified()).await;
-    }
 }
 
 /// A recording that was remote, in a run without the store.
@@ -529,63 +352,4 @@ const fn no_remote_sentence() -> &'static str {
 fn end_of(record: &Recording) -> Timestamp {
     let length = i64::try_from(record.duration_ms).unwrap_or(i64::MAX);
     record.started_at.checked_add(SignedDuration::from_millis(length)).unwrap_or(record.started_at)
-}
-
-fn write_record(folder: &Path, record: &Recording) -> io::Result<()> {
-    let text = serde_json::to_vec_pretty(record).map_err(io::Error::other)?;
-    finish::replace(&folder.join(RECORD), |file| file.write_all(&text))
-}
-
-/// The records under `root`; what is none of ours is left alone.
-fn scan(root: &Path) -> io::Result<Vec<Recording>> {
-    let mut found = Vec::new();
-    let conferences = match std::fs::read_dir(root) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
-        Err(error) => return Err(error),
-    };
-    for conference in conferences {
-        let Ok(recordings) = std::fs::read_dir(conference?.path()) else { continue };
-        for folder in recordings {
-            let folder = folder?.path();
-            let record = read_record(&folder);
-            match record {
-                Ok(record) if is_at(&record, &folder) => found.push(record),
-                Ok(_) => {
-                    tracing::warn!(folder = %folder.display(), "a recording in another's folder is left alone")
-                }
-                Err(error) => {
-                    tracing::warn!(folder = %folder.display(), %error, "no record of a recording can be read here");
-                }
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn read_record(folder: &Path) -> io::Result<Recording> {
-    let file = std::fs::File::open(folder.join(RECORD))?;
-    serde_json::from_reader(io::Read::take(file, MAX_RECORD)).map_err(io::Error::other)
-}
-
-/// The record says the folder that it stands in.
-fn is_at(record: &Recording, folder: &Path) -> bool {
-    folder.ends_with(Path::new(&record.conference.file_name()).join(record.id.as_str()))
-}
-
-/// And the conference's, when it is the last one in it.
-async fn remove_folder(folder: PathBuf) -> io::Result<()> {
-    match tokio::fs::remove_dir_all(&folder).await {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    if let Some(parent) = folder.parent() {
-        // Only succeeds if it is empty, and matters to no one.
-        tokio::fs::remove_dir(parent).await.unwrap_or_default();
-    }
-    Ok(())
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
