@@ -29,7 +29,6 @@ async fn fields_of_later_are_501_and_never_ignored() {
         start(json!({"encoding": {"mode": "passthrough"}})),
         start(json!({"encoding": {"renditions": [{"height": 360, "video_kbps": 600}]}})),
         start(json!({"outputs": [{"type": "recording"}]})),
-        start(json!({"outputs": [{"type": "hls"}, {"type": "rtmp_play"}]})),
         json!({"source": {"follow": "active_speaker", "hold_ms": 1500}}),
         json!({"source": {"layout": "custom", "tiles": [{"participant": "a", "x": 0, "y": 0, "width": 0.5, "height": 1}]}}),
     ] {

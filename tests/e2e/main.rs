@@ -32,6 +32,7 @@ mod join_leave;
 mod mutes;
 mod neighbours;
 mod rtmp_outage;
+mod rtmp_play;
 mod stall;
 mod switching;
 mod two_casts_share_nothing;

@@ -19,5 +19,6 @@ mod hls_renditions;
 mod push;
 mod rtmp_auth;
 mod rtmp_moves;
+mod rtmp_play;
 mod rtmp_push;
 mod rtmp_tls;

@@ -1,29 +1,59 @@
-//! The server's outputs: RTMP push and HLS.
+//! The server's outputs: RTMP push, RTMP play and HLS.
 
 use super::{OutputFactory, OutputHandle, OutputOrder};
 use crate::{
     config::Config,
-    control::cast::OutputKind,
+    control::{
+        auth::{Auth, Grant, Identity},
+        cast::OutputKind,
+    },
     egress::{
         hls::{HlsLibrary, HlsOutput},
         output::OutputStatus,
-        rtmp::publisher::{Destination, RtmpPublisher},
+        rtmp::{
+            player::{RtmpPlay, RtmpPlayServer},
+            publisher::{Destination, RtmpPublisher},
+        },
     },
 };
 use futures::{FutureExt, future::BoxFuture};
 use std::sync::Arc;
 
 /// Makes the outputs of `egress`.
-#[derive(Debug)]
 pub struct EgressOutputs {
     config: Arc<Config>,
     library: HlsLibrary,
+    players: RtmpPlayServer,
+}
+
+impl std::fmt::Debug for EgressOutputs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EgressOutputs")
+    }
+}
+
+/// Where players are served: they bring a token where requests do.
+fn play_server(config: &Config) -> RtmpPlayServer {
+    let auth = Auth::new(&config.auth);
+    let may_play = move |conference: &_, token: Option<&str>| {
+        let identity = match (&auth, token) {
+            (Auth::Open, _) => Ok(Identity::anybody()),
+            (Auth::Token(_), Some(token)) => auth.identify_token(token),
+            (Auth::Token(_), None) => return false,
+        };
+        identity.and_then(|who| who.require_in(Grant::Subscribe, conference)).is_ok()
+    };
+    // Checked with the configuration; a host with an IPv6 address comes in its brackets.
+    let public = url::Url::parse(&config.server.public_url).ok();
+    let host = public.and_then(|url| url.host_str().map(str::to_owned));
+    RtmpPlayServer::new(config.rtmp.clone(), host, Arc::new(may_play))
 }
 
 impl EgressOutputs {
     /// HLS streams are put into `library`, from where HTTP serves them.
     pub fn new(config: Arc<Config>, library: HlsLibrary) -> Self {
-        Self { config, library }
+        let players = play_server(&config);
+        Self { config, library, players }
     }
 }
 
@@ -44,7 +74,10 @@ impl OutputFactory for EgressOutputs {
                 let library = self.library.clone();
                 Box::new(HlsOutput::spawn(&hub, conference, epoch, hls, dir, library))
             }
-            OutputKind::Recording | OutputKind::RtmpPlay => {
+            OutputKind::RtmpPlay => {
+                Box::new(self.players.play(&hub, conference).map_err(|error| error.to_string())?)
+            }
+            OutputKind::Recording => {
                 return Err(format!("an output of type {} cannot be made yet", kind.name()));
             }
         })
@@ -59,6 +92,20 @@ impl OutputHandle for RtmpPublisher {
     fn playable(&self) -> BoxFuture<'static, bool> {
         // Nothing of ours plays what was pushed; the start of a cast does not ask.
         std::future::ready(true).boxed()
+    }
+
+    fn stop(self: Box<Self>) -> BoxFuture<'static, OutputStatus> {
+        (*self).stop().boxed()
+    }
+}
+
+impl OutputHandle for RtmpPlay {
+    fn status(&self) -> OutputStatus {
+        self.status()
+    }
+
+    fn playable(&self) -> BoxFuture<'static, bool> {
+        RtmpPlay::playable(self).boxed()
     }
 
     fn stop(self: Box<Self>) -> BoxFuture<'static, OutputStatus> {
