@@ -170,10 +170,12 @@ fn times(output: &std::process::Output) -> Vec<i64> {
     lines.map(|line| line.split(',').nth(2).unwrap().trim().parse().unwrap()).collect()
 }
 
-/// No frame is missing: 30 a second.
+/// No frame is missing: 30 a second. Where it was cut off, the B-frames before the last picture may not have
+/// been sent, which comes first in decoding order.
 fn assert_whole(output: &std::process::Output) {
     let times = times(output);
-    let odd: Vec<_> = times.windows(2).filter(|pair| !(30..=37).contains(&(pair[1] - pair[0]))).collect();
+    let odd: Vec<_> =
+        times.windows(2).rev().skip(1).filter(|pair| !(30..=37).contains(&(pair[1] - pair[0]))).collect();
     assert!(times.len() > 30 && odd.is_empty(), "{odd:?} of {} frames", times.len());
 }
 
