@@ -15,6 +15,7 @@ use crate::{
             publisher::{Destination, RtmpPublisher},
         },
     },
+    ids::ConferenceId,
 };
 use futures::{FutureExt, future::BoxFuture};
 use std::sync::Arc;
@@ -35,18 +36,11 @@ impl std::fmt::Debug for EgressOutputs {
 /// Where players are served: they bring a token where requests do.
 fn play_server(config: &Config) -> RtmpPlayServer {
     let auth = Auth::new(&config.auth);
-    let may_play = move |conference: &_, token: Option<&str>| {
-        let identity = match (&auth, token) {
-            (Auth::Open, _) => Ok(Identity::anybody()),
-            (Auth::Token(_), Some(token)) => auth.identify_token(token),
-            (Auth::Token(_), None) => return false,
-        };
-        identity.and_then(|who| who.require_in(Grant::Subscribe, conference)).is_ok()
-    };
+    let check = move |conference: &_, token: Option<&str>| may_play(&auth, conference, token);
     // Checked with the configuration; a host with an IPv6 address comes in its brackets.
     let public = url::Url::parse(&config.server.public_url).ok();
     let host = public.and_then(|url| url.host_str().map(str::to_owned));
-    RtmpPlayServer::new(config.rtmp.clone(), host, Arc::new(may_play))
+    RtmpPlayServer::new(config.rtmp.clone(), host, Arc::new(check))
 }
 
 impl EgressOutputs {
@@ -55,6 +49,15 @@ impl EgressOutputs {
         let players = play_server(&config);
         Self { config, library, players }
     }
+}
+
+fn may_play(auth: &Auth, conference: &ConferenceId, token: Option<&str>) -> bool {
+    let identity = match (auth, token) {
+        (Auth::Open, _) => Ok(Identity::anybody()),
+        (Auth::Token(_), Some(token)) => auth.identify_token(token),
+        (Auth::Token(_), None) => return false,
+    };
+    identity.and_then(|who| who.require_in(Grant::Subscribe, conference)).is_ok()
 }
 
 impl OutputFactory for EgressOutputs {
@@ -129,5 +132,39 @@ impl OutputHandle for HlsOutput {
             HlsOutput::status(&self)
         }
         .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::{AuthConfig, AuthKey, AuthMode},
+        control::auth::{NewToken, Scope, mint},
+        redacted::Redacted,
+    };
+    use std::time::Duration;
+
+    #[test]
+    fn players_need_the_grant_where_tokens_are_asked_for() {
+        let room: ConferenceId = "room".parse().unwrap();
+        let key = AuthKey { id: "k".to_owned(), secret: Redacted::new("0123456789".repeat(4)) };
+        let auth = Auth::new(&AuthConfig { mode: AuthMode::Token, keys: vec![key.clone()] });
+        let token = |conference: &ConferenceId, grant| {
+            let token = NewToken {
+                participant: "viewer".parse().unwrap(),
+                scope: Scope::One(conference.clone()),
+                grants: vec![grant],
+                name: None,
+                valid_for: Duration::from_secs(600),
+            };
+            mint(&key, &token).unwrap().expose().clone()
+        };
+        assert!(may_play(&auth, &room, Some(&token(&room, Grant::Subscribe))));
+        assert!(!may_play(&auth, &room, Some(&token(&room, Grant::Publish))));
+        assert!(!may_play(&auth, &room, Some(&token(&"other".parse().unwrap(), Grant::Subscribe))));
+        assert!(!may_play(&auth, &room, Some("rubbish")));
+        assert!(!may_play(&auth, &room, None));
+        assert!(may_play(&Auth::Open, &room, None));
     }
 }
