@@ -14,8 +14,8 @@ build_packages="gcc libc6-dev pkg-config
 run_packages="gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
     gstreamer1.0-libav gstreamer1.0-nice gstreamer1.0-x fonts-dejavu-core"
 # Independent counterparts for tests: ffmpeg and ffprobe read what we send, nginx-rtmp takes our pushes,
-# Chromium publishes and plays.
-test_packages="ffmpeg nginx-light libnginx-mod-rtmp chromium"
+# Chromium publishes and plays, gst-launch-1.0 plays RTMP.
+test_packages="ffmpeg nginx-light libnginx-mod-rtmp chromium gstreamer1.0-tools"
 
 list_only=false
 if [ "${1:-}" = "--list" ]; then

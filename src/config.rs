@@ -205,6 +205,12 @@ pub struct SwitchingConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RtmpConfig {
+    /// Where players of an `rtmp_play` output connect; `None` (`""`) = such outputs are refused. Bound
+    /// when the first is made.
+    #[serde(with = "optional_listen")]
+    pub listen: Option<SocketAddr>,
+    /// Players at once, of all casts.
+    pub max_players: usize,
     /// PEM certificates trusted for `rtmps://` beside the system's; empty = none.
     pub extra_ca_file: String,
     /// Deadline of each stage (resolve, TCP, TLS, handshake, connect, publish), milliseconds.
@@ -388,6 +394,8 @@ impl Default for SwitchingConfig {
 impl Default for RtmpConfig {
     fn default() -> Self {
         Self {
+            listen: Some(SocketAddr::from(([127, 0, 0, 1], 1935))),
+            max_players: 100,
             extra_ca_file: String::new(),
             stage_timeout_ms: 5000,
             stall_timeout_ms: 10_000,
@@ -479,5 +487,23 @@ mod optional_ip {
             return Ok(None);
         }
         text.parse().map(Some).map_err(|_| D::Error::custom("expected an IP address or \"\""))
+    }
+}
+
+/// An address, or `""` for none: TOML has no null.
+mod optional_listen {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use std::net::SocketAddr;
+
+    pub fn serialize<S: Serializer>(listen: &Option<SocketAddr>, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&listen.map(|listen| listen.to_string()).unwrap_or_default())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<SocketAddr>, D::Error> {
+        let text = String::deserialize(d)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(|_| D::Error::custom("expected an IP address with a port, or \"\""))
     }
 }

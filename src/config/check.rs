@@ -212,6 +212,7 @@ impl Config {
 
     fn check_egress(&self, faults: &mut Faults) {
         let rtmp = &self.rtmp;
+        faults.range("rtmp.max_players", rtmp.max_players, 1..=10_000, "players");
         faults.range("rtmp.stage_timeout_ms", rtmp.stage_timeout_ms, 100..=60_000, "ms");
         faults.range("rtmp.stall_timeout_ms", rtmp.stall_timeout_ms, 500..=120_000, "ms");
         faults.range("rtmp.backoff_min_ms", rtmp.backoff_min_ms, 50..=60_000, "ms");

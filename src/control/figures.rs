@@ -6,6 +6,7 @@ use std::time::Duration;
 const PARTICIPANTS: &str = "meetingcast_participants";
 const CASTS: &str = "meetingcast_casts";
 const WORKER_RESTARTS: &str = "meetingcast_worker_restarts_total";
+const RTMP_PLAYERS: &str = "meetingcast_rtmp_players";
 const SWITCH_SECONDS: &str = "meetingcast_switch_seconds";
 
 /// Tells the recorder what the figures mean, and shows them from the start. Call it once, when the
@@ -15,6 +16,8 @@ pub fn describe() {
     describe_gauge!(CASTS, Unit::Count, "casts that are starting, live or stopping");
     describe_counter!(WORKER_RESTARTS, Unit::Count, "media workers replaced after a failure");
     describe_histogram!(SWITCH_SECONDS, Unit::Seconds, "from a switch's command to its first frame");
+    describe_gauge!(RTMP_PLAYERS, Unit::Count, "players that pull a cast by RTMP");
+    gauge!(RTMP_PLAYERS).set(0.0);
     set_totals(0, 0);
     counter!(WORKER_RESTARTS).absolute(0);
 }

@@ -126,6 +126,9 @@ fn read_trickle(fragment: &str) -> Result<Trickle, ControlError> {
 /// [`ServeError`]: before the first request, or when the drain took too long.
 pub async fn run(config: Config, options: ServeOptions) -> Result<(), ServeError> {
     check_listen(config.auth.mode, config.server.listen, options.allow_open_network)?;
+    if let Some(listen) = config.rtmp.listen {
+        check_listen(config.auth.mode, listen, options.allow_open_network)?;
+    }
     let listener = bind(config.server.listen).await?;
     let bound = listener.local_addr().unwrap_or(config.server.listen);
     let dir = &config.server.data_dir;

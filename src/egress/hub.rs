@@ -146,7 +146,12 @@ impl Hub {
 
     /// Passes a frame on to every queue that has room.
     pub fn push(&self, frame: EncodedFrame) {
-        lock(&self.inner).offer(&HubItem::Frame(Arc::new(frame)));
+        self.push_shared(Arc::new(frame));
+    }
+
+    /// [`push`](Self::push) for a frame that others hold too.
+    pub fn push_shared(&self, frame: Arc<EncodedFrame>) {
+        lock(&self.inner).offer(&HubItem::Frame(frame));
     }
 
     /// A new worker took over.
@@ -166,16 +171,21 @@ impl Hub {
 
     /// A new output: it gets the parameters known so far, then frames from the next keyframe on.
     pub fn subscribe(&self, limits: QueueLimits) -> HubReader {
+        self.subscribe_behind(limits, &[])
+    }
+
+    /// As [`subscribe`](Self::subscribe), but it begins with `past` frames, as far as they fit. The caller
+    /// sees to it that nothing is pushed between them and this call.
+    pub fn subscribe_behind(&self, limits: QueueLimits, past: &[Arc<EncodedFrame>]) -> HubReader {
         let mut state = lock(&self.inner);
-        let mut items: VecDeque<HubItem> =
+        let items: VecDeque<HubItem> =
             [&state.video, &state.audio].into_iter().flatten().cloned().map(HubItem::Config).collect();
+        let mut queue = ReaderQueue { limits, items, bytes: 0, video: VideoGate::Fresh, dropped: 0 };
+        past.iter().for_each(|frame| queue.offer_frame(frame));
         if state.ended {
-            items.push_back(HubItem::End);
+            queue.items.push_back(HubItem::End);
         }
-        let shared = Arc::new(ReaderShared {
-            queue: Mutex::new(ReaderQueue { limits, items, bytes: 0, video: VideoGate::Fresh, dropped: 0 }),
-            ready: Notify::new(),
-        });
+        let shared = Arc::new(ReaderShared { queue: Mutex::new(queue), ready: Notify::new() });
         state.readers.push(Arc::downgrade(&shared));
         HubReader { shared }
     }

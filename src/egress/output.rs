@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-/// Where an output is in its life. RTMP: all of them; HLS: `Connecting` until the playlist is
+/// Where an output is in its life. RTMP push: all of them; HLS and RTMP play: `Connecting` until it is
 /// playable, then `Live`, at the end `Stopped`. Recording: `Connecting` until the first fragment is on the
 /// disk, then `Live`, at the end `Stopped`, or `Failed` when the disk refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct OutputStatus {
     pub since: Timestamp,
     /// Connections lost or refused since the start.
     pub retries: u64,
-    /// Media bytes handed to the network (RTMP) or stored (HLS, recording).
+    /// Media bytes handed to the network (RTMP; of all players together) or stored (HLS, recording).
     pub bytes_sent: u64,
     /// Frames left out since the peer was too slow.
     pub frames_dropped: u64,
@@ -37,6 +37,8 @@ pub struct OutputStatus {
     pub queued_bytes: u64,
     /// It goes, or last went, to its backup URL.
     pub on_backup: bool,
+    /// Where players pull it, for what is served on a port of its own.
+    pub play_url: Option<String>,
     /// A sentence; never a key or a password.
     pub last_error: Option<String>,
 }
@@ -53,6 +55,7 @@ impl OutputStatus {
             queued_ms: 0,
             queued_bytes: 0,
             on_backup: false,
+            play_url: None,
             last_error: None,
         }
     }

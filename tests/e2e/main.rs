@@ -44,6 +44,7 @@ mod outputs_come_and_go;
 mod recording;
 mod renditions;
 mod rtmp_outage;
+mod rtmp_play;
 mod stall;
 mod switching;
 mod two_casts_share_nothing;

@@ -33,5 +33,6 @@ mod recording_files;
 mod recording_s3;
 mod rtmp_auth;
 mod rtmp_moves;
+mod rtmp_play;
 mod rtmp_push;
 mod rtmp_tls;

@@ -12,6 +12,7 @@ mod send_queue;
 mod state;
 mod tls;
 
+pub(super) use self::send_queue::SendQueue;
 pub(crate) use self::tls::read_ca_file;
 pub use self::{
     failure::Failure,

@@ -8,15 +8,15 @@
 //! commands that are cut short. What breaks the framing itself is a [`SessionError`], and the session
 //! is over.
 
-mod media_out;
 mod server_words;
-mod timeline;
 
-use self::{media_out::MediaOut, server_words::ServerWords};
+use self::server_words::ServerWords;
 use super::{
-    amf0::{self, Value},
+    amf0::Value,
     auth::Demand,
-    chunk_reader::{ChunkError, ChunkReader, Message},
+    chunk_reader::{ChunkError, Message},
+    link::{self, ACKNOWLEDGEMENT, Link, LinkError, WINDOW},
+    media_out::MediaOut,
     url::RtmpUrl,
 };
 use crate::{
@@ -25,38 +25,17 @@ use crate::{
 };
 use bytes::Bytes;
 use rml_rtmp::{
-    chunk_io::{ChunkSerializationError, ChunkSerializer},
+    chunk_io::ChunkSerializationError,
     handshake::{Handshake, HandshakeError, HandshakeProcessResult, PeerType},
-    messages::MessagePayload,
-    time::RtmpTimestamp,
 };
 use std::{collections::VecDeque, time::Instant};
 
 /// Longest message a server may send. Answers have some hundred bytes, metadata some thousand.
 const MAX_SERVER_MESSAGE: usize = 64 * 1024;
-/// Our chunks. Tencent alarms beyond 8192, nginx and OBS use 4096.
-const CHUNK_SIZE: u32 = 4096;
-/// The window we ask the server to acknowledge, bytes: what Adobe's encoder sends.
-const WINDOW: u32 = 2_500_000;
 const FLASH_VERSION: &str = concat!("FMLE/3.0 (compatible; MeetingCast/", env!("CARGO_PKG_VERSION"), ")");
-
-// Message type ids, RTMP 1.0 §5.4 and §7.1.
-const SET_CHUNK_SIZE: u8 = 1;
-const ABORT: u8 = 2;
-const ACKNOWLEDGEMENT: u8 = 3;
-const USER_CONTROL: u8 = 4;
-const WINDOW_ACK_SIZE: u8 = 5;
-const SET_PEER_BANDWIDTH: u8 = 6;
-const DATA_AMF0: u8 = 18;
-const COMMAND_AMF3: u8 = 17;
-const COMMAND_AMF0: u8 = 20;
 
 /// `capsEx`, Enhanced RTMP v2: the only capability we have.
 const CAPS_RECONNECT: f64 = 1.0;
-
-// User control events, §7.1.7.
-const PING_REQUEST: u16 = 6;
-const PING_RESPONSE: u16 = 7;
 
 // Transaction ids of our commands; answers carry them back.
 const CONNECT: f64 = 1.0;
@@ -124,14 +103,22 @@ pub enum SessionError {
     Write(#[source] ChunkSerializationError),
 }
 
+impl From<LinkError> for SessionError {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Chunk(error) => Self::Chunk(error),
+            LinkError::Write(error) => Self::Write(error),
+        }
+    }
+}
+
 /// The session.
 pub struct Session {
     stage: Stage,
     stage_since: Instant,
     reached: Stage,
     handshake: Handshake,
-    input: ChunkReader,
-    chunks: ChunkSerializer,
+    link: Link,
     output: VecDeque<Output>,
     app: String,
     tc_url: String,
@@ -141,9 +128,6 @@ pub struct Session {
     only_connect: bool,
     words: ServerWords,
     stream: u32,
-    ack_window: Option<u32>,
-    acked: u64,
-    announced_window: u32,
     media: MediaOut,
 }
 
@@ -157,8 +141,7 @@ impl Session {
             stage_since: now,
             reached: Stage::Handshake,
             handshake,
-            input: ChunkReader::new(MAX_SERVER_MESSAGE),
-            chunks: ChunkSerializer::new(),
+            link: Link::new(MAX_SERVER_MESSAGE),
             output: VecDeque::from([Output::Transmit(hello.into())]),
             app: url.app().to_owned(),
             tc_url: url.tc_url(),
@@ -167,9 +150,6 @@ impl Session {
             only_connect: false,
             words: ServerWords::new(url),
             stream: 0,
-            ack_window: None,
-            acked: 0,
-            announced_window: WINDOW,
             media: MediaOut::default(),
         })
     }
@@ -241,7 +221,8 @@ impl Session {
             return Ok(());
         }
         for message in self.media.frame(frame) {
-            self.write(message.kind, self.stream, message.timestamp, message.payload)?;
+            let bytes = self.link.write(message.kind, self.stream, message.timestamp, message.payload)?;
+            self.transmit(bytes);
         }
         Ok(())
     }
@@ -282,84 +263,41 @@ impl Session {
         match self.stage {
             Stage::Closed => return Ok(()),
             Stage::Handshake => match self.handshake.process_bytes(bytes).map_err(SessionError::Handshake)? {
-                HandshakeProcessResult::InProgress { response_bytes } => self.transmit(response_bytes),
+                HandshakeProcessResult::InProgress { response_bytes } => self.transmit(response_bytes.into()),
                 HandshakeProcessResult::Completed { response_bytes, remaining_bytes } => {
-                    self.transmit(response_bytes);
+                    self.transmit(response_bytes.into());
                     self.enter(Stage::Connect, now);
                     self.connect()?;
-                    self.input.feed(&remaining_bytes);
+                    self.link.feed(&remaining_bytes);
                 }
             },
-            Stage::Connect | Stage::Publish | Stage::Live => self.input.feed(bytes),
+            Stage::Connect | Stage::Publish | Stage::Live => self.link.feed(bytes),
         }
         while self.stage != Stage::Closed
-            && let Some(message) = self.input.next_message().map_err(SessionError::Chunk)?
+            && let Some(message) = self.link.next_message()?
         {
             self.message(&message, now)?;
-            self.acknowledge()?;
+            let acknowledgement = self.link.acknowledge()?;
+            acknowledgement.into_iter().for_each(|bytes| self.transmit(bytes));
         }
         Ok(())
     }
 
     fn message(&mut self, message: &Message, now: Instant) -> Result<(), SessionError> {
-        let number = |at: usize| {
-            let bytes = message.payload.get(at..at + 4)?;
-            Some(u32::from_be_bytes(bytes.try_into().ok()?))
-        };
-        match message.kind {
-            SET_CHUNK_SIZE => {
-                if let Some(size) = number(0) {
-                    self.input.set_chunk_size(size).map_err(SessionError::Chunk)?;
-                }
-            }
-            ABORT => number(0).into_iter().for_each(|id| self.input.abort(id)),
-            ACKNOWLEDGEMENT => {
-                self.output.extend(number(0).map(|total| Output::Event(Event::Acknowledged(total))));
-            }
-            USER_CONTROL => self.user_control(&message.payload)?,
-            // A window of zero would ask for an answer to every message, and to every answer.
-            WINDOW_ACK_SIZE => self.ack_window = number(0).filter(|size| *size > 0),
-            SET_PEER_BANDWIDTH => {
-                if let Some(size) = number(0).filter(|size| *size != self.announced_window) {
-                    self.announce_window(size)?;
-                }
-            }
-            COMMAND_AMF0 => self.answer(&message.payload, now)?,
-            // AMF3 commands hold AMF0 values behind one byte, as every server writes them.
-            COMMAND_AMF3 => self.answer(message.payload.get(1..).unwrap_or_default(), now)?,
-            _ => {}
+        let answer = self.link.control(message)?;
+        answer.into_iter().for_each(|bytes| self.transmit(bytes));
+        if message.kind == ACKNOWLEDGEMENT {
+            let total = link::number(&message.payload);
+            self.output.extend(total.map(|total| Output::Event(Event::Acknowledged(total))));
         }
-        Ok(())
-    }
-
-    /// §5.4.3: the running total, once a window is full.
-    fn acknowledge(&mut self) -> Result<(), SessionError> {
-        let total = self.input.consumed();
-        match self.ack_window {
-            Some(window) if total - self.acked >= u64::from(window) => {
-                self.acked = total;
-                // The sequence number wraps at 2³².
-                let payload = (total as u32).to_be_bytes().to_vec();
-                self.write(ACKNOWLEDGEMENT, 0, 0, payload.into())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn user_control(&mut self, payload: &[u8]) -> Result<(), SessionError> {
-        match payload.split_first_chunk::<2>() {
-            Some((event, data)) if u16::from_be_bytes(*event) == PING_REQUEST && data.len() >= 4 => {
-                let mut pong = PING_RESPONSE.to_be_bytes().to_vec();
-                pong.extend_from_slice(&data[..4]);
-                self.write(USER_CONTROL, 0, 0, pong.into())
-            }
-            _ => Ok(()),
+        match link::command_values(message) {
+            Some(values) => self.answer(&values, now),
+            None => Ok(()),
         }
     }
 
     /// A command of the server: an answer to one of ours, or a status.
-    fn answer(&mut self, payload: &[u8], now: Instant) -> Result<(), SessionError> {
-        let values = amf0::read_all(payload);
+    fn answer(&mut self, values: &[Value], now: Instant) -> Result<(), SessionError> {
         let Some(name) = values.first().and_then(Value::as_str) else { return Ok(()) };
         let transaction = values.get(1).and_then(Value::as_number).unwrap_or(0.0);
         match (name, self.stage) {
@@ -368,21 +306,21 @@ impl Session {
             // The answers to these two mean nothing: many servers do not know the commands.
             ("_error", _) if transaction == RELEASE_STREAM || transaction == FC_PUBLISH => Ok(()),
             ("_error", Stage::Connect | Stage::Publish) => {
-                match Demand::read(&values).filter(|_| self.stage == Stage::Connect) {
+                match Demand::read(values).filter(|_| self.stage == Stage::Connect) {
                     Some(demand) => {
                         self.output.push_back(Output::Event(Event::Authentication(demand)));
                         self.enter(Stage::Closed, now);
                     }
-                    None => self.refused(&values, now),
+                    None => self.refused(values, now),
                 }
                 Ok(())
             }
             ("onStatus", _) => {
-                self.status(&values, now);
+                self.status(values, now);
                 Ok(())
             }
             ("close", _) => {
-                self.refused(&values, now);
+                self.refused(values, now);
                 Ok(())
             }
             _ => Ok(()),
@@ -454,10 +392,10 @@ impl Session {
             return Ok(());
         }
         self.enter(Stage::Publish, now);
-        self.announce_window(WINDOW)?;
-        let packet =
-            self.chunks.set_max_chunk_size(CHUNK_SIZE, RtmpTimestamp::new(0)).map_err(SessionError::Write)?;
-        self.transmit(packet.bytes);
+        let bytes = self.link.announce_window(WINDOW)?;
+        self.transmit(bytes);
+        let bytes = self.link.announce_chunk_size()?;
+        self.transmit(bytes);
         let key = self.key_value();
         self.command("releaseStream", RELEASE_STREAM, 0, [Value::Null, key.clone()])?;
         self.command("FCPublish", FC_PUBLISH, 0, [Value::Null, key])?;
@@ -482,11 +420,6 @@ impl Session {
         Value::string(self.key.expose())
     }
 
-    fn announce_window(&mut self, size: u32) -> Result<(), SessionError> {
-        self.announced_window = size;
-        self.write(WINDOW_ACK_SIZE, 0, 0, size.to_be_bytes().to_vec().into())
-    }
-
     fn command<const N: usize>(
         &mut self,
         name: &str,
@@ -494,29 +427,14 @@ impl Session {
         stream: u32,
         arguments: [Value; N],
     ) -> Result<(), SessionError> {
-        let mut values = vec![Value::string(name), Value::Number(transaction)];
-        values.extend(arguments);
-        self.write(COMMAND_AMF0, stream, 0, amf0::write_all(&values).into())
-    }
-
-    fn write(&mut self, kind: u8, stream: u32, timestamp: u32, payload: Bytes) -> Result<(), SessionError> {
-        let message = MessagePayload {
-            timestamp: RtmpTimestamp::new(timestamp),
-            type_id: kind,
-            message_stream_id: stream,
-            data: payload,
-        };
-        // Some servers want their first control messages uncompressed. Never asked for a message of
-        // several chunks: the writer of rml_rtmp 0.8.0 then repeats the whole header in each of them.
-        let whole_header = message.data.len() <= 16;
-        let packet = self.chunks.serialize(&message, whole_header, false).map_err(SessionError::Write)?;
-        self.transmit(packet.bytes);
+        let bytes = self.link.command(name, transaction, stream, arguments)?;
+        self.transmit(bytes);
         Ok(())
     }
 
-    fn transmit(&mut self, bytes: Vec<u8>) {
+    fn transmit(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
-            self.output.push_back(Output::Transmit(bytes.into()));
+            self.output.push_back(Output::Transmit(bytes));
         }
     }
 }

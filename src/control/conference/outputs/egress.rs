@@ -1,32 +1,65 @@
-//! The server's outputs: RTMP push, HLS and recordings.
+//! The server's outputs: RTMP push, RTMP play, HLS and recordings.
 
 use super::{OutputFactory, OutputHandle, OutputOrder};
 use crate::{
     config::Config,
-    control::cast::OutputKind,
+    control::{
+        auth::{Auth, Grant, Identity},
+        cast::OutputKind,
+    },
     egress::{
         hls::{HlsLibrary, HlsOutput},
         output::OutputStatus,
         recording::{RecordingLibrary, RecordingOutput},
-        rtmp::publisher::{Destination, RtmpPublisher},
+        rtmp::{
+            player::{RtmpPlay, RtmpPlayServer},
+            publisher::{Destination, RtmpPublisher},
+        },
     },
+    ids::ConferenceId,
 };
 use futures::{FutureExt, future::BoxFuture};
 use std::sync::Arc;
 
 /// Makes the outputs of `egress`.
-#[derive(Debug)]
 pub struct EgressOutputs {
     config: Arc<Config>,
     library: HlsLibrary,
     recordings: RecordingLibrary,
+    players: RtmpPlayServer,
+}
+
+impl std::fmt::Debug for EgressOutputs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EgressOutputs")
+    }
+}
+
+/// Where players are served: they bring a token where requests do.
+fn play_server(config: &Config) -> RtmpPlayServer {
+    let auth = Auth::new(&config.auth);
+    let check = move |conference: &_, token: Option<&str>| may_play(&auth, conference, token);
+    // Checked with the configuration; a host with an IPv6 address comes in its brackets.
+    let public = url::Url::parse(&config.server.public_url).ok();
+    let host = public.and_then(|url| url.host_str().map(str::to_owned));
+    RtmpPlayServer::new(config.rtmp.clone(), host, Arc::new(check))
 }
 
 impl EgressOutputs {
     /// HLS streams are put into `library`, from where HTTP serves them, recordings into theirs.
     pub fn new(config: Arc<Config>, library: HlsLibrary, recordings: RecordingLibrary) -> Self {
-        Self { config, library, recordings }
+        let players = play_server(&config);
+        Self { config, library, recordings, players }
     }
+}
+
+fn may_play(auth: &Auth, conference: &ConferenceId, token: Option<&str>) -> bool {
+    let identity = match (auth, token) {
+        (Auth::Open, _) => Ok(Identity::anybody()),
+        (Auth::Token(_), Some(token)) => auth.identify_token(token),
+        (Auth::Token(_), None) => return false,
+    };
+    identity.and_then(|who| who.require_in(Grant::Subscribe, conference)).is_ok()
 }
 
 impl OutputFactory for EgressOutputs {
@@ -50,7 +83,7 @@ impl OutputFactory for EgressOutputs {
                 Box::new(RecordingOutput::spawn(&hub, conference, epoch, self.recordings.clone()))
             }
             OutputKind::RtmpPlay => {
-                return Err(format!("an output of type {} cannot be made yet", kind.name()));
+                Box::new(self.players.play(&hub, conference).map_err(|error| error.to_string())?)
             }
         })
     }
@@ -64,6 +97,20 @@ impl OutputHandle for RtmpPublisher {
     fn playable(&self) -> BoxFuture<'static, bool> {
         // Nothing of ours plays what was pushed; the start of a cast does not ask.
         std::future::ready(true).boxed()
+    }
+
+    fn stop(self: Box<Self>) -> BoxFuture<'static, OutputStatus> {
+        (*self).stop().boxed()
+    }
+}
+
+impl OutputHandle for RtmpPlay {
+    fn status(&self) -> OutputStatus {
+        self.status()
+    }
+
+    fn playable(&self) -> BoxFuture<'static, bool> {
+        RtmpPlay::playable(self).boxed()
     }
 
     fn stop(self: Box<Self>) -> BoxFuture<'static, OutputStatus> {
@@ -106,5 +153,39 @@ impl OutputHandle for RecordingOutput {
             RecordingOutput::status(&self)
         }
         .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::{AuthConfig, AuthKey, AuthMode},
+        control::auth::{NewToken, Scope, mint},
+        redacted::Redacted,
+    };
+    use std::time::Duration;
+
+    #[test]
+    fn players_need_the_grant_where_tokens_are_asked_for() {
+        let room: ConferenceId = "room".parse().unwrap();
+        let key = AuthKey { id: "k".to_owned(), secret: Redacted::new("0123456789".repeat(4)) };
+        let auth = Auth::new(&AuthConfig { mode: AuthMode::Token, keys: vec![key.clone()] });
+        let token = |conference: &ConferenceId, grant| {
+            let token = NewToken {
+                participant: "viewer".parse().unwrap(),
+                scope: Scope::One(conference.clone()),
+                grants: vec![grant],
+                name: None,
+                valid_for: Duration::from_secs(600),
+            };
+            mint(&key, &token).unwrap().expose().clone()
+        };
+        assert!(may_play(&auth, &room, Some(&token(&room, Grant::Subscribe))));
+        assert!(!may_play(&auth, &room, Some(&token(&room, Grant::Publish))));
+        assert!(!may_play(&auth, &room, Some(&token(&"other".parse().unwrap(), Grant::Subscribe))));
+        assert!(!may_play(&auth, &room, Some("rubbish")));
+        assert!(!may_play(&auth, &room, None));
+        assert!(may_play(&Auth::Open, &room, None));
     }
 }

@@ -50,7 +50,9 @@ pub struct CastJson {
 pub struct PlayJson {
     /// The multivariant playlist.
     pub hls: Option<String>,
-    /// RTMP play.
+    /// RTMP play: the address really bound, with the host of `server.public_url` where that is set. In token
+    /// mode a player appends `?token=…` with the grant `subscribe`.
+    #[schema(example = "rtmp://127.0.0.1:1935/live/123456")]
     pub rtmp: Option<String>,
     /// The program by WHEP.
     pub whep: Option<String>,
@@ -87,6 +89,7 @@ impl CastJson {
         let has_hls = cast.outputs.iter().any(|output| output.kind == "hls");
         // Every character that an id may have may stand in a path segment as it is (RFC 3986 §3.3).
         let hls = has_hls.then(|| format!("{base_url}/hls/{}/index.m3u8", cast.conference));
+        let rtmp = cast.outputs.iter().find_map(|output| output.status.play_url.clone());
         Self {
             conference: cast.conference.to_string(),
             state: state_name(cast.state),
@@ -101,7 +104,7 @@ impl CastJson {
             started_at: cast.started_at.map(|at| at.to_string()),
             stopped_at: cast.stopped_at.map(|at| at.to_string()),
             encoding: cast.encoding.as_ref().map(EncodingJson::from),
-            play: PlayJson { hls, rtmp: None, whep: None },
+            play: PlayJson { hls, rtmp, whep: None },
             outputs: cast.outputs.iter().map(OutputJson::from).collect(),
             program: ProgramJson {
                 frames: cast.program.frames,

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 pub struct OutputBody {
     /// Unique within the cast; `rtmp-1`, `rtmp-2` …, or the type's own name when absent.
     id: Option<String>,
-    /// `rtmp`, `hls`, `recording` or `rtmp_play`.
+    /// `rtmp`, `hls`, `recording` or `rtmp_play` (players pull it from `play.rtmp`; one per cast).
     #[serde(rename = "type")]
     #[schema(example = "rtmp")]
     kind: String,
@@ -196,7 +196,7 @@ pub struct OutputJson {
     pub since: String,
     /// Connections lost or refused since the start.
     pub retries: u64,
-    /// Media bytes handed to the network or stored.
+    /// Media bytes handed to the network (`rtmp_play`: of all players together) or stored.
     pub bytes_sent: u64,
     /// Frames left out since the peer was too slow.
     pub frames_dropped: u64,

@@ -4,34 +4,34 @@ use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
 
 #[derive(Default)]
-pub(super) struct SendQueue {
+pub(in crate::egress::rtmp) struct SendQueue {
     parts: VecDeque<Bytes>,
     bytes: usize,
 }
 
 impl SendQueue {
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(in crate::egress::rtmp) const fn is_empty(&self) -> bool {
         self.bytes == 0
     }
 
     /// How many bytes wait.
-    pub(super) const fn bytes(&self) -> usize {
+    pub(in crate::egress::rtmp) const fn bytes(&self) -> usize {
         self.bytes
     }
 
-    pub(super) fn push(&mut self, part: Bytes) {
+    pub(in crate::egress::rtmp) fn push(&mut self, part: Bytes) {
         if !part.is_empty() {
             self.bytes += part.len();
             self.parts.push_back(part);
         }
     }
 
-    pub(super) fn front(&self) -> &[u8] {
+    pub(in crate::egress::rtmp) fn front(&self) -> &[u8] {
         self.parts.front().map_or(&[], |part| part)
     }
 
     /// `length` bytes of the front part are gone.
-    pub(super) fn advance(&mut self, length: usize) {
+    pub(in crate::egress::rtmp) fn advance(&mut self, length: usize) {
         if let Some(part) = self.parts.front_mut() {
             let length = length.min(part.len());
             part.advance(length);

@@ -2,10 +2,12 @@
 
 use super::*;
 use crate::{
+    egress::rtmp::{amf0, chunk_reader::ChunkReader, link::*},
     media::{AudioConfig, Track, VideoConfig},
     units::MediaTime,
 };
 use proptest::prelude::*;
+use rml_rtmp::{chunk_io::ChunkSerializer, messages::MessagePayload, time::RtmpTimestamp};
 
 /// Handshake of the original specification: version 3, then two packets of 1536 bytes.
 const PACKET: usize = 1536;
@@ -359,7 +361,7 @@ fn a_question_publishes_nothing() {
 #[test]
 fn acknowledgements_carry_the_running_total() {
     let (mut session, mut server) = live();
-    let start = session.input.consumed();
+    let start = session.link.consumed();
     let mut window = server.message(WINDOW_ACK_SIZE, 0, 100u32.to_be_bytes().to_vec());
     session.handle_input(&window, Instant::now()).unwrap();
     // The first total passes 100 at once; then every 100 bytes and more.

@@ -1,13 +1,11 @@
 //! What a connection's media becomes: metadata and sequence headers when they are due, then frames.
 
-use super::timeline::Timeline;
-use crate::{
-    egress::rtmp::{
-        amf0::{self, Value},
-        flv,
-    },
-    media::{AudioConfig, EncodedFrame, Track, TrackConfig, VideoConfig},
+use super::{
+    amf0::{self, Value},
+    flv, link,
+    timeline::Timeline,
 };
+use crate::media::{AudioConfig, EncodedFrame, Track, TrackConfig, VideoConfig};
 use bytes::Bytes;
 
 const AUDIO: u8 = 8;
@@ -29,6 +27,7 @@ pub(super) struct MediaOut {
     video_header: Announcement,
     audio_header: Announcement,
     timeline: Timeline,
+    to_player: bool,
 }
 
 /// `onMetaData` or a sequence header, and what of it the server has. Equal bytes are never sent twice:
@@ -50,6 +49,11 @@ impl Announcement {
 }
 
 impl MediaOut {
+    /// For a player, to whom metadata are told as they are; a server is told to set them.
+    pub(super) fn to_player() -> Self {
+        Self { to_player: true, ..Self::default() }
+    }
+
     pub(super) fn set_config(&mut self, config: &TrackConfig) {
         let header = Some(flv::sequence_header(config));
         match config {
@@ -71,7 +75,8 @@ impl MediaOut {
             Value::string("onMetaData"),
             flv::metadata(self.video.as_ref(), self.audio.as_ref()),
         ];
-        self.metadata.now = Some(amf0::write_all(&values).into());
+        let values = &values[usize::from(self.to_player)..];
+        self.metadata.now = Some(amf0::write_all(values).into());
     }
 
     pub(super) fn need_keyframe(&mut self) {
@@ -96,7 +101,7 @@ impl MediaOut {
         let timestamp = placed.timestamp;
         let mut messages = Vec::new();
         if let Some(payload) = self.metadata.due() {
-            messages.push(MediaMessage { kind: super::DATA_AMF0, timestamp, payload });
+            messages.push(MediaMessage { kind: link::DATA_AMF0, timestamp, payload });
         }
         if (placed.first || (frame.track == Track::Video && frame.keyframe))
             && let Some(payload) = self.video_header.due()
