@@ -42,6 +42,14 @@ fn a_bad_configuration_is_exit_code_2_with_its_sentence() {
         ("[limits]\nmax_outputs = \"x\"\n", "c.toml: limits.max_outputs has the wrong type"),
         ("[encoding]\nfps = 1\n", "encoding.fps = 1 is not allowed; allowed: 5 to 60 frames a second"),
         ("[server\n", "c.toml: line 1: this is not TOML"),
+        (
+            "[server.tls]\ncert = \"/nowhere/c.pem\"\nkey = \"/nowhere/k.pem\"\n",
+            "server.tls cannot be used (reading /nowhere/c.pem failed",
+        ),
+        (
+            "[encoding]\nrenditions = [{ height = 721, video_kbps = 600 }]\n",
+            "encoding.renditions[0].height = 721 is not allowed; allowed: even numbers from 16 to 718 pixels",
+        ),
     ] {
         let file = config(text);
         let path = file.path.to_str().unwrap();

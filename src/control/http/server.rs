@@ -56,8 +56,7 @@ pub struct ConnectionLimits {
     /// answered or an answer that moves. Default 30 s: longer than any player's pause.
     pub header_timeout: Duration,
     /// A client that takes no byte of an answer for so long is left. HTTP/2: also what a connection that is
-    /// idle may take to end. Default 20 s: an HLS segment that
-    /// waits so long is of no use.
+    /// idle may take to end. Default 20 s: an HLS segment that waits so long is of no use.
     pub write_stall: Duration,
 }
 
@@ -73,8 +72,8 @@ impl ConnectionLimits {
     }
 }
 
-/// Serves `app`, by TLS if there is `tls`, until `shutdown`, then lets the requests in flight end; returns when all connections
-/// are closed. Whoever calls bounds that time: dropping the future closes what is left.
+/// Serves `app`, by TLS if there is `tls`, until `shutdown`, then lets the requests in flight end; returns when
+/// all connections are closed. Whoever calls bounds that time: dropping the future closes what is left.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<Arc<rustls::ServerConfig>>,

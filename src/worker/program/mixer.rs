@@ -339,6 +339,9 @@ impl MixerRunner {
             self.players.set_gains(program.director.scene());
         }
 
+        let gop = u64::from(program.spec.encoding.keyframe_ms) * u64::from(rate.0) / 1000;
+        // Also when this picture is left out: then the next one is the keyframe, in every rendition.
+        program.keyframe_wanted |= program.next.is_multiple_of(gop.max(1));
         if now.since(pts) > TOO_LATE || program.input.backlog() > BACKLOG {
             self.meter.dropped.fetch_add(1, Relaxed);
         } else if let Err(error) = self.push_picture(&mut program, pts, due, rate) {
@@ -379,9 +382,7 @@ impl MixerRunner {
             let info = program.canvas.info().clone();
             self.still(request, Some(Still { picture: picture.clone(), info }));
         }
-        let gop = u64::from(program.spec.encoding.keyframe_ms) * u64::from(rate.0) / 1000;
-        let keyframe =
-            std::mem::take(&mut program.keyframe_wanted) || program.next.is_multiple_of(gop.max(1));
+        let keyframe = std::mem::take(&mut program.keyframe_wanted);
         let left_out = program.input.push_picture(picture, pts, rate.frame_duration(), keyframe);
         self.meter.rendition_dropped.fetch_add(left_out as u64, Relaxed);
         self.meter.frames.fetch_add(1, Relaxed);

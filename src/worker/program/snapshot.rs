@@ -38,7 +38,10 @@ impl Still {
         let source: gst_app::AppSrc = file.typed(&pipeline, "in")?;
         source.set_caps(Some(&self.info.to_caps().map_err(SnapshotError::Format)?));
         let out: gst_app::AppSink = file.typed(&pipeline, "out")?;
-        pipeline.set_state(gst::State::Playing)?;
+        if let Err(error) = pipeline.set_state(gst::State::Playing) {
+            let _ = pipeline.set_state(gst::State::Null);
+            return Err(error.into());
+        }
         // The same pixels behind a header of its own: the program's times mean nothing here.
         let mut picture = self.picture.copy();
         if let Some(header) = picture.get_mut() {

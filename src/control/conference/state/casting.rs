@@ -15,8 +15,7 @@ use crate::{
     },
     egress::output::OutputStatus,
     ids::RequestId,
-    ipc::{EncodingSpec, ProgramReport, RenditionSpec, ReplyError, ReplyOk, SceneSpec, WorkerCommand},
-    media::{EncodedFrame, RenditionIndex, TrackConfig, VideoConfig},
+    ipc::{ProgramReport, ReplyError, ReplyOk, SceneSpec, WorkerCommand},
 };
 use jiff::Timestamp;
 use std::{
@@ -24,6 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+mod media;
 mod outputs;
 
 /// From `StopProgram` to the worker's reply; beyond, the worker is killed. Together with the time that
@@ -379,42 +379,6 @@ impl ConferenceState {
         self.cast.as_ref().is_some_and(|run| run.program == ProgramPhase::On)
     }
 
-    pub(super) fn program_config(&mut self, config: TrackConfig) {
-        if let Some(run) = self.cast.as_mut().filter(|run| run.is_open()) {
-            self.out.extend(run.timeline.discontinuity().map(Effect::Discontinuity));
-            self.out.push(Effect::Config(config));
-        }
-    }
-
-    pub(super) fn program_frame(&mut self, now: Now, frame: EncodedFrame) {
-        let Some(run) = self.cast.as_mut().filter(|run| run.is_open()) else { return };
-        self.out.extend(run.timeline.discontinuity().map(Effect::Discontinuity));
-        let mapped = run.timeline.accept(frame);
-        if mapped.first {
-            let age = now.media.since(run.timeline.zero().unwrap_or(now.media));
-            run.epoch = Some(now.wall.checked_sub(age).unwrap_or(now.wall));
-            // Before the frame itself is passed on: outputs begin with the cast's first keyframe.
-            self.create_planned_outputs();
-        }
-        self.out.extend(mapped.frames.into_iter().map(Effect::Frame));
-        self.out
-            .extend(mapped.renditions.into_iter().map(|(index, frame)| Effect::RenditionFrame(index, frame)));
-    }
-
-    pub(super) fn rendition_config(&mut self, rendition: RenditionIndex, config: VideoConfig) {
-        if let Some(run) = self.cast.as_mut().filter(|run| run.is_open()) {
-            self.out.extend(run.timeline.discontinuity().map(Effect::Discontinuity));
-            self.out.push(Effect::RenditionConfig(rendition, config));
-        }
-    }
-
-    pub(super) fn rendition_frame(&mut self, rendition: RenditionIndex, frame: EncodedFrame) {
-        let Some(run) = self.cast.as_mut().filter(|run| run.is_open()) else { return };
-        self.out.extend(run.timeline.discontinuity().map(Effect::Discontinuity));
-        let mapped = run.timeline.accept_rendition(rendition, frame);
-        self.out.extend(mapped.map(|frame| Effect::RenditionFrame(rendition, frame)));
-    }
-
     pub(super) fn expire_cast(&mut self, now: Now) {
         self.expire_snapshot(now);
         let Some(run) = &mut self.cast else { return };
@@ -471,7 +435,7 @@ impl ConferenceState {
                 run.program = ProgramPhase::Starting { deadline: now.at + start_timeout };
                 run.shown = Some(scene.clone());
                 let program = ProgramSpec {
-                    encoding: encoding_spec(&run.encoding, &self.config.encoding),
+                    encoding: media::encoding_spec(&run.encoding, &self.config.encoding),
                     scene,
                     slate,
                     stall_hold_ms: self.config.program.stall_hold_ms,
@@ -556,23 +520,4 @@ pub(super) fn add(a: ProgramReport, b: ProgramReport) -> ProgramReport {
         dropped: a.dropped + b.dropped,
         rendition_dropped: a.rendition_dropped + b.rendition_dropped,
     }
-}
-
-fn encoding_spec(encoding: &Encoding, config: &crate::config::EncodingConfig) -> EncodingSpec {
-    EncodingSpec {
-        width: encoding.width,
-        height: encoding.height,
-        fps: encoding.fps,
-        video_kbps: encoding.video_kbps,
-        audio_kbps: encoding.audio_kbps,
-        keyframe_ms: encoding.keyframe_ms,
-        filler: config.filler,
-        preset: config.preset.clone(),
-        renditions: encoding.renditions.iter().map(rendition_spec).collect(),
-    }
-}
-
-fn rendition_spec(rendition: &Rendition) -> RenditionSpec {
-    let Rendition { width, height, video_kbps } = *rendition;
-    RenditionSpec { width, height, video_kbps }
 }

@@ -7,6 +7,7 @@ use crate::{
         conference::ask::{Reply, Ticket},
         error::ControlError,
     },
+    ids::RequestId,
     ipc::{ReplyError, ReplyOk, WorkerCommand},
 };
 use bytes::Bytes;
@@ -29,6 +30,8 @@ pub(super) struct Snapshots {
 
 #[derive(Debug)]
 struct Underway {
+    /// An earlier one's late answer is nobody's.
+    request: RequestId,
     since: Instant,
     waiting: Vec<Ticket>,
 }
@@ -60,14 +63,15 @@ impl ConferenceState {
         if !self.program_is_on() {
             return self.refuse(ticket, ControlError::WorkerUnavailable);
         }
-        self.snapshots.underway = Some(Underway { since: now.at, waiting: vec![ticket] });
         let request = self.worker.expect(Expected::Snapshot);
+        self.snapshots.underway = Some(Underway { request, since: now.at, waiting: vec![ticket] });
         self.command(WorkerCommand::Snapshot { request });
     }
 
-    pub(super) fn snapshot_reply(&mut self, result: Result<ReplyOk, ReplyError>) {
-        // Whoever waited was told by the deadline already.
-        let Some(Underway { since, waiting }) = self.snapshots.underway.take() else { return };
+    pub(super) fn snapshot_reply(&mut self, request: RequestId, result: Result<ReplyOk, ReplyError>) {
+        // Whoever waited for another was told by the deadline already.
+        let awaited = self.snapshots.underway.take_if(|underway| underway.request == request);
+        let Some(Underway { since, waiting, .. }) = awaited else { return };
         let answer = match result {
             Ok(ReplyOk::Snapshot { jpeg }) => {
                 self.snapshots.latest = Some((since, jpeg.clone()));

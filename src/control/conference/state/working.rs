@@ -215,7 +215,7 @@ impl ConferenceState {
             Some(Expected::StartProgram) => self.program_started(now, result),
             Some(Expected::Switch) => self.switch_reply(request, result),
             Some(Expected::Reflow) => self.reflow_reply(result),
-            Some(Expected::Snapshot) => self.snapshot_reply(result),
+            Some(Expected::Snapshot) => self.snapshot_reply(request, result),
             Some(Expected::StopProgram) => self.program_stopped(),
             None => {}
         }

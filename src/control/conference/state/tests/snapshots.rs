@@ -98,9 +98,9 @@ fn whoever_waits_is_told_when_no_still_will_come() {
     let requests = asked(&mut bench);
     bench.pass(Duration::from_secs(3));
     assert_eq!(bench.error(waiting), &ControlError::WorkerUnavailable);
-    // The late answer is nobody's.
-    bench.reply(requests[0], jpeg(1));
+    // The late answer is nobody's, not even theirs who ask meanwhile.
     let again = bench.ask(Ask::Snapshot);
+    bench.reply(requests[0], jpeg(1));
     assert!(bench.answer(again).is_none());
     let requests = asked(&mut bench);
     bench.reply(requests[0], Err(ReplyError::Internal { detail: String::new() }));
