@@ -184,22 +184,8 @@ fn read_credentials(text: &str) -> Result<Credentials, RtmpUrlError> {
 }
 
 fn percent_decoded(text: &str) -> Result<Redacted<String>, RtmpUrlError> {
-    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
-    while let [first, tail @ ..] = rest {
-        let digits = tail.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        let escaped = digits.filter(|digits| *first == b'%' && digits.bytes().all(|b| b.is_ascii_hexdigit()));
-        match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8(bytes).map(Redacted::new).map_err(|_| RtmpUrlError::Credentials)
+    let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
+    decoded.map(|text| Redacted::new(text.into_owned())).map_err(|_| RtmpUrlError::Credentials)
 }
 
 fn split_host_port(text: &str) -> Result<(String, Option<u16>), RtmpUrlError> {

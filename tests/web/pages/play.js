@@ -125,9 +125,11 @@ function readCodes(tile) {
   view.requestVideoFrameCallback(onFrame);
 }
 
-/** One size after the other, each from the next segment that is loaded. */
+/** One size after the other, each from the next segment that is loaded, the first for whole `everyMs` too: hls.js
+ * 1.7 that goes from A to B and back to A within one segment goes on with the part behind A's last one, which need
+ * not begin with a keyframe, and Chromium throws away what stands before the next. */
 function cycleLevels(everyMs) {
-  hls.loadLevel = hls.levels.length - 1;
+  hls.loadLevel = hls.loadLevel;
   setInterval(() => {
     hls.loadLevel = (hls.loadLevel + 1) % hls.levels.length;
   }, everyMs);

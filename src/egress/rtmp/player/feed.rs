@@ -14,8 +14,9 @@ use std::{
 use tokio::sync::watch;
 
 /// The GOP that is kept for players who come later; one that is longer is not kept, and they begin with the
-/// next keyframe. Twice the default distance of keyframes, and 4 s at 8 Mbit/s.
-const CACHE: QueueLimits = QueueLimits { bytes: 4 * 1024 * 1024, span: Duration::from_secs(4) };
+/// next keyframe. The largest distance of keyframes that a cast may have (10 s) and a second for a keyframe
+/// that is late; 11 s at 12 Mbit/s. The frames are shared, so this is what a cast costs, not a player.
+const CACHE: QueueLimits = QueueLimits { bytes: 16 * 1024 * 1024, span: Duration::from_secs(11) };
 
 /// One cast for all its players.
 pub(super) struct Feed {
@@ -39,12 +40,12 @@ struct Gop {
 }
 
 impl Feed {
-    /// `limits` are each player's queue, which holds at least the GOP that a player begins with.
+    /// `limits` are each player's queue, beyond the GOP that it begins with.
     pub(super) fn new(limits: QueueLimits) -> Self {
         Self {
             gop: Mutex::new(Gop { audio_only: true, ..Gop::default() }),
             hub: Hub::new(),
-            limits: QueueLimits { bytes: limits.bytes.max(CACHE.bytes), span: limits.span.max(CACHE.span) },
+            limits,
             players: watch::Sender::new(0),
             bytes_sent: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
@@ -79,7 +80,12 @@ impl Feed {
     /// A new player's queue.
     pub(super) fn join(&self) -> HubReader {
         let gop = self.gop.lock().unwrap_or_else(PoisonError::into_inner);
-        self.hub.subscribe_behind(self.limits, &gop.frames)
+        let limits = QueueLimits {
+            // A queue keeps an eighth for sound.
+            bytes: self.limits.bytes + gop.bytes / 7 * 8 + 8,
+            span: self.limits.span + gop.frames.last().map_or(Duration::ZERO, |last| gop.span_to(last)),
+        };
+        self.hub.subscribe_behind(limits, &gop.frames)
     }
 
     pub(super) fn sent(&self, bytes: u64) {
@@ -97,6 +103,10 @@ impl Gop {
         self.bytes = 0;
     }
 
+    fn span_to(&self, frame: &EncodedFrame) -> Duration {
+        self.frames.first().map_or(Duration::ZERO, |first| frame.dts.since(first.dts))
+    }
+
     fn take(&mut self, frame: &Arc<EncodedFrame>) {
         let begins = match frame.track {
             Track::Video => frame.keyframe,
@@ -108,7 +118,7 @@ impl Gop {
         } else if self.frames.is_empty() {
             return;
         }
-        let span = self.frames.first().map_or(Duration::ZERO, |first| frame.dts.since(first.dts));
+        let span = self.span_to(frame);
         if self.bytes + frame.data.len() > CACHE.bytes || span > CACHE.span {
             self.clear();
             return;
@@ -176,17 +186,29 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_gop_that_a_cast_may_have_is_kept_and_fits_the_queue_of_who_joins() {
+        let feed = feed();
+        (0..300).for_each(|at| {
+            feed.pass(frame(Track::Video, at * 1000 / 30, at == 0, 40_000));
+        });
+        let mut reader = feed.join();
+        feed.pass(frame(Track::Video, 10_000, true, 40_000));
+        assert_eq!(times(&mut reader).len(), 301);
+        assert_eq!(reader.dropped(), 0);
+    }
+
+    #[test]
     fn a_gop_that_is_too_long_or_of_another_worker_is_not_kept() {
         let feed = feed();
         feed.pass(frame(Track::Video, 0, true, CACHE.bytes - 1));
         assert!(!feed.pass(frame(Track::Video, 33, false, 2)));
         assert!(feed.pass(frame(Track::Video, 1000, true, 2)));
-        assert!(!feed.pass(frame(Track::Video, 9001, false, 2)));
-        assert!(feed.pass(frame(Track::Video, 9033, true, 2)));
+        assert!(!feed.pass(frame(Track::Video, 12_001, false, 2)));
+        assert!(feed.pass(frame(Track::Video, 12_033, true, 2)));
         assert!(!feed.pass(HubItem::Discontinuity(Incarnation(2))));
         let mut reader = feed.join();
-        feed.pass(frame(Track::Video, 9066, false, 2));
-        assert!(feed.pass(frame(Track::Video, 9100, true, 2)));
-        assert_eq!(times(&mut reader), [9100]);
+        feed.pass(frame(Track::Video, 12_066, false, 2));
+        assert!(feed.pass(frame(Track::Video, 12_100, true, 2)));
+        assert_eq!(times(&mut reader), [12_100]);
     }
 }

@@ -1,6 +1,7 @@
 //! What a player asks for: a stream's name, and perhaps a token.
 
 use crate::redacted::Redacted;
+use percent_encoding::percent_decode_str;
 
 /// The application under which casts are played.
 pub const APP: &str = "live";
@@ -10,7 +11,7 @@ const MAX_TEXT: usize = 16 * 1024;
 /// A `play` command, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlayRequest {
-    /// As asked for, without a query; may be anything.
+    /// As asked for, without a query and percent-decoded; may be anything.
     pub stream: String,
     /// From `token=` in the stream's query, else in the application's or the `tcUrl`'s.
     pub token: Option<Redacted<String>>,
@@ -35,7 +36,9 @@ impl Connected {
     /// A `play` of `name` on this connection.
     pub(super) fn play(&self, name: &str) -> PlayRequest {
         let (stream, query) = split(name);
-        let stream = stream.trim_matches('/').to_owned();
+        // Players pass the URL on as it was written, and `@` and `:` are often written `%40` and `%3A`. An id
+        // has no `%`, so nothing is decoded twice.
+        let stream = percent_decode_str(stream.trim_matches('/')).decode_utf8_lossy().into_owned();
         PlayRequest { stream, token: token(query).or_else(|| self.token.clone()) }
     }
 }
@@ -70,6 +73,8 @@ mod tests {
         assert_eq!(asked("live?token=app", "rtmp://h/live?token=tc", "room"), room(Some("app")));
         assert_eq!(asked("live", "rtmp://h/live?x=1&token=tc", "room?token="), room(Some("tc")));
         assert_eq!(asked("live?token=app", "", "room?token=own"), room(Some("own")));
+        assert_eq!(asked("live", "", "ann%40home?token=t").unwrap().0, "ann@home");
+        assert_eq!(asked("live", "", "%ff%").unwrap().0, "\u{fffd}%");
         assert_eq!(asked("vod", "rtmp://h/vod", "room"), None);
         assert_eq!(asked("live", "", &"x".repeat(MAX_TEXT + 1)), Some((String::new(), None)));
     }

@@ -185,8 +185,13 @@ impl PlayerSession {
         self.status("status", "NetStream.Play.Reset", "playing and resetting")?;
         self.status("status", "NetStream.Play.Start", "started playing")?;
         let access = [Value::string("|RtmpSampleAccess"), Value::Boolean(true), Value::Boolean(true)];
-        let bytes = self.link.write(DATA_AMF0, STREAM, 0, amf0::write_all(&access).into())?;
-        self.transmit(bytes);
+        // What Flash players wait for before they show anything; as nginx-rtmp sends it.
+        let start = vec![("code".to_owned(), Value::string("NetStream.Data.Start"))];
+        let start = [Value::string("onStatus"), Value::Object(start)];
+        for data in [&access[..], &start] {
+            let bytes = self.link.write(DATA_AMF0, STREAM, 0, amf0::write_all(data).into())?;
+            self.transmit(bytes);
+        }
         Ok(())
     }
 
@@ -310,8 +315,10 @@ impl PlayerSession {
                 self.enter(PlayerStage::Closed, now);
                 Ok(())
             }
-            ("play", PlayerStage::Idle | PlayerStage::Playing | PlayerStage::Paused) => {
-                let request = self.connected.play(text.unwrap_or_default());
+            ("play" | "play2", PlayerStage::Idle | PlayerStage::Playing | PlayerStage::Paused) => {
+                // `play2` (§7.2.2.2) names its stream in an object, and any change begins anew here.
+                let named = values.get(3).and_then(|what| what.get("streamName")).and_then(Value::as_str);
+                let request = self.connected.play(text.or(named).unwrap_or_default());
                 self.leave(now);
                 self.enter(PlayerStage::Asked, now);
                 self.output.push_back(PlayerOutput::Event(PlayerEvent::Play(request)));

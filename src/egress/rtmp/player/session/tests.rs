@@ -181,6 +181,21 @@ fn a_player_gets_the_answers_of_adobes_server() {
     assert_eq!(codes(&heard), ["NetStream.Play.Reset", "NetStream.Play.Start"]);
     let Heard::Message(access) = &heard[3] else { panic!("{heard:?}") };
     assert_eq!(amf0::read_all(&access.payload)[0], Value::string("|RtmpSampleAccess"));
+    let Heard::Message(start) = &heard[4] else { panic!("{heard:?}") };
+    let start = amf0::read_all(&start.payload);
+    assert_eq!(start[0], Value::string("onStatus"));
+    assert_eq!(start[1].get("code"), Some(&Value::string("NetStream.Data.Start")));
+}
+
+#[test]
+fn play2_names_its_stream_in_an_object() {
+    let mut player = Player::connected();
+    player.call("createStream", 2.0, vec![]);
+    let names = [("oldStreamName", "x"), ("streamName", "room"), ("transition", "switch")];
+    let what = names.map(|(name, text)| (name.to_owned(), Value::string(text)));
+    let heard = player.call("play2", 3.0, vec![Value::Object(what.into())]);
+    let [Heard::Event(PlayerEvent::Play(request))] = &heard[..] else { panic!("{heard:?}") };
+    assert_eq!(request.stream, "room");
 }
 
 #[test]
