@@ -116,6 +116,8 @@ pub struct LimitsConfig {
     pub max_participants: usize,
     /// Outputs of a cast.
     pub max_outputs: usize,
+    /// Signalling WebSockets at once; more are answered `too_many_clients`.
+    pub max_clients: usize,
     /// TCP connections to the HTTP port at once; more are answered 503.
     pub max_connections: usize,
 }
@@ -326,6 +328,7 @@ impl Default for LimitsConfig {
             max_conferences: 100,
             max_participants: 16,
             max_outputs: 8,
+            max_clients: 1000,
             max_connections: 2048,
         }
     }

@@ -13,6 +13,7 @@ pub mod figures;
 pub mod http;
 pub mod offer;
 pub mod serve;
+pub mod signal;
 pub mod store;
 pub mod supervisor;
 pub mod trickle;

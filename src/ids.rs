@@ -144,6 +144,41 @@ impl fmt::Display for SessionId {
     }
 }
 
+/// A call between two clients. Unguessable, since the conference of a relayed call is named by it: 128 random
+/// bits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CallId(String);
+
+impl CallId {
+    /// A fresh id.
+    pub fn generate() -> Self {
+        Self(format!("{:032x}", rand::random::<u128>()))
+    }
+
+    /// The id as it stands in messages.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The private conference of a relayed call.
+    pub fn conference(&self) -> ConferenceId {
+        ConferenceId(format!("call-{}", self.0))
+    }
+}
+
+impl From<&str> for CallId {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// A recording. Unguessable like a session: whoever may not list recordings cannot name one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

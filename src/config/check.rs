@@ -116,6 +116,7 @@ impl Config {
         faults.range("limits.max_conferences", limits.max_conferences, 1..=10_000, "conferences");
         faults.range("limits.max_participants", limits.max_participants, 1..=100, "participants");
         faults.range("limits.max_outputs", limits.max_outputs, 1..=64, "outputs");
+        faults.range("limits.max_clients", limits.max_clients, 1..=100_000, "clients");
         faults.range("limits.max_connections", limits.max_connections, 16..=100_000, "connections");
         let timeout_ms = limits.request_timeout_s.saturating_mul(1000);
         for (key, value) in [

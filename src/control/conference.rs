@@ -2,7 +2,9 @@
 //! [`runner::ConferenceRunner`]; what it decides is in the pure [`state`].
 
 pub mod ask;
+pub mod calls;
 pub mod outputs;
+pub mod presence;
 pub mod roster;
 pub mod runner;
 pub mod scene;
@@ -20,6 +22,8 @@ use crate::{
 };
 use bytes::Bytes;
 use jiff::Timestamp;
+use presence::{Absence, Listener, SeatId};
+use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 /// Where a reply goes.
@@ -51,6 +55,20 @@ pub enum ConferenceRequest {
     Publish {
         publish: Publish,
         answer: Answer<Published>,
+    },
+    /// A client comes in by signalling; its events go to `listener`, first of all
+    /// [`presence::ConferenceEvent::Joined`].
+    Join {
+        join: Join,
+        listener: Listener,
+        answer: Answer<()>,
+    },
+    /// And goes, unless it has another seat by now. Who left by themselves takes their media along.
+    Leave {
+        participant: ParticipantId,
+        seat: SeatId,
+        why: Absence,
+        answer: Answer<()>,
     },
     Trickle {
         session: SessionId,
@@ -91,6 +109,17 @@ pub enum ConferenceRequest {
     End {
         answer: Answer<()>,
     },
+}
+
+/// A client that comes in by signalling, validated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Join {
+    pub participant: ParticipantId,
+    /// A name to show, from the token; the id otherwise.
+    pub name: Option<String>,
+    /// What the others get to know of it; the client's own business.
+    pub user_data: Value,
+    pub seat: SeatId,
 }
 
 /// A WHIP publication, validated.
@@ -138,6 +167,8 @@ pub struct ParticipantView {
     pub id: ParticipantId,
     pub name: Option<String>,
     pub joined_at: Timestamp,
+    /// What it said of itself when it came in by signalling, else null.
+    pub user_data: Value,
     pub audio_muted: bool,
     pub video_muted: bool,
     pub gain_db: f32,

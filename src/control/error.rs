@@ -1,5 +1,6 @@
 //! The one map from an error to its stable `code` and HTTP status (contract, "Errors").
 
+use crate::control::conference::calls::CallError;
 use crate::ids::{ConferenceId, InvalidId, OutputId, ParticipantId, StreamName};
 use std::time::Duration;
 
@@ -77,6 +78,10 @@ pub enum ControlError {
     TokenInvalid(&'static str),
     #[error("the token does not allow this: {0}")]
     Forbidden(String),
+    #[error("{0}")]
+    Call(#[from] CallError),
+    #[error("the server has as many signalling clients as it may have ({max})")]
+    TooManyClients { max: usize },
     #[error("something went wrong on our side; the log names it by this request's id")]
     Internal,
 }
@@ -119,6 +124,12 @@ impl ControlError {
             Self::TokenExpired => ("token_expired", 401),
             Self::TokenInvalid(_) => ("token_invalid", 401),
             Self::Forbidden(_) => ("forbidden", 403),
+            Self::Call(CallError::NotFound) => ("call_not_found", 404),
+            Self::Call(CallError::NotReady) => ("call_not_ready", 409),
+            Self::Call(CallError::NotCallee) => ("forbidden", 403),
+            Self::Call(CallError::Oneself) => ("invalid_request", 400),
+            Self::Call(CallError::TooMany) => ("too_many_calls", 429),
+            Self::TooManyClients { .. } => ("too_many_clients", 429),
             Self::Internal => ("internal", 500),
         }
     }

@@ -17,6 +17,7 @@ pub mod problem;
 pub mod recordings;
 pub mod server;
 pub mod sessions;
+pub mod signal;
 pub mod snapshot;
 pub mod state;
 pub mod whip;

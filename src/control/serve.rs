@@ -15,6 +15,7 @@ use super::{
         state::{AppState, Conferences, Readiness, SdpReaders, Trickle},
     },
     offer,
+    signal::Switchboard,
     store::redb::RedbStore,
     supervisor::WorkerLauncher,
     trickle,
@@ -153,8 +154,11 @@ pub async fn run(config: Config, options: ServeOptions) -> Result<(), ServeError
     let directory = Arc::new(parts.directory);
     let readiness = Readiness::default();
     let conferences: Arc<dyn Conferences> = directory.clone();
+    let closing = CancellationToken::new();
+    let signal = Switchboard::start(conferences.clone(), &config, closing.clone());
     let state = AppState {
         conferences,
+        signal,
         auth: Auth::new(&config.auth),
         base_url: base_url(&config.server, bound).into(),
         sdp: parts.sdp,
@@ -163,7 +167,6 @@ pub async fn run(config: Config, options: ServeOptions) -> Result<(), ServeError
         readiness: readiness.clone(),
         config: Arc::clone(&config),
     };
-    let closing = CancellationToken::new();
     let limits = ConnectionLimits::new(config.limits.max_connections);
     let mut server = tokio::spawn(serve(
         listener,

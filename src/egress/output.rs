@@ -60,6 +60,12 @@ impl OutputStatus {
         }
     }
 
+    /// What changes only when something happened to the output.
+    pub fn without_counters(&self) -> Self {
+        let (bytes_sent, frames_dropped, queued_ms, queued_bytes) = (0, 0, 0, 0);
+        Self { bytes_sent, frames_dropped, queued_ms, queued_bytes, ..self.clone() }
+    }
+
     /// Moves to `state`; `since` changes only when the state does.
     pub fn enter(&mut self, state: OutputState, now: Timestamp) {
         if self.state != state {

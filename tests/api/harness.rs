@@ -15,6 +15,7 @@ use meetingcast::{
             app,
             state::{AppState, Readiness, SdpReaders, Trickle},
         },
+        signal::Switchboard,
     },
     egress::recording::RecordingLibrary,
     ipc::{Candidate, IngestOffer},
@@ -26,6 +27,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 /// An offer that the tests' parser takes.
@@ -98,15 +100,18 @@ impl Api {
         let seen = Arc::clone(&fake.seen);
         let readiness = Readiness::default();
         let recordings = RecordingLibrary::open(&config.recording, &config.server.data_dir).unwrap();
+        let conferences = Arc::new(fake);
+        let config = Arc::new(config);
         let state = AppState {
-            conferences: Arc::new(fake),
+            signal: Switchboard::start(conferences.clone(), &config, CancellationToken::new()),
+            conferences,
             auth: Auth::new(&config.auth),
             recordings: recordings.clone(),
             base_url: "http://cast.example".into(),
             sdp: SdpReaders { offer: read_offer, trickle: read_trickle },
             metrics: telemetry::metrics_builder().unwrap().build_recorder().handle(),
             readiness: readiness.clone(),
-            config: Arc::new(config),
+            config,
         };
         Self { app: app(state, Router::new()), seen, readiness, recordings }
     }

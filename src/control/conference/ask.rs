@@ -2,8 +2,9 @@
 //! for.
 
 use super::{
-    Answer, ConferenceRequest, ConferenceSettings, ConferenceView, ParticipantPatch, ParticipantView,
+    Answer, ConferenceRequest, ConferenceSettings, ConferenceView, Join, ParticipantPatch, ParticipantView,
     Publish, Published,
+    presence::{Absence, SeatId},
 };
 use crate::{
     control::{
@@ -34,6 +35,12 @@ pub enum Ask {
     Publish {
         publish: Publish,
         session: SessionId,
+    },
+    Join(Join),
+    Leave {
+        participant: ParticipantId,
+        seat: SeatId,
+        why: Absence,
     },
     Trickle {
         session: SessionId,
@@ -136,6 +143,11 @@ impl ConferenceRequest {
             }
             Self::Publish { publish, answer } => {
                 (Ask::Publish { publish, session: SessionId::generate() }, Held::Published(answer))
+            }
+            // The listener is the runner's: it takes it out before.
+            Self::Join { join, listener: _, answer } => (Ask::Join(join), Held::Done(answer)),
+            Self::Leave { participant, seat, why, answer } => {
+                (Ask::Leave { participant, seat, why }, Held::Done(answer))
             }
             Self::Trickle { session, candidates, answer } => {
                 (Ask::Trickle { session, candidates }, Held::Done(answer))

@@ -1,13 +1,14 @@
 //! Who is in, with which streams: participants in order of joining, and the numbers their streams
 //! have towards the worker.
 
-use super::{ParticipantPatch, ParticipantView, Publish, StreamView};
+use super::{Join, ParticipantPatch, ParticipantView, Publish, StreamView, presence::SeatId};
 use crate::{
     control::error::ControlError,
     ids::{ParticipantId, SessionId, SourceId, StreamName},
     ipc::{IngestOffer, SourceReport, VideoCodec},
 };
 use jiff::Timestamp;
+use serde_json::Value;
 use std::{collections::BTreeMap, time::Instant};
 
 /// Streams of one participant at once: camera, screen and a few more.
@@ -25,7 +26,7 @@ pub struct Roster {
     next_source: u32,
 }
 
-/// A participant. Without a stream he is only about to come in, and nobody sees him yet.
+/// A participant. Without a stream and without a seat he is only about to come in, and nobody sees him yet.
 #[derive(Debug, Clone)]
 pub struct Participant {
     pub id: ParticipantId,
@@ -35,8 +36,17 @@ pub struct Participant {
     pub video_muted: bool,
     pub gain_db: f32,
     pub streams: Vec<Stream>,
+    /// His place by signalling.
+    pub seat: Option<Seat>,
     /// Publications of his that are being opened.
     opening: usize,
+}
+
+/// A client that came in by signalling.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seat {
+    pub id: SeatId,
+    pub user_data: Value,
 }
 
 /// A participant's stream.
@@ -72,7 +82,7 @@ pub enum Opened {
 impl Participant {
     /// He is in, as far as others can see.
     pub fn is_in(&self) -> bool {
-        !self.streams.is_empty()
+        !self.streams.is_empty() || self.seat.is_some()
     }
 
     /// The stream of that name.
@@ -94,7 +104,7 @@ impl Participant {
     }
 
     fn leaves(&self) -> bool {
-        self.streams.is_empty() && self.opening == 0
+        !self.is_in() && self.opening == 0
     }
 }
 
@@ -128,6 +138,16 @@ impl Roster {
     /// Those who are in, in order of joining.
     pub fn present(&self) -> impl Iterator<Item = &Participant> {
         self.participants.iter().filter(|participant| participant.is_in())
+    }
+
+    /// Those who are in and send something: only they have a tile.
+    pub fn publishers(&self) -> impl Iterator<Item = &Participant> {
+        self.present().filter(|participant| !participant.streams.is_empty())
+    }
+
+    /// Somebody is in by signalling.
+    pub fn has_seats(&self) -> bool {
+        self.participants.iter().any(|participant| participant.seat.is_some())
     }
 
     /// Nobody is in or about to come in.
@@ -182,10 +202,47 @@ impl Roster {
                 video_muted: false,
                 gain_db: 0.0,
                 streams: Vec::new(),
+                seat: None,
                 opening: 1,
             }),
         }
         Ok(self.number(publish))
+    }
+
+    /// Lets a client come in by signalling; the answer is the seat it had before.
+    pub fn sit(&mut self, join: &Join, max: usize, now: Timestamp) -> Result<Option<SeatId>, ControlError> {
+        let seat = Seat { id: join.seat, user_data: join.user_data.clone() };
+        let count = self.participants.len();
+        match self.participants.iter_mut().find(|participant| participant.id == join.participant) {
+            Some(participant) => {
+                participant.name = join.name.clone().or(participant.name.take());
+                Ok(participant.seat.replace(seat).map(|former| former.id))
+            }
+            None if count >= max => Err(ControlError::TooManyParticipants { max }),
+            None => {
+                self.participants.push(Participant {
+                    id: join.participant.clone(),
+                    name: join.name.clone(),
+                    joined_at: now,
+                    audio_muted: false,
+                    video_muted: false,
+                    gain_db: 0.0,
+                    streams: Vec::new(),
+                    seat: Some(seat),
+                    opening: 0,
+                });
+                Ok(None)
+            }
+        }
+    }
+
+    /// Takes a seat away; true if it was still that one.
+    pub fn stand(&mut self, id: &ParticipantId, seat: SeatId) -> bool {
+        let found = self.participants.iter_mut().find(|participant| participant.id == *id);
+        let held = found.filter(|one| one.seat.as_ref().is_some_and(|held| held.id == seat));
+        let stood = held.is_some_and(|participant| participant.seat.take().is_some());
+        self.sweep();
+        stood
     }
 
     fn number(&mut self, publish: &Publish) -> SourceId {
@@ -334,6 +391,7 @@ impl Participant {
             id: self.id.clone(),
             name: self.name.clone(),
             joined_at: self.joined_at,
+            user_data: self.seat.as_ref().map(|seat| seat.user_data.clone()).unwrap_or_default(),
             audio_muted: self.audio_muted,
             video_muted: self.video_muted,
             gain_db: self.gain_db,

@@ -4,8 +4,9 @@ use super::{
     Conference, ConferenceRequest,
     ask::{Ask, Held, Reply, Ticket},
     outputs::{KeyframeRequest, OutputFactory, OutputHandle, OutputOrder},
+    presence::{Listener, SeatEvent, SeatId},
     setup,
-    state::{ConferenceState, Effect, Figures, Founding, Input, Now, OutputKey},
+    state::{Audience, ConferenceState, Effect, Figures, Founding, Input, Now, OutputKey},
 };
 use crate::{
     config::Config,
@@ -20,7 +21,7 @@ use crate::{
         hub::Hub,
         output::{OutputState, OutputStatus},
     },
-    ids::{ConferenceId, Incarnation},
+    ids::{ConferenceId, Incarnation, ParticipantId},
     ipc::{WorkerCommand, WorkerEvent},
     media::{RenditionIndex, TrackConfig},
     units::MediaTime,
@@ -28,7 +29,7 @@ use crate::{
 use futures::FutureExt;
 use jiff::Timestamp;
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     fmt,
     panic::AssertUnwindSafe,
     sync::Arc,
@@ -76,6 +77,8 @@ pub struct ConferenceRunner {
     ending: bool,
     stop: CancellationToken,
     notices: mpsc::Sender<Notice>,
+    /// Who listens.
+    seats: BTreeMap<SeatId, (ParticipantId, Listener)>,
     held: HashMap<Ticket, Held>,
     next_ticket: u64,
     worker: Option<Worker>,
@@ -126,6 +129,7 @@ impl ConferenceRunner {
             ending: false,
             stop,
             notices,
+            seats: BTreeMap::new(),
             held: HashMap::new(),
             next_ticket: 0,
             worker: None,
@@ -187,6 +191,9 @@ impl ConferenceRunner {
     }
 
     fn ask_input(&mut self, request: ConferenceRequest) -> Input {
+        if let ConferenceRequest::Join { join, listener, .. } = &request {
+            self.seats.insert(join.seat, (join.participant.clone(), listener.clone()));
+        }
         let (ask, held) = request.split();
         let ticket = self.ticket();
         self.held.insert(ticket, held);
@@ -253,6 +260,8 @@ impl ConferenceRunner {
             Effect::SessionOpened(session) => {
                 self.notify(Notice::SessionOpened { session, conference: self.id.clone() }).await;
             }
+            Effect::Tell { audience, event } => self.tell(&audience, &event),
+            Effect::Unseat(seat) => drop(self.seats.remove(&seat)),
             Effect::SessionClosed(session) => self.notify(Notice::SessionClosed { session }).await,
             Effect::OpenHub { renditions } => {
                 tracing::info!("cast starts");
@@ -291,6 +300,19 @@ impl ConferenceRunner {
         }
         if let Some(held) = self.held.remove(&ticket) {
             held.answer(result);
+        }
+    }
+
+    fn tell(&self, audience: &Audience, event: &SeatEvent) {
+        for (seat, (participant, listener)) in &self.seats {
+            let hears = match audience {
+                Audience::Everybody => true,
+                Audience::Others(but) => but != participant,
+                Audience::One(only) => only == seat,
+            };
+            if hears {
+                listener.hear(event.clone());
+            }
         }
     }
 

@@ -71,7 +71,7 @@ pub fn scene(source: &Source, audio: AudioChoice, roster: &Roster) -> SceneSpec 
 
 /// Whom the picture shows, in order.
 pub fn on_picture<'a>(source: &'a Source, roster: &'a Roster) -> Vec<&'a ParticipantId> {
-    let everybody = || roster.present().map(|participant| &participant.id);
+    let everybody = || roster.publishers().map(|participant| &participant.id);
     match source {
         Source::Participant { participant, .. } => vec![participant],
         Source::Grid { participants: Some(participants) } => participants.iter().take(MAX_TILES).collect(),

@@ -6,6 +6,7 @@
 //! with the next one, without a special case.
 
 mod casting;
+mod presence;
 mod publishing;
 mod snapshots;
 mod views;
@@ -14,10 +15,15 @@ mod working;
 #[cfg(test)]
 mod tests;
 
-use self::{casting::CastRun, publishing::Publishing, snapshots::Snapshots, working::WorkerLife};
+pub use self::presence::Audience;
+
+use self::{
+    casting::CastRun, presence::Told, publishing::Publishing, snapshots::Snapshots, working::WorkerLife,
+};
 use super::{
     ConferenceSettings,
     ask::{Ask, Reply, Ticket},
+    presence::{ConferenceEvent, SeatEvent, SeatId},
     roster::Roster,
 };
 use crate::{
@@ -91,6 +97,13 @@ pub enum Effect {
     SessionOpened(SessionId),
     /// And no longer.
     SessionClosed(SessionId),
+    /// Tell those who listen.
+    Tell {
+        audience: Audience,
+        event: SeatEvent,
+    },
+    /// The seat's listener hears nothing more.
+    Unseat(SeatId),
     /// A new cast, a new hub.
     OpenHub {
         /// The smaller renditions' names.
@@ -157,6 +170,7 @@ pub struct ConferenceState {
     worker: WorkerLife,
     cast: Option<CastRun>,
     snapshots: Snapshots,
+    told: Told,
     emptiness: Emptiness,
     /// The cast is live and nobody is in, since.
     deserted_since: Option<Instant>,
@@ -194,6 +208,7 @@ impl ConferenceState {
             worker: WorkerLife::default(),
             cast: None,
             snapshots: Snapshots::default(),
+            told: Told::default(),
             emptiness: Emptiness::Since(now.at),
             deserted_since: None,
             ending: None,
@@ -272,6 +287,11 @@ impl ConferenceState {
 
     fn ask(&mut self, now: Now, ticket: Ticket, ask: Ask) {
         if self.ending.is_some() {
+            if let Ask::Join(join) = &ask
+                && !self.finished
+            {
+                self.out.push(Effect::Unseat(join.seat));
+            }
             match (ask, &mut self.ending) {
                 (Ask::End, Some(tickets)) if !self.finished => tickets.push(ticket),
                 _ => self.refuse(ticket, ControlError::ConferenceNotFound(self.id.clone())),
@@ -292,6 +312,8 @@ impl ConferenceState {
             }
             Ask::RemoveParticipant(id) => self.remove_participant(ticket, &id),
             Ask::Publish { publish, session } => self.publish(now, ticket, publish, session),
+            Ask::Join(join) => self.join(now, ticket, join),
+            Ask::Leave { participant, seat, why } => self.leave(ticket, &participant, seat, why),
             Ask::Trickle { session, candidates } => self.trickle(ticket, session, candidates),
             Ask::HangUp(session) => self.hang_up(ticket, session),
             Ask::Cast => self.answer(ticket, Ok(Reply::Cast(Box::new(self.cast_view(now))))),
@@ -324,6 +346,7 @@ impl ConferenceState {
         self.drive_program(now);
         self.drive_phase(now);
         self.mind_emptiness(now);
+        self.tell_changes(now);
         if self.ending.is_some() && !self.cast.as_ref().is_some_and(CastRun::is_active) {
             self.finish();
         }
@@ -359,6 +382,7 @@ impl ConferenceState {
 
     fn finish(&mut self) {
         self.finished = true;
+        self.tell(Audience::Everybody, ConferenceEvent::Ended { removed: false });
         for session in self.roster.sessions() {
             self.out.push(Effect::SessionClosed(session.clone()));
         }

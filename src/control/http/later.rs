@@ -2,7 +2,7 @@
 //! after the same check of rights as it will have then.
 
 use super::{
-    extract::{Holder, InConference, Named, ToSubscribe},
+    extract::{InConference, Named, ToSubscribe},
     problem::{HttpError, Problem},
 };
 use crate::{control::error::ControlError, ids::ParticipantId};
@@ -26,13 +26,6 @@ pub async fn participant_whep(_: InConference<ToSubscribe>, _: Named<Participant
     responses((status = 501, body = Problem, description = "`not_implemented`")))]
 pub async fn program_whep(_: InConference<ToSubscribe>) -> HttpError {
     later("receiving the program by WHEP")
-}
-
-/// The signalling WebSocket. Not implemented yet. Grant: `subscribe`.
-#[utoipa::path(get, path = "/v1/signal", tag = "signal",
-    responses((status = 501, body = Problem, description = "`not_implemented`")))]
-pub async fn signal(_: Holder<ToSubscribe>) -> HttpError {
-    later("the signalling WebSocket")
 }
 
 /// The studio. Not implemented yet.

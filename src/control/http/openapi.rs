@@ -1,8 +1,8 @@
 //! The API's routes and, from the same list, their description: `/openapi.json` and `/docs`.
 
 use super::{
-    cast, conferences, health, later, metrics, participants, recordings, sessions, snapshot, state::AppState,
-    whip, wire,
+    cast, conferences, health, later, metrics, participants, recordings, sessions, signal, snapshot,
+    state::AppState, whip, wire,
 };
 use axum::{
     Extension,
@@ -75,7 +75,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(snapshot::snapshot))
         .routes(routes!(later::participant_whep))
         .routes(routes!(later::program_whep))
-        .routes(routes!(later::signal))
+        .routes(routes!(signal::signal))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(metrics::render))

@@ -7,6 +7,7 @@ use crate::{
         conference::{Conference, ConferenceSettings, ConferenceView},
         directory::Directory,
         error::ControlError,
+        signal::Switchboard,
     },
     egress::recording::RecordingLibrary,
     ids::{ConferenceId, SessionId},
@@ -32,6 +33,8 @@ pub struct AppState {
     pub sdp: SdpReaders,
     /// The recordings.
     pub recordings: RecordingLibrary,
+    /// Who is signed in by signalling.
+    pub signal: Switchboard,
     /// What stands before `/hls/…` in URLs: `server.public_url`, or `http://` (with TLS
     /// `https://`) and the address that was really bound. Without a slash at the end.
     pub base_url: Arc<str>,

@@ -42,9 +42,7 @@ impl ConferenceState {
             let retry_after = Duration::from_secs(1);
             return self.refuse(ticket, ControlError::Overloaded { retry_after });
         }
-        let limit = self.config.limits.max_participants;
-        let max = self.settings.max_participants.map_or(limit, |max| max.min(limit));
-        let source = match self.roster.begin(&publish, max, now.wall) {
+        let source = match self.roster.begin(&publish, self.max_participants(), now.wall) {
             Ok(source) => source,
             Err(error) => return self.refuse(ticket, error),
         };
@@ -158,6 +156,7 @@ impl ConferenceState {
             Ok(_) => {
                 let error = ControlError::ParticipantNotFound(id.clone());
                 self.abandon(|one| one.publish.participant == *id, &error);
+                self.unseat(id);
                 let sessions = self.roster.remove(id).unwrap_or_default();
                 for session in sessions {
                     self.close_session(session);
@@ -196,7 +195,7 @@ impl ConferenceState {
         self.answer(ticket, result);
     }
 
-    fn close_session(&mut self, session: SessionId) {
+    pub(super) fn close_session(&mut self, session: SessionId) {
         self.command(WorkerCommand::CloseIngest { session: session.clone() });
         self.out.push(Effect::SessionClosed(session));
     }

@@ -1,8 +1,9 @@
 //! The worker's life as its conference sees it, and what it tells.
 
-use super::{ConferenceState, Effect, Now, casting::CastRun};
+use super::{Audience, ConferenceState, Effect, Now, casting::CastRun};
 use crate::{
     config::WorkerConfig,
+    control::conference::presence::ConferenceEvent,
     ids::{Incarnation, RequestId, SessionId},
     ipc::{ProgramReport, ReplyError, ReplyOk, SourceReport, WorkerEvent, WorkerReport},
 };
@@ -176,6 +177,7 @@ impl ConferenceState {
         self.worker.lost = true;
         self.worker.expected.clear();
         let report = self.worker.report.take();
+        self.tell(Audience::Everybody, ConferenceEvent::WorkerRestarted);
         for session in self.roster.lose_all(now.at + LOST_GRACE) {
             self.out.push(Effect::SessionClosed(session));
         }

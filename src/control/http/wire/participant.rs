@@ -57,6 +57,9 @@ pub struct ParticipantJson {
     /// When it joined.
     #[schema(format = DateTime)]
     pub joined_at: String,
+    /// What it said of itself when it came in by signalling; `null` otherwise.
+    #[schema(value_type = Object, nullable)]
+    pub user_data: serde_json::Value,
     /// By the server.
     pub audio_muted: bool,
     /// By the server.
@@ -100,6 +103,7 @@ impl From<&ParticipantView> for ParticipantJson {
             id: view.id.to_string(),
             name: view.name.clone(),
             joined_at: view.joined_at.to_string(),
+            user_data: view.user_data.clone(),
             audio_muted: view.audio_muted,
             video_muted: view.video_muted,
             gain_db: view.gain_db,

@@ -1,17 +1,18 @@
 //! Any order of requests and events, against a model of worker and outputs: every request is answered
 //! exactly once, numbers are stable, nothing leaks, nothing is told to a worker that is not there.
 
-use super::{super::*, bench};
+use super::{super::*, bench, listeners::Listeners};
 use crate::{
     control::{
         cast::{AudioChoice, Source, Switch},
-        conference::{ParticipantPatch, Publish},
+        conference::{Join, ParticipantPatch, Publish, presence::Absence},
     },
     ids::{ParticipantId, RequestId, SourceId, StreamName},
     ipc::{ReplyError, ReplyOk, SessionEndReason, WorkerReport},
     media::Track,
 };
 use proptest::prelude::*;
+use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 
 const PEOPLE: [&str; 5] = ["alice", "bob", "carol", "dave", "eve"];
@@ -20,6 +21,9 @@ const STREAMS: [&str; 2] = ["camera", "screen"];
 #[derive(Debug, Clone)]
 enum Op {
     Publish(usize, usize),
+    Connected(usize),
+    Join(usize),
+    Leave(usize, bool),
     HangUp(usize),
     Trickle(usize),
     Remove(usize),
@@ -48,6 +52,9 @@ enum Op {
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         6 => (0..5_usize, 0..2_usize).prop_map(|(who, stream)| Op::Publish(who, stream)),
+        6 => (0..8_usize).prop_map(Op::Connected),
+        3 => (0..5_usize).prop_map(Op::Join),
+        2 => (0..5_usize, any::<bool>()).prop_map(|(who, lost)| Op::Leave(who, lost)),
         2 => (0..8_usize).prop_map(Op::HangUp),
         1 => (0..8_usize).prop_map(Op::Trickle),
         1 => (0..5_usize).prop_map(Op::Remove),
@@ -102,6 +109,7 @@ struct World {
     outputs_fail: bool,
     hub_open: bool,
     last_frame: HashMap<Track, MediaTime>,
+    listeners: Listeners,
     finished: bool,
 }
 
@@ -125,6 +133,7 @@ impl World {
             outputs_fail: false,
             hub_open: false,
             last_frame: HashMap::new(),
+            listeners: Listeners::default(),
             finished: false,
         }
     }
@@ -140,6 +149,9 @@ impl World {
             assert!(self.open_sessions.is_empty());
         }
         assert_eq!(self.worker_sessions, self.open_sessions, "a session leaks");
+        if !self.finished {
+            self.listeners.check(&self.state);
+        }
     }
 
     fn perform(&mut self, effect: Effect) -> Option<Input> {
@@ -166,6 +178,8 @@ impl World {
             Effect::SessionClosed(session) => {
                 assert!(self.open_sessions.remove(session.as_str()), "{session} was not open");
             }
+            Effect::Tell { audience, event } => self.listeners.hear(&audience, &event.1),
+            Effect::Unseat(seat) => self.listeners.unseat(seat),
             Effect::OpenHub { .. } => {
                 assert!(!self.hub_open && self.outputs.is_empty() && self.stopping.is_empty());
                 self.hub_open = true;
@@ -313,6 +327,21 @@ impl World {
                 let publish = bench::publication(PEOPLE[who], STREAMS[stream]);
                 self.published.insert(session.clone(), publish.clone());
                 self.ask(Ask::Publish { publish, session: session.as_str().into() });
+            }
+            Op::Connected(index) => {
+                let session = self.session(index);
+                self.event(WorkerEvent::SessionConnected { session });
+            }
+            Op::Join(who) => {
+                let (participant, seat) = (bench::who(PEOPLE[who]), SeatId(self.asked));
+                self.listeners.sit(seat, participant.clone());
+                self.ask(Ask::Join(Join { participant, name: None, user_data: Value::Null, seat }));
+            }
+            Op::Leave(who, lost) => {
+                let participant = bench::who(PEOPLE[who]);
+                let seat = self.listeners.seat_of(&participant).unwrap_or(SeatId(u64::MAX));
+                let why = if lost { Absence::Lost } else { Absence::Left };
+                self.ask(Ask::Leave { participant, seat, why });
             }
             Op::HangUp(index) => self.ask(Ask::HangUp(self.session(index))),
             Op::Trickle(index) => {

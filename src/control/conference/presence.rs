@@ -1,0 +1,82 @@
+//! What those inside a conference are told by the signalling WebSocket: who comes, who goes, what can be
+//! received, how the cast is.
+
+use super::ParticipantView;
+use crate::{
+    control::cast::CastView,
+    ids::{ConferenceId, ParticipantId, StreamName},
+};
+use serde::Serialize;
+use std::{fmt, sync::Arc};
+
+/// One place of a client in a conference. A client that joins again has another seat, so that a late leave
+/// of the former does not take the new one away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeatId(pub u64);
+
+/// Why somebody is no longer in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Absence {
+    /// Went by themselves.
+    Left,
+    /// The connection was lost and did not come back in time.
+    Lost,
+    /// Somebody with the right to do so removed them.
+    Removed,
+    /// The same id signed in elsewhere.
+    Conflict,
+}
+
+/// A stream that can be received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamTold {
+    pub name: StreamName,
+    pub audio: bool,
+    pub video: bool,
+}
+
+/// Something that happened in a conference.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ConferenceEvent {
+    /// The first thing a seat hears: everybody else, and the cast.
+    Joined { participants: Vec<ParticipantView>, cast: Box<CastView> },
+    /// Somebody came in.
+    Connected(Box<ParticipantView>),
+    /// Somebody went.
+    Disconnected { participant: ParticipantId, reason: Absence },
+    /// Can be received from now on.
+    StreamAdded { participant: ParticipantId, stream: StreamTold },
+    /// And no longer.
+    StreamRemoved { participant: ParticipantId, stream: StreamTold },
+    /// State, source, outputs … changed; counters alone are no change.
+    CastChanged(Box<CastView>),
+    /// The media worker was lost: whoever published does so again.
+    WorkerRestarted,
+    /// The seat is gone: the conference is over, or its holder was removed.
+    Ended { removed: bool },
+}
+
+/// An event with its conference, shared by all who hear it.
+pub type SeatEvent = Arc<(ConferenceId, ConferenceEvent)>;
+
+/// Hears a seat's events. It never waits: whoever is too slow is cut by the one who listens.
+#[derive(Clone)]
+pub struct Listener(Arc<dyn Fn(SeatEvent) + Send + Sync>);
+
+impl Listener {
+    /// `hear` is called in the conference's own task.
+    pub fn new(hear: impl Fn(SeatEvent) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hear))
+    }
+
+    pub(super) fn hear(&self, event: SeatEvent) {
+        (self.0)(event);
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
+}
