@@ -136,6 +136,7 @@ impl Actor {
             id: "alice".parse().unwrap(),
             name: Some("Alice".to_owned()),
             joined_at: at(0),
+            user_data: serde_json::Value::Null,
             audio_muted: false,
             video_muted: false,
             gain_db: 0.0,
@@ -211,6 +212,10 @@ impl Actor {
                 self.seen.lock().unwrap().published.push(publish);
                 let session = SessionId::from(SESSION);
                 drop(answer.send(Ok(Published { session, answer: "v=0\r\ns=answer\r\n".to_owned() })));
+            }
+            // Signalling is tested with real conferences.
+            ConferenceRequest::Join { answer, .. } | ConferenceRequest::Leave { answer, .. } => {
+                drop(answer.send(Ok(())));
             }
             ConferenceRequest::Trickle { candidates, answer, .. } => {
                 self.seen.lock().unwrap().candidates.extend(candidates);

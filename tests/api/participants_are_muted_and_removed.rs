@@ -7,7 +7,7 @@ const ALICE: &str = "/v1/conferences/room/participants/alice";
 async fn a_participant_tells_what_it_sends() {
     let api = Api::open();
     let alice = json!({
-        "id": "alice", "name": "Alice", "joined_at": "2026-01-01T00:00:00Z", "audio_muted": false,
+        "id": "alice", "name": "Alice", "joined_at": "2026-01-01T00:00:00Z", "user_data": null, "audio_muted": false,
         "video_muted": false, "gain_db": 0.0,
         "streams": [{"name": "camera", "audio": true, "video": true, "video_codec": "h264", "width": 1280,
                      "height": 720, "connected": true}]

@@ -212,7 +212,10 @@ impl FakeWorker {
                 return Ok(true);
             }
             WorkerCommand::OpenIngest { request, session, .. } => {
-                (*request, Ok(ReplyOk::IngestOpened { answer: format!("answer to {session}") }))
+                let result = Ok(ReplyOk::IngestOpened { answer: format!("answer to {session}") });
+                events.send(&WorkerEvent::Reply { request: *request, result }).await?;
+                events.send(&WorkerEvent::SessionConnected { session: session.clone() }).await?;
+                return Ok(true);
             }
             WorkerCommand::StartProgram { request, .. } => {
                 self.program = Some(0);

@@ -5,5 +5,6 @@ mod casting;
 mod directory;
 mod harness;
 mod publishing;
+mod signalling;
 mod supervisor_process;
 mod takeover;

@@ -10,9 +10,11 @@ fn invite(caller: &str, callee: &str, takes: Option<usize>) -> Invite {
     Invite { caller: id(caller), callee: id(callee), mode: CallMode::P2p, user_data: Value::Null, takes }
 }
 
+type Told = (CallState, Option<CloseReason>);
+
 /// What each end has heard: the states of each call, in order.
 #[derive(Default)]
-struct Heard(BTreeMap<(ParticipantId, CallId), Vec<(CallState, Option<CloseReason>)>>);
+struct Heard(BTreeMap<(ParticipantId, CallId), Vec<Told>>);
 
 impl Heard {
     fn drain(&mut self, calls: &mut Calls) {
@@ -25,7 +27,7 @@ impl Heard {
         }
     }
 
-    fn of(&self, who: &str, call: &CallId) -> Vec<(CallState, Option<CloseReason>)> {
+    fn of(&self, who: &str, call: &CallId) -> Vec<Told> {
         self.0.get(&(id(who), call.clone())).cloned().unwrap_or_default()
     }
 }

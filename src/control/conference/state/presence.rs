@@ -45,7 +45,8 @@ impl ConferenceState {
                 return self.refuse(ticket, error);
             }
         };
-        if let Some(former) = former {
+        // The same seat: its client came back on another connection, and listens there now.
+        if let Some(former) = former.filter(|former| *former != join.seat) {
             self.out.push(Effect::Unseat(former));
         }
         let others = self.roster.present().filter(|one| one.id != join.participant);

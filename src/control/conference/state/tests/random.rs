@@ -22,7 +22,7 @@ const STREAMS: [&str; 2] = ["camera", "screen"];
 enum Op {
     Publish(usize, usize),
     Connected(usize),
-    Join(usize),
+    Join(usize, bool),
     Leave(usize, bool),
     HangUp(usize),
     Trickle(usize),
@@ -53,7 +53,7 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         6 => (0..5_usize, 0..2_usize).prop_map(|(who, stream)| Op::Publish(who, stream)),
         6 => (0..8_usize).prop_map(Op::Connected),
-        3 => (0..5_usize).prop_map(Op::Join),
+        3 => (0..5_usize, any::<bool>()).prop_map(|(who, again)| Op::Join(who, again)),
         2 => (0..5_usize, any::<bool>()).prop_map(|(who, lost)| Op::Leave(who, lost)),
         2 => (0..8_usize).prop_map(Op::HangUp),
         1 => (0..8_usize).prop_map(Op::Trickle),
@@ -332,8 +332,10 @@ impl World {
                 let session = self.session(index);
                 self.event(WorkerEvent::SessionConnected { session });
             }
-            Op::Join(who) => {
-                let (participant, seat) = (bench::who(PEOPLE[who]), SeatId(self.asked));
+            Op::Join(who, again) => {
+                let participant = bench::who(PEOPLE[who]);
+                let held = self.listeners.seat_of(&participant).filter(|_| again);
+                let seat = held.unwrap_or(SeatId(self.asked));
                 self.listeners.sit(seat, participant.clone());
                 self.ask(Ask::Join(Join { participant, name: None, user_data: Value::Null, seat }));
             }
