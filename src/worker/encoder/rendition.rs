@@ -18,9 +18,10 @@ use bytes::Bytes;
 use gst_video::VideoInfo;
 use tokio::sync::mpsc;
 
-/// Pictures that may wait before new ones are left out; raw ones, so each is a loss of one frame. The
-/// program's own limit is the mixer's; a rendition gives up sooner.
-const BACKLOG: u64 = 8;
+/// Pictures that may wait before new ones are left out; raw ones, so each is a loss of one frame. Half a
+/// second at 30 a second: a machine that is busy for a moment catches up, and one that is not able to has lost
+/// a part's time at most. The program's own limit is the mixer's; a rendition gives up sooner.
+const BACKLOG: u64 = 15;
 
 /// The encoder of one rendition.
 #[derive(Debug)]
