@@ -135,8 +135,13 @@ pub struct WebrtcConfig {
     pub public_ip: Option<IpAddr>,
     /// `stun:host:port`; empty = none.
     pub stun_server: String,
-    /// `turn:user:password@host:port`.
+    /// `turn:user:password@host:port`, or `turn:host:port` with `turn_secret`.
     pub turn_servers: Vec<String>,
+    /// Shared with TURN servers that stand without user and password; empty = none does.
+    #[serde(with = "optional_secret_text")]
+    pub turn_secret: Redacted<String>,
+    /// Credentials made with `turn_secret` hold for, seconds.
+    pub turn_ttl_s: u32,
     /// A publisher whose RTP stops for so long is ended, seconds.
     pub inactivity_timeout_s: u32,
     /// Longest wait for a missing packet, milliseconds; adds to the delay.
@@ -342,6 +347,8 @@ impl Default for WebrtcConfig {
             public_ip: None,
             stun_server: String::new(),
             turn_servers: Vec::new(),
+            turn_secret: Redacted::new(String::new()),
+            turn_ttl_s: 86_400,
             inactivity_timeout_s: 15,
             jitter_ms: 100,
         }

@@ -11,6 +11,7 @@ pub mod directory;
 pub mod error;
 pub mod figures;
 pub mod http;
+pub mod ice;
 pub mod offer;
 pub mod serve;
 pub mod signal;

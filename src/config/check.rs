@@ -148,14 +148,25 @@ impl Config {
             faults.add("webrtc.stun_server", "is not usable", "\"\" or stun:host:port");
         }
         for (index, turn) in webrtc.turn_servers.iter().enumerate() {
-            if TurnServer::parse(turn).is_none() {
+            let server = TurnServer::parse(turn);
+            let secret = !webrtc.turn_secret.expose().is_empty();
+            if server.as_ref().is_some_and(|server| server.credentials.is_none()) && !secret {
+                faults.add(
+                    &format!("webrtc.turn_servers[{index}]"),
+                    "has no user and password, and webrtc.turn_secret is not set",
+                    "turn:user:password@host:port, or turn:host:port with webrtc.turn_secret",
+                );
+            }
+            if server.is_none() {
                 faults.add(
                     &format!("webrtc.turn_servers[{index}]"),
                     "is not usable",
-                    "turn:user:password@host:port or turns:user:password@host:port",
+                    "turn:user:password@host:port or turns:user:password@host:port, without user:password@ when \
+                     webrtc.turn_secret is set",
                 );
             }
         }
+        faults.range("webrtc.turn_ttl_s", webrtc.turn_ttl_s, 60..=604_800, "s");
         faults.range("webrtc.inactivity_timeout_s", webrtc.inactivity_timeout_s, 2..=600, "s");
         faults.range("webrtc.jitter_ms", webrtc.jitter_ms, 0..=2000, "ms");
         faults.range("conference.empty_timeout_s", self.conference.empty_timeout_s, 1..=DAY_S, "s");
@@ -369,7 +380,7 @@ mod tests {
     #[test]
     fn every_fault_is_one_exact_sentence() {
         type Change = fn(&mut Config);
-        let table: [(Change, &str); 31] = [
+        let table: [(Change, &str); 32] = [
             (
                 |c| c.server.public_url = "https://cast.example/".into(),
                 "server.public_url is not usable; allowed: \"\" or http(s)://host[:port][/path] without a \
@@ -430,7 +441,12 @@ mod tests {
             (
                 |c| c.webrtc.turn_servers = vec!["turn:hush@t:1".into()],
                 "webrtc.turn_servers[0] is not usable; allowed: turn:user:password@host:port or \
-                 turns:user:password@host:port",
+                 turns:user:password@host:port, without user:password@ when webrtc.turn_secret is set",
+            ),
+            (
+                |c| c.webrtc.turn_servers = vec!["turn:t.example:3478".into()],
+                "webrtc.turn_servers[0] has no user and password, and webrtc.turn_secret is not set; allowed: \
+                 turn:user:password@host:port, or turn:host:port with webrtc.turn_secret",
             ),
             (
                 |c| c.cast.default_outputs = vec!["rtmp".into()],

@@ -4,7 +4,6 @@
 //! [`socket`] is one WebSocket; [`message`] is what goes over it; [`switchboard`] knows who is signed in and
 //! whose calls there are. What happens in a conference goes from its actor straight to the sockets' queues.
 
-pub mod ice;
 pub mod message;
 pub mod queue;
 pub mod socket;

@@ -3,11 +3,19 @@
 use crate::{
     config::{
         Config, WebrtcConfig,
-        ice::{StunServer, TurnServer},
+        ice::{Credentials, StunServer, TurnServer},
     },
     ids::{ConferenceId, Incarnation},
     ipc::{WebrtcSetup, WorkerSetup},
+    redacted::Redacted,
 };
+use std::time::{Duration, SystemTime};
+
+/// Who a worker is to TURN servers that share a secret with us.
+const OURSELVES: &str = "meetingcast";
+
+/// A worker gets its credentials once and lives as long as its conference: longer than any.
+const WORKER_CREDENTIALS: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// A colour of the configuration is not one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,17 +54,19 @@ fn webrtc(config: &WebrtcConfig) -> WebrtcSetup {
         udp_ports: (config.udp_port_min, config.udp_port_max),
         public_ip: config.public_ip,
         stun_server: stun.map(|server| format!("stun://{}:{}", server.host, server.port)),
-        turn_servers: turn.map(|server| turn_uri(&server)).collect(),
+        turn_servers: turn.map(|server| turn_uri(&server, &config.turn_secret)).collect(),
         jitter_ms: config.jitter_ms,
         inactivity_ms: config.inactivity_timeout_s.saturating_mul(1000),
     }
 }
 
 /// As webrtcbin reads it: it unescapes user and password, and takes the first `:` for their border.
-fn turn_uri(server: &TurnServer) -> String {
-    let TurnServer { tls, user, password, host, port } = server;
+fn turn_uri(server: &TurnServer, secret: &Redacted<String>) -> String {
+    let TurnServer { tls, host, port, .. } = server;
     let scheme = if *tls { "turns" } else { "turn" };
-    format!("{scheme}://{}:{}@{host}:{port}", escaped(user), escaped(password.expose()))
+    let Credentials { user, password } =
+        server.credentials_of(OURSELVES, secret, SystemTime::now(), WORKER_CREDENTIALS);
+    format!("{scheme}://{}:{}@{host}:{port}", escaped(&user), escaped(password.expose()))
 }
 
 /// Everything but RFC 3986's unreserved characters as `%XX`.

@@ -9,7 +9,6 @@ use crate::{
         auth::Identity,
         error::ControlError,
         signal::{
-            ice,
             socket::{Caller, Socket},
             wire::MAX_MESSAGE_BYTES,
         },
@@ -67,8 +66,7 @@ pub async fn signal(
         field: None,
     })?;
     let place = app.signal.place()?;
-    let ice_servers = ice::servers(&app.config.webrtc);
-    let caller = Caller { identity, asked, ice_servers, base_url: app.base_url.clone() };
+    let caller = Caller { identity, asked, config: app.config.clone(), base_url: app.base_url.clone() };
     let switchboard = app.signal.clone();
     // A browser that offers subprotocols goes on only when one of them is chosen.
     let offered: Vec<String> = offered(&headers).map(str::to_owned).collect();

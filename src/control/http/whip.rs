@@ -8,14 +8,11 @@ use super::{
     state::AppState,
 };
 use crate::{
-    config::{
-        WebrtcConfig,
-        ice::{StunServer, TurnServer},
-    },
     control::{
         auth::Identity,
         conference::{ConferenceRequest, Publish},
         error::ControlError,
+        ice,
     },
     ids::{ParticipantId, StreamName},
 };
@@ -95,6 +92,7 @@ pub async fn publish(
     let tag_ufrag = ice_ufrag(&offer.sdp).map(str::to_owned);
 
     let conference = app.conferences.find_or_create(&at.conference).await?;
+    let links = ice::servers(&app.config.webrtc, participant.as_str());
     let publish = Publish { participant, name: at.identity.name, stream, offer };
     let published = conference.ask(|answer| ConferenceRequest::Publish { publish, answer }).await?;
 
@@ -111,8 +109,8 @@ pub async fn publish(
     };
     set(header::LOCATION, format!("/v1/sessions/{}", published.session))?;
     set(header::ETAG, entity_tag(&published.session, tag_ufrag.as_deref()))?;
-    for link in ice_links(&app.config.webrtc) {
-        set(header::LINK, link)?;
+    for server in links {
+        set(header::LINK, server.link())?;
     }
     Ok(response)
 }
@@ -135,21 +133,6 @@ fn ice_ufrag(sdp: &str) -> Option<&str> {
     sdp.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:")).map(str::trim)
 }
 
-/// `Link` values of the configured ICE servers (RFC 9725 §4.6).
-fn ice_links(webrtc: &WebrtcConfig) -> Vec<String> {
-    let stun = StunServer::parse(&webrtc.stun_server)
-        .map(|server| format!("<{}>; rel=\"ice-server\"", server.uri()));
-    let turn = webrtc.turn_servers.iter().filter_map(|text| TurnServer::parse(text)).map(|server| {
-        format!(
-            "<{}>; rel=\"ice-server\"; username=\"{}\"; credential=\"{}\"; credential-type=\"password\"",
-            server.uri(),
-            server.user,
-            server.password.expose()
-        )
-    });
-    stun.into_iter().chain(turn).collect()
-}
-
 /// Nothing to read here (RFC 9725 §4.2): a success without content.
 #[utoipa::path(get, path = "/v1/conferences/{conference}/whip", tag = "whip",
     operation_id = "whip_nothing", params(("conference" = String, Path, description = "Conference id")),
@@ -169,24 +152,6 @@ pub async fn options() -> impl IntoResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ice_servers_become_links() {
-        let webrtc = WebrtcConfig {
-            stun_server: "stun:s.example:3478".to_owned(),
-            turn_servers: vec!["turn:u:p@t.example:3478".to_owned()],
-            ..WebrtcConfig::default()
-        };
-        assert_eq!(
-            ice_links(&webrtc),
-            [
-                "<stun:s.example:3478>; rel=\"ice-server\"",
-                "<turn:t.example:3478>; rel=\"ice-server\"; username=\"u\"; credential=\"p\"; \
-                 credential-type=\"password\"",
-            ]
-        );
-        assert!(ice_links(&WebrtcConfig::default()).is_empty());
-    }
 
     #[test]
     fn without_a_token_the_query_names_the_participant_or_a_guest_comes() {

@@ -7,6 +7,7 @@ use crate::{
             presence::SeatEvent,
         },
         error::ControlError,
+        ice::IceServer,
     },
     ids::{CallId, ConferenceId, ParticipantId},
     redacted::Redacted,
@@ -91,14 +92,6 @@ pub enum SignalBody {
     Sdp(Value),
     /// `null`: there are no more.
     Candidate(Value),
-}
-
-/// A STUN or TURN server as `RTCPeerConnection` takes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IceServer {
-    pub urls: Vec<String>,
-    /// User and password of a TURN server.
-    pub credentials: Option<(String, Redacted<String>)>,
 }
 
 /// What a client may count on.

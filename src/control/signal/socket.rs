@@ -2,15 +2,17 @@
 //! other end is dead.
 
 use super::{
-    message::{ClientMessage, Hello, IceServer, Request, ServerMessage},
+    message::{ClientMessage, Hello, Request, ServerMessage},
     queue::{Closing, Outgoing, SignalQueue},
     switchboard::{Place, Switchboard, SwitchboardRequest, state::SignIn},
     wire::{self, Unreadable},
 };
 use crate::{
+    config::Config,
     control::{
         auth::{Grant, Identity},
         error::ControlError,
+        ice,
         signal::message::ClientKey,
     },
     ids::ParticipantId,
@@ -44,7 +46,7 @@ pub struct Caller {
     pub identity: Identity,
     /// `?participant=`, in open mode.
     pub asked: Option<ParticipantId>,
-    pub ice_servers: Vec<IceServer>,
+    pub config: Arc<Config>,
     pub base_url: Arc<str>,
 }
 
@@ -146,6 +148,7 @@ impl Socket {
     }
 
     async fn told_in(&mut self, client: ParticipantId, hello: Hello, reference: Option<String>) {
+        let ice_servers = ice::servers(&self.caller.config.webrtc, client.as_str());
         let sign_in = SignIn {
             socket: self.place.socket,
             client,
@@ -153,7 +156,7 @@ impl Socket {
             resume: hello.session,
             fresh: ClientKey::generate(),
             max_calls: hello.max_calls,
-            ice_servers: std::mem::take(&mut self.caller.ice_servers),
+            ice_servers,
         };
         let queue = self.queue.clone();
         self.switchboard.tell(SwitchboardRequest::SignIn { sign_in, queue }).await;

@@ -1,9 +1,8 @@
 //! The WebSocket's JSON: what comes in, read and checked; what goes out, written.
 
-use super::message::{
-    CallStep, ClientKey, ClientMessage, Hello, IceServer, Request, ServerMessage, SignalBody,
-};
+use super::message::{CallStep, ClientKey, ClientMessage, Hello, Request, ServerMessage, SignalBody};
 use crate::{
+    config::ice::Credentials,
     control::{
         conference::{
             calls::{CallMode, MAX_CALLS},
@@ -14,6 +13,7 @@ use crate::{
             problem::HttpError,
             wire::{cast::CastJson, participant::ParticipantJson},
         },
+        ice::IceServer,
     },
     ids::{CallId, ConferenceId},
 };
@@ -299,11 +299,15 @@ fn event_value(conference: &ConferenceId, event: &ConferenceEvent, base_url: &st
 }
 
 fn ice_server(server: &IceServer) -> Value {
+    let url = &server.url;
     match &server.credentials {
-        Some((user, password)) => {
-            json!({"urls": server.urls, "username": user, "credential": password.expose()})
-        }
-        None => json!({"urls": server.urls}),
+        // Networks that let no UDP out are why there is TURN.
+        Some(Credentials { user, password }) => json!({
+            "urls": [url, format!("{url}?transport=tcp")],
+            "username": user,
+            "credential": password.expose(),
+        }),
+        None => json!({"urls": [url]}),
     }
 }
 

@@ -8,8 +8,9 @@ use crate::{
             presence::{Absence, SeatId},
         },
         error::ControlError,
+        ice::IceServer,
         signal::{
-            message::{CallStep, ClientKey, ClientMessage, IceServer, Limits, Request, ServerMessage},
+            message::{CallStep, ClientKey, ClientMessage, Limits, Request, ServerMessage},
             queue::Closing,
         },
     },
