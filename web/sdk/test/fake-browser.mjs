@@ -1,4 +1,7 @@
 // A browser without a browser: what the SDK takes from its surroundings, as far as it does, recorded.
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { runInThisContext } from 'node:vm';
 
 export const settle = async (turns = 20) => {
   for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
@@ -177,3 +180,53 @@ export const idle = (conference, more = {}) => ({
 });
 
 export const joined = (conference, participants = [], cast = {}) => ({ type: 'joined', conference, participants, cast: idle(conference, cast) });
+
+/** A page for the faces, which are classic scripts: elements by id, devices, storage. */
+export function installPage() {
+  install();
+  const elements = new Map();
+  const kept = new Map();
+  class Script {
+    src = 'http://server.example/sdk/face.js';
+  }
+  const make = () => ({ setAttribute() {}, play: async () => undefined, srcObject: null });
+  Object.defineProperty(globalThis, 'navigator', {
+    configurable: true,
+    value: {
+      mediaDevices: {
+        asked: [],
+        async getUserMedia(constraints) {
+          this.asked.push(constraints);
+          return new FakeMediaStream(['audio', 'video'].filter((kind) => constraints[kind]).map((kind) => new FakeTrack(kind)));
+        },
+      },
+    },
+  });
+  Object.assign(globalThis, {
+    HTMLScriptElement: Script,
+    document: {
+      currentScript: new Script(),
+      getElementById: (id) => elements.get(id) ?? elements.set(id, make()).get(id),
+    },
+    sessionStorage: { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value) },
+    location: { origin: 'http://page.example' },
+  });
+}
+
+/** Loads a face as a `<script>` does. */
+export function loadFace(name) {
+  const path = fileURLToPath(new URL(`../../dist/sdk/${name}.js`, import.meta.url));
+  // `var` at the top of a classic script is a global that may be said again.
+  runInThisContext(readFileSync(path, 'utf8'), { filename: path });
+}
+
+/** Runs a page's script, and gives what it said on the console. */
+export async function runSample(source) {
+  const said = [];
+  const log = (...words) => said.push(words.join(' '));
+  const { console } = globalThis;
+  globalThis.console = { ...console, log };
+  runInThisContext(source);
+  await settle();
+  return { said, restore: () => (globalThis.console = console) };
+}
