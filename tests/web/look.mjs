@@ -99,6 +99,15 @@ async function studio(browser) {
   await page.getByRole('button', { name: 'Stop', exact: true }).click();
   await watch.getByText('The program is over').waitFor({ timeout: 30_000 });
   await pictures(watch, 'over');
+  const late = await open(browser, `/watch/${conference}`);
+  await late.getByText('The program is over').waitFor();
+  await page.getByRole('button', { name: 'Start', exact: true }).click();
+  await page.locator('#state[data-state=live]').waitFor({ timeout: 30_000 });
+  await plays(watch, '#video', 'the program that began again');
+  // A tab that is closed says goodbye: nobody looks at its last picture for half a minute.
+  await bob.close({ runBeforeUnload: true });
+  await take('bob').waitFor({ state: 'detached', timeout: 5_000 });
+  emit('left', { who: 'bob' });
 }
 
 async function call(browser) {

@@ -166,7 +166,7 @@ function m(e, t = "unknown") {
 	return e instanceof d ? e : new d(t, e instanceof Error ? e.message : String(e), { cause: e });
 }
 // sdk/src/media-session.ts
-var h = 500, g = 15e3, ee = 4e3, te = 500, _ = 1e4, v = /* @__PURE__ */ new Set([
+var ee = 500, h = 15e3, g = 4e3, _ = 500, te = 1e4, v = /* @__PURE__ */ new Set([
 	"media_not_ready",
 	"stream_not_found",
 	"participant_not_found",
@@ -232,7 +232,7 @@ var h = 500, g = 15e3, ee = 4e3, te = 500, _ = 1e4, v = /* @__PURE__ */ new Set(
 		let n, r = (e) => {
 			clearTimeout(n), t === this.#o && this.#d(new d("network_lost", e));
 		};
-		n = setTimeout(() => r("No media connection came up in time."), g);
+		n = setTimeout(() => r("No media connection came up in time."), h);
 		let i = () => {
 			if (t !== this.#o) return clearTimeout(n);
 			switch (e.connectionState) {
@@ -240,7 +240,7 @@ var h = 500, g = 15e3, ee = 4e3, te = 500, _ = 1e4, v = /* @__PURE__ */ new Set(
 				case "failed":
 				case "closed": return r("The media connection was lost.");
 				case "disconnected":
-					clearTimeout(n), n = setTimeout(() => r("The media connection was lost."), ee);
+					clearTimeout(n), n = setTimeout(() => r("The media connection was lost."), g);
 					return;
 			}
 		};
@@ -249,7 +249,7 @@ var h = 500, g = 15e3, ee = 4e3, te = 500, _ = 1e4, v = /* @__PURE__ */ new Set(
 	#d(e) {
 		let t = v.has(e.code) && this.#a < y;
 		if (!e.isPassing && !t) return this.#o += 1, this.#f(), this.#h("failed"), this.emit("error", e);
-		let n = e.retryAfterMs ?? Math.min(te * 2 ** this.#a, _);
+		let n = e.retryAfterMs ?? Math.min(_ * 2 ** this.#a, te);
 		this.#a += 1, this.#o += 1, this.#h("retrying"), this.#s = setTimeout(() => void this.#l(), n);
 	}
 	async #f() {
@@ -271,7 +271,7 @@ var h = 500, g = 15e3, ee = 4e3, te = 500, _ = 1e4, v = /* @__PURE__ */ new Set(
 };
 function ne(e) {
 	return e.iceGatheringState === "complete" ? Promise.resolve() : new Promise((t) => {
-		let n = setTimeout(t, h);
+		let n = setTimeout(t, ee);
 		e.onicegatheringstatechange = () => {
 			e.iceGatheringState === "complete" && (clearTimeout(n), t());
 		};
@@ -480,6 +480,7 @@ var x = class extends l {
 			o = await fetch(a, {
 				method: e,
 				headers: i,
+				keepalive: e === "DELETE",
 				...n === void 0 ? {} : { body: n }
 			});
 		} catch (e) {
@@ -718,11 +719,11 @@ var A = class extends l {
 	}
 	async leave() {
 		if (this.#r === "failed" || this.#r === "disconnected") return;
-		let e = [...this.publications.values()];
-		this.#f(), await Promise.all(e.map((e) => e.close())), await this.#e.socket.request({
+		let e = this.#e.socket.request({
 			type: "leave",
 			conference: this.id
-		}).catch(() => void 0);
+		}).catch(() => void 0), t = [...this.publications.values()].map((e) => e.close());
+		this.#f(), await Promise.all([e, ...t]);
 	}
 	take(e) {
 		if (this.#r !== "failed" && this.#r !== "disconnected") switch (e.type) {
@@ -879,6 +880,11 @@ var A = class extends l {
 	}
 	async close() {
 		await Promise.all([...this.calls.values()].map((e) => e.close().catch(() => void 0))), await Promise.all([...this.conferences.values()].map((e) => e.leave())), this.socket.close();
+	}
+	abandon() {
+		for (let e of this.calls.values()) e.close().catch(() => void 0);
+		for (let e of [...this.conferences.values()]) e.leave();
+		this.socket.close();
 	}
 	forget(e) {
 		this.conferences.get(e.id) === e && this.conferences.delete(e.id);
@@ -1064,11 +1070,28 @@ async function W(e = {}) {
 		token: i,
 		participant: a,
 		maxCalls: o
-	});
-	return new P(n, s, await s.open(), e.rtc);
+	}), c = new P(n, s, await G(n, s), e.rtc);
+	return globalThis.addEventListener?.("pagehide", ({ persisted: e }) => {
+		e || c.abandon();
+	}), c;
+}
+async function G(e, t) {
+	try {
+		return await t.open();
+	} catch (t) {
+		let n = m(t);
+		if (n.code !== "network_lost") throw n;
+		try {
+			await e.send("GET", "/v1/signal");
+		} catch (e) {
+			let t = m(e);
+			if (t.code !== "invalid_request") throw t;
+		}
+		throw n;
+	}
 }
 // sdk/src/preset.ts
-var G = {
+var K = {
 	low: [320, 240],
 	"low-16:9": [320, 180],
 	standard: [640, 480],
@@ -1081,9 +1104,9 @@ var G = {
 	"480p": [640, 480],
 	"720p": [1280, 720],
 	"1080p": [1920, 1080]
-}, K = Object.keys(G);
-function q(e) {
-	let t = G[e];
+}, q = Object.keys(K);
+function J(e) {
+	let t = K[e];
 	return t && {
 		width: { ideal: t[0] },
 		height: { ideal: t[1] },
@@ -1094,7 +1117,7 @@ function q(e) {
 	};
 }
 // sdk/src/local-stream.ts
-var J = class extends x {
+var Y = class extends x {
 	isLocal = !0;
 	constructor(e) {
 		super(e);
@@ -1136,29 +1159,29 @@ var J = class extends x {
 		e.addEventListener?.("ended", () => this.emit("track_ended", { kind: e.kind === "audio" ? "audio" : "video" }));
 	}
 };
-async function Y(e = {}) {
+async function X(e = {}) {
 	let { audio: t = !0, video: n = !0 } = e;
 	if (t === !1 && n === !1) throw new d("invalid_argument", "A stream needs audio, video or both.");
-	return new J(await Z({
+	return new Y(await Z({
 		audio: t,
-		video: re(n)
+		video: ie(n)
 	}));
 }
-async function X(e = {}) {
+async function re(e = {}) {
 	try {
 		let t = {
 			video: { frameRate: { max: 30 } },
 			audio: e.audio ?? !1
 		};
-		return new J(await Q().getDisplayMedia(t));
+		return new Y(await Q().getDisplayMedia(t));
 	} catch (e) {
 		throw $(e);
 	}
 }
-function re(e) {
+function ie(e) {
 	if (typeof e != "string") return e;
-	let t = q(e);
-	if (!t) throw new d("invalid_argument", `"${e}" is no video preset; there are ${K.join(", ")}.`);
+	let t = J(e);
+	if (!t) throw new d("invalid_argument", `"${e}" is no video preset; there are ${q.join(", ")}.`);
 	return t;
 }
 async function Z(e) {
@@ -1173,7 +1196,7 @@ function Q() {
 	if (e) return e;
 	throw new d("device_unavailable", "Camera and microphone need a page served by HTTPS, or by localhost.");
 }
-var ie = {
+var ae = {
 	NotAllowedError: "The browser was not allowed to use the camera, the microphone or the screen.",
 	NotFoundError: "There is no such camera or microphone.",
 	NotReadableError: "The camera or microphone is used by another program.",
@@ -1181,11 +1204,11 @@ var ie = {
 };
 function $(e) {
 	if (e instanceof d) return e;
-	let t = e instanceof Error ? ie[e.name] : void 0;
+	let t = e instanceof Error ? ae[e.name] : void 0;
 	return t ? new d("device_unavailable", t, { cause: e }) : m(e, "device_unavailable");
 }
 // sdk/src/program.ts
-function ae({ url: e, token: t, conference: n, iceServers: r = [] }) {
+function oe({ url: e, token: t, conference: n, iceServers: r = [] }) {
 	return new S("program", {
 		rest: new T(e ?? location.origin, t),
 		path: `/v1/conferences/${D(n)}/program/whep`,
@@ -1194,4 +1217,4 @@ function ae({ url: e, token: t, conference: n, iceServers: r = [] }) {
 		video: !0
 	});
 }
-export { w as Call, P as Client, M as Conference, J as LocalStream, O as MeetingCast, d as MeetingCastError, A as Participant, S as RemoteStream, W as connect, X as createScreenStream, Y as createStream, ae as receiveProgram };
+export { w as Call, P as Client, M as Conference, Y as LocalStream, O as MeetingCast, d as MeetingCastError, A as Participant, S as RemoteStream, W as connect, re as createScreenStream, X as createStream, oe as receiveProgram };

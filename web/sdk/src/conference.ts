@@ -104,10 +104,11 @@ export class Conference extends Emitter<ConferenceEvents> {
   /** Leaves. Camera and microphone stay as they are. */
   async leave(): Promise<void> {
     if (this.#state === 'failed' || this.#state === 'disconnected') return;
-    const publications = [...this.publications.values()];
+    // All at once: a page that is being closed has no time for one after the other.
+    const left = this.#client.socket.request({ type: 'leave', conference: this.id }).catch(() => undefined);
+    const closed = [...this.publications.values()].map((publication) => publication.close());
     this.#end();
-    await Promise.all(publications.map((publication) => publication.close()));
-    await this.#client.socket.request({ type: 'leave', conference: this.id }).catch(() => undefined);
+    await Promise.all([left, ...closed]);
   }
 
   /** What the server says of this conference. */

@@ -1,5 +1,7 @@
 // Signing in.
 import { Client } from './client.js';
+import type { Welcome } from './messages.js';
+import { asError } from './problem.js';
 import { Rest } from './rest.js';
 import { SignalSocket } from './socket.js';
 
@@ -24,5 +26,27 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   signal.protocol = base.protocol === 'https:' || base.protocol === 'wss:' ? 'wss:' : 'ws:';
   const { token, participant, maxCalls } = options;
   const socket = new SignalSocket({ url: signal.href, token, participant, maxCalls });
-  return new Client(rest, socket, await socket.open(), options.rtc);
+  const client = new Client(rest, socket, await opened(rest, socket), options.rtc);
+  globalThis.addEventListener?.('pagehide', ({ persisted }) => {
+    if (!persisted) client.abandon();
+  });
+  return client;
+}
+
+/** A browser does not tell why a WebSocket was refused; the same request without the upgrade does. */
+async function opened(rest: Rest, socket: SignalSocket): Promise<Welcome> {
+  try {
+    return await socket.open();
+  } catch (thrown) {
+    const error = asError(thrown);
+    if (error.code !== 'network_lost') throw error;
+    try {
+      await rest.send('GET', '/v1/signal');
+    } catch (reason) {
+      const said = asError(reason);
+      // It would have let us in, had it been a WebSocket.
+      if (said.code !== 'invalid_request') throw said;
+    }
+    throw error;
+  }
 }

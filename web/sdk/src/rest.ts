@@ -30,7 +30,9 @@ export class Rest {
     if (url.origin !== new URL(this.base).origin) delete headers['authorization'];
     let response: Response;
     try {
-      response = await fetch(url, { method, headers, ...(body === undefined ? {} : { body }) });
+      // A page that is being closed still hangs up.
+      const keepalive = method === 'DELETE';
+      response = await fetch(url, { method, headers, keepalive, ...(body === undefined ? {} : { body }) });
     } catch (error) {
       throw new MeetingCastError('network_lost', 'The server cannot be reached.', { cause: error });
     }

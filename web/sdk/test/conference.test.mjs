@@ -202,3 +202,10 @@ test('the cast is begun, switched and ended by REST, and everybody hears of it',
   http.answer = () => ({ status: 409, text: JSON.stringify({ code: 'cast_already_started', detail: 'It runs already.' }) });
   await assert.rejects(meetingCast.start('ann'), { code: 'cast_already_started', message: 'It runs already.' });
 });
+
+test('why a WebSocket was refused is asked for without it', async () => {
+  http.answer = ({ path }) => path === '/v1/signal' && { status: 401, text: JSON.stringify({ code: 'token_expired', detail: 'The token has expired.' }) };
+  const dialled = connect({ url: URL_OF_SERVER, token: 'a.b.c' });
+  FakeSocket.last.drop();
+  await assert.rejects(dialled, { code: 'token_expired', status: 401 });
+});

@@ -66,7 +66,7 @@ export class Outputs {
       this.#planned = this.#planned.filter((_, index) => index !== at);
       this.draw();
     };
-    return make('li', {}, make('strong', {}, name), make('code', {}, output.url ?? ''), remove);
+    return make('li', {}, make('strong', {}, name), ...address(output.url), remove);
   }
 
   #live({ id, type, url, state, retries, last_error }: Output): HTMLLIElement {
@@ -81,8 +81,10 @@ export class Outputs {
       make('strong', {}, `${KINDS[type] ?? type} (${id})`),
       make('span', { class: 'badge', 'data-state': state }, state),
       make('span', { class: 'quiet' }, retried),
-      make('code', {}, url ?? ''),
+      ...address(url),
       remove,
       ...(last_error ? [make('span', { class: 'why' }, last_error)] : []));
   }
 }
+
+const address = (url: string | null | undefined): HTMLElement[] => (url ? [make('code', {}, url)] : []);

@@ -7,8 +7,8 @@ const RETRY_MS = 2_000;
 export interface PlayerEvents {
   /** There is a picture. */
   playing: () => void;
-  /** There is nothing to play, now or no longer. */
-  absent: () => void;
+  /** There is nothing to play, not yet or no longer. */
+  absent: (over: boolean) => void;
 }
 
 export class Player {
@@ -17,13 +17,15 @@ export class Player {
   readonly #events: PlayerEvents;
   #hls: Hls | null = null;
   #retry: ReturnType<typeof setTimeout> | undefined;
-  #over = false;
+  #closed = false;
+  #began = false;
 
   constructor(video: HTMLVideoElement, url: string, events: PlayerEvents) {
     this.#video = video;
     this.#url = url;
     this.#events = events;
     video.addEventListener('playing', this.#playing);
+    video.addEventListener('ended', this.#ended);
     this.#open();
   }
 
@@ -37,21 +39,29 @@ export class Player {
   }
 
   close(): void {
-    this.#over = true;
+    this.#closed = true;
     clearTimeout(this.#retry);
     this.#video.removeEventListener('playing', this.#playing);
+    this.#video.removeEventListener('ended', this.#ended);
     this.#hls?.destroy();
     this.#video.removeAttribute('src');
     this.#video.load();
   }
 
-  readonly #playing = (): void => this.#events.playing();
+  readonly #playing = (): void => {
+    this.#began = true;
+    this.#events.playing();
+  };
+
+  /** Played to its end; it may begin again. */
+  readonly #ended = (): void => this.#later(true);
 
   #open(): void {
-    if (this.#over) return;
+    if (this.#closed) return;
+    this.#began = false;
     if (!Hls.isSupported()) {
       this.#video.src = this.#url;
-      this.#video.onerror = () => this.#later();
+      this.#video.onerror = () => this.#later(false);
       void this.#video.play().catch(() => undefined);
       return;
     }
@@ -62,16 +72,20 @@ export class Player {
     hls.on(Hls.Events.ERROR, (_, { fatal, type }) => {
       if (!fatal) return;
       if (type === Hls.ErrorTypes.MEDIA_ERROR) hls.recoverMediaError();
-      else this.#later();
+      else this.#later(false);
+    });
+    hls.on(Hls.Events.LEVEL_LOADED, (_, { details }) => {
+      // What ended before we came is not shown from its beginning: this is a live page.
+      if (!details.live && !this.#began) this.#later(true);
     });
     hls.loadSource(this.#url);
     hls.attachMedia(this.#video);
   }
 
-  #later(): void {
+  #later(over: boolean): void {
     this.#hls?.destroy();
     this.#hls = null;
-    this.#events.absent();
+    this.#events.absent(over);
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => this.#open(), RETRY_MS);
   }

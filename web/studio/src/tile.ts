@@ -48,7 +48,7 @@ export class Tile {
     );
     if (!media) return;
     media.attach(video);
-    // What is heard in the room is decided by the director's own monitor; a tile is for looking.
+    // The others are heard, as in any conference.
     video.muted = own;
     video.addEventListener('playing', () => (this.#text.textContent = ''));
     const figures = (stats: StreamStats): void => this.#figures(stats);

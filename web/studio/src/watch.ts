@@ -28,11 +28,11 @@ const player = new Player(video, playlistOf(conference), {
     video.hidden = live.hidden = false;
     unmute.hidden = !video.muted;
   },
-  absent: () => wait(seen ? 'The program is over. If it begins again, this page shows it.' : 'The program has not begun yet. This page shows it when it does.'),
+  absent: (over) => wait(over || seen
+    ? 'The program is over. If it begins again, this page shows it.'
+    : 'The program has not begun yet. This page shows it when it does.'),
 });
 
-// The playlist says where it ends; what is played until then is the end of the program.
-video.onended = () => wait('The program is over. Thank you for watching.');
 video.onvolumechange = () => (unmute.hidden = !video.muted || video.hidden);
 unmute.onclick = () => {
   video.muted = false;

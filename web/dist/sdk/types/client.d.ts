@@ -41,6 +41,8 @@ export declare class Client extends Emitter<ClientEvents> {
     call(to: string, { mode, userData, stream }?: CallOptions): Promise<Call>;
     /** Leaves everything. */
     close(): Promise<void>;
+    /** As the page goes: says goodbye without waiting, else everybody would see us for the 30 s that a place is kept. */
+    abandon(): void;
     /** By the conference itself, when it is over. */
     forget(conference: Conference): void;
     forgetCall(call: Call): void;
