@@ -1,12 +1,14 @@
 // Builds everything that the server serves into one folder: `node build.mjs [folder]`, `dist` unless said otherwise.
 import { execFileSync } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const out = resolve(process.argv[2] ?? join(here, 'dist'));
+const target = resolve(process.argv[2] ?? join(here, 'dist'));
+/** Put in place when all of it is there: cargo reads the folder, too. */
+const out = `${target}.new`;
 
 /** No file differs between two builds of the same sources: no hashes, no source maps, no time. */
 const common = { configFile: false, logLevel: 'warn', publicDir: false };
@@ -58,3 +60,5 @@ if (pages.length > 0) {
     },
   });
 }
+rmSync(target, { recursive: true, force: true });
+renameSync(out, target);

@@ -132,6 +132,15 @@ await run(async () => {
   try {
     await call(browser);
     await studio(browser);
+  } catch (error) {
+    // What the pages say is the best explanation there is.
+    for (const page of browser.contexts().flatMap((context) => context.pages())) {
+      const notice = await page.locator('#notice').textContent({ timeout: 1000 }).catch(() => null);
+      const path = join(folder, `failed-${browser.contexts().indexOf(page.context())}.png`);
+      await page.screenshot({ path, fullPage: true }).catch(() => undefined);
+      emit('failed_page', { url: page.url(), notice, path });
+    }
+    throw error;
   } finally {
     await browser.close();
   }

@@ -793,14 +793,14 @@ var A = class extends l {
 	}
 	#u(e, { name: t, audio: n, video: r }) {
 		if (this.#n.subscribe === !1) return new S(t);
-		let i = new URLSearchParams({ stream: t }), a = `/v1/conferences/${D(this.id)}/participants/${D(e)}/whep?${i}`, o = new S(t, {
+		let i = new URLSearchParams({ stream: t }), a = `/v1/conferences/${D(this.id)}/participants/${D(e)}/whep?${i}`;
+		return new S(t, {
 			rest: this.#t,
 			path: a,
 			iceServers: () => this.#e.iceServers,
 			audio: n,
 			video: r
 		});
-		return o.on("error", (e) => this.emit("error", e)), o;
 	}
 	#d(e) {
 		this.#e.forget(this), this.#r = "failed", this.#i = e, this.emit("connect_failed", e);

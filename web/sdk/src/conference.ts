@@ -30,7 +30,7 @@ export interface ConferenceEvents {
   disconnected: MeetingCastError | undefined;
   participant_connected: Participant;
   participant_disconnected: Participant;
-  /** What went wrong without ending the conference, as a stream that cannot be published. */
+  /** A stream of ours cannot be published. What cannot be received, its own stream tells. */
   error: MeetingCastError;
 }
 
@@ -209,9 +209,7 @@ export class Conference extends Emitter<ConferenceEvents> {
     if (this.#options.subscribe === false) return new RemoteStream(name);
     const query = new URLSearchParams({ stream: name });
     const path = `/v1/conferences/${segment(this.id)}/participants/${segment(participant)}/whep?${query}`;
-    const stream = new RemoteStream(name, { rest: this.#rest, path, iceServers: () => this.#client.iceServers, audio, video });
-    stream.on('error', (error) => this.emit('error', error));
-    return stream;
+    return new RemoteStream(name, { rest: this.#rest, path, iceServers: () => this.#client.iceServers, audio, video });
   }
 
   #fail(error: MeetingCastError): void {

@@ -24,7 +24,7 @@ export interface ConferenceEvents {
     disconnected: MeetingCastError | undefined;
     participant_connected: Participant;
     participant_disconnected: Participant;
-    /** What went wrong without ending the conference, as a stream that cannot be published. */
+    /** A stream of ours cannot be published. What cannot be received, its own stream tells. */
     error: MeetingCastError;
 }
 export declare class Conference extends Emitter<ConferenceEvents> {
