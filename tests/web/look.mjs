@@ -77,6 +77,8 @@ async function studio(browser) {
   await page.locator('#room').waitFor();
   const bob = await open(browser, `/?conference=${conference}&participant=bob`);
   await bob.getByRole('button', { name: 'Join' }).click();
+  // Who is chosen before the media is there cannot start the cast.
+  for (const one of [page, bob]) await one.locator('.tile', { hasText: '(you)' }).getByText('kbit/s').waitFor();
   const take = (name) => page.getByRole('button', { name: `Put ${name} on air`, exact: true });
   await take('bob').waitFor();
   await take('ann').focus();
