@@ -182,8 +182,10 @@ conference.on('disconnected', function(){
   assert.deepEqual(late.said, ['You connected！', 'New participant connected:  bob', 'Receive stream!']);
   assert.deepEqual(FakeSocket.last.of('join')[0].user_data, 'somethings');
 
+  let early = 1;
   http.answer = ({ path, method }) => {
     if (path.endsWith('/cast/stop')) return { status: 409, text: JSON.stringify({ code: 'cast_not_started', detail: 'There is no cast.' }) };
+    if (path.endsWith('/cast/start') && early-- > 0) return { status: 404, text: JSON.stringify({ code: 'stream_not_found', detail: 'No camera yet.' }) };
     if (path.endsWith('/cast/start')) {
       return { status: 201, text: JSON.stringify(idle('123456', { state: 'live', source: { participant: 'bob' }, play: { hls: 'h', rtmp: 'r', whep: null } })) };
     }
@@ -205,6 +207,7 @@ conference.meetingCast.stop()
   .catch(function(err){
     console.log('关闭直播失败，错误信息：',err.code, err.message);
   })`);
+  await new Promise((resolve) => setTimeout(resolve, 400));
   await settle();
   assert.deepEqual(cast.said.toSorted(), [
     '关闭直播失败，错误信息： 40314 VIDEO_MEETINGCAST_STOP_FAILED:There is no cast.', '成功开启直播！', 'off  ', 'on bob h',

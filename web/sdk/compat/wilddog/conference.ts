@@ -1,8 +1,12 @@
 // Conferences and their MeetingCast, as Wilddog words them.
 import type { Client, Conference, LocalStream, MeetingCast } from '../../src/meetingcast.js';
+import { asError } from '../../src/problem.js';
 import { WilddogError, wilddogError, type WilddogCode } from './error.js';
 import { WilddogEvents } from './events.js';
 import { WilddogParticipant } from './participant.js';
+
+const MEDIA_MS = 10_000;
+const RETRY_MS = 300;
 
 type Play = { rtmp: string | null; hls: string | null };
 
@@ -36,11 +40,12 @@ class WilddogMeetingCast {
 
   start(participantId: string): Promise<void> {
     // Its viewers have both kinds of players.
-    return this.#do(40312, (cast) => cast.start({ participant: participantId, outputs: [{ type: 'hls' }, { type: 'rtmp_play' }] }));
+    const start = { participant: participantId, outputs: [{ type: 'hls' as const }, { type: 'rtmp_play' as const }] };
+    return this.#do(40312, (cast, conference) => soon(conference, participantId, () => cast.start(start)));
   }
 
   switchParticipant(participantId: string): Promise<void> {
-    return this.#do(40313, (cast) => cast.switchParticipant(participantId));
+    return this.#do(40313, (cast, conference) => soon(conference, participantId, () => cast.switchParticipant(participantId)));
   }
 
   stop(): Promise<void> {
@@ -52,13 +57,29 @@ class WilddogMeetingCast {
     if (this.#cast?.cast) queueMicrotask(() => callback(this));
   }
 
-  async #do(code: WilddogCode, work: (cast: MeetingCast) => Promise<unknown>): Promise<void> {
+  async #do(code: WilddogCode, work: (cast: MeetingCast, conference: Conference) => Promise<unknown>): Promise<void> {
     try {
       const conference = await this.#conference;
       if (conference.state !== 'connected') throw new WilddogError(code, 'conference is not connected!');
-      await work(conference.meetingCast);
+      await work(conference.meetingCast, conference);
     } catch (error) {
       throw wilddogError(error, code);
+    }
+  }
+}
+
+/** Pages direct as soon as somebody is there; their media follows a moment later, and is waited for. */
+async function soon(conference: Conference, participant: string, work: () => Promise<unknown>): Promise<void> {
+  const until = Date.now() + MEDIA_MS;
+  for (;;) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      const { code } = asError(error);
+      const isHere = participant === conference.localId || conference.participants.has(participant);
+      if (!isHere || !(code === 'stream_not_found' || code === 'media_not_ready') || Date.now() > until) throw error;
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
 }
