@@ -32,7 +32,8 @@ async fn the_sdk_is_a_module_that_caches_ask_after() {
     assert_eq!(reply.header("cache-control"), Some("no-cache"));
     let tag = reply.header("etag").unwrap().to_owned();
 
-    let again = api.call("GET", "/sdk/meetingcast.js", &[("if-none-match", &format!("\"x\", {tag}"))], "").await;
+    let again =
+        api.call("GET", "/sdk/meetingcast.js", &[("if-none-match", &format!("\"x\", {tag}"))], "").await;
     assert_eq!((again.status.as_u16(), again.body.len()), (304, 0));
     assert_eq!(again.header("etag"), Some(tag.as_str()));
     let other = api.call("GET", "/sdk/meetingcast.js", &[("if-none-match", "\"x\"")], "").await;

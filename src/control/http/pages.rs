@@ -34,7 +34,8 @@ static SERVED: LazyLock<HashMap<&'static str, Served>> = LazyLock::new(|| {
         let digest = Sha256::digest(file.content);
         let hex: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
         // Weak: the same file goes out plain and gzipped. Hexadecimal is always a valid header.
-        let tag = HeaderValue::from_str(&format!("W/\"{hex}\"")).unwrap_or(HeaderValue::from_static("W/\"0\""));
+        let tag =
+            HeaderValue::from_str(&format!("W/\"{hex}\"")).unwrap_or(HeaderValue::from_static("W/\"0\""));
         (file.name, Served { file, tag })
     });
     served.collect()
