@@ -768,11 +768,7 @@ var A = class extends l {
 	}
 	#a(e, t) {
 		let n = this.#r === "connecting";
-		if (this.#r = "connected", this.meetingCast.update(t), n) this.emit("connected", this.id), this.#n.stream && this.publish(this.#n.stream);
-		else {
-			let t = new Set(e.find(({ id: e }) => e === this.localId)?.streams?.map(({ name: e }) => e));
-			for (let { name: e, session: n } of this.publications.values()) !t.has(e) && n.state === "connected" && n.restart();
-		}
+		this.#r = "connected", this.meetingCast.update(t), n && (this.emit("connected", this.id), this.#n.stream && this.publish(this.#n.stream));
 		let r = new Set(e.map(({ id: e }) => e));
 		for (let e of [...this.participants.keys()]) r.has(e) || this.#l(e);
 		for (let t of e) this.#o(t);

@@ -160,6 +160,7 @@ export class Conference extends Emitter<ConferenceEvents> {
     return held[name] ?? [];
   }
 
+  /** Also after every return: media that was lost meanwhile finds out by itself, and media that was not goes on. */
   #joined(infos: ParticipantInfo[], cast: Parameters<MeetingCast['update']>[0]): void {
     const first = this.#state === 'connecting';
     this.#state = 'connected';
@@ -167,12 +168,6 @@ export class Conference extends Emitter<ConferenceEvents> {
     if (first) {
       this.emit('connected', this.id);
       if (this.#options.stream) this.publish(this.#options.stream);
-    } else {
-      const own = new Set(infos.find(({ id }) => id === this.localId)?.streams?.map(({ name }) => name));
-      // It was away for too long and took our media for gone; ours did not notice.
-      for (const { name, session } of this.publications.values()) {
-        if (!own.has(name) && session.state === 'connected') session.restart();
-      }
     }
     const there = new Set(infos.map(({ id }) => id));
     for (const id of [...this.participants.keys()]) if (!there.has(id)) this.#left(id);
