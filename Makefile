@@ -29,6 +29,9 @@ check: setup-run ## format, lints and the laws, without running tests
 
 test: setup check ## everything that continuous integration runs
 	$(NPM) --prefix tests/web ci --no-audit --no-fund
+	$(NPM) --prefix web ci --no-audit --no-fund
+	$(NPM) --prefix web test
+	$(NPM) --prefix web run check
 	$(CARGO) test --locked
 
 fmt: ## format the code

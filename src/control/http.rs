@@ -12,6 +12,7 @@ pub mod later;
 pub mod layers;
 pub mod metrics;
 pub mod openapi;
+pub mod pages;
 pub mod participants;
 pub mod problem;
 pub mod recordings;

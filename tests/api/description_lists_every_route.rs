@@ -3,7 +3,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The contract's table, and the pages.
-const ROUTES: [&str; 38] = [
+const ROUTES: [&str; 40] = [
     "GET /v1/conferences",
     "PUT /v1/conferences/{conference}",
     "GET /v1/conferences/{conference}",
@@ -41,7 +41,9 @@ const ROUTES: [&str; 38] = [
     "GET /docs",
     "GET /",
     "GET /watch/{conference}",
-    "GET /sdk/meetingcast.js",
+    "GET /call",
+    "GET /sdk/{file}",
+    "GET /assets/{file}",
 ];
 
 async fn description() -> Value {

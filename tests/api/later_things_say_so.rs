@@ -10,9 +10,6 @@ async fn routes_of_later_are_501_after_the_check_of_rights() {
         Api::open().call(method, path, &[], "").await.is(501, "not_implemented");
         Api::with_tokens().call(method, path, &[], "").await.is(401, "token_missing");
     }
-    for path in ["/", "/watch/room", "/sdk/meetingcast.js"] {
-        Api::open().get(path).await.is(501, "not_implemented");
-    }
 }
 
 #[tokio::test]

@@ -41,6 +41,7 @@ mod join_leave;
 mod mutes;
 mod neighbours;
 mod outputs_come_and_go;
+mod pages_in_chromium;
 mod recording;
 mod renditions;
 mod rtmp_outage;

@@ -26,6 +26,15 @@ const FLAGS = [
   '--allow-loopback-in-peer-connection',
 ];
 
+/** A browser with a fresh profile whose camera and microphone are Chromium's own test picture and beep. */
+export function openBrowser() {
+  return chromium.launch({
+    executablePath: EXECUTABLE,
+    headless: true,
+    args: [...FLAGS, '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', '--auto-select-desktop-capture-source=Entire screen'],
+  });
+}
+
 /**
  * A browser with a fresh profile and one page at `url`. What the page prints goes to stderr; an error nobody caught in
  * the page rejects `crashed`, so a broken page can never look like a quiet success.

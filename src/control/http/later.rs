@@ -27,25 +27,3 @@ pub async fn participant_whep(_: InConference<ToSubscribe>, _: Named<Participant
 pub async fn program_whep(_: InConference<ToSubscribe>) -> HttpError {
     later("receiving the program by WHEP")
 }
-
-/// The studio. Not implemented yet.
-#[utoipa::path(get, path = "/", tag = "pages",
-    responses((status = 501, body = Problem, description = "`not_implemented`")))]
-pub async fn studio() -> HttpError {
-    later("the studio page")
-}
-
-/// A viewer's page. Not implemented yet.
-#[utoipa::path(get, path = "/watch/{conference}", tag = "pages",
-    params(("conference" = String, Path, description = "Conference id")),
-    responses((status = 501, body = Problem, description = "`not_implemented`")))]
-pub async fn watch() -> HttpError {
-    later("the viewer's page")
-}
-
-/// The browser SDK. Not implemented yet.
-#[utoipa::path(get, path = "/sdk/meetingcast.js", tag = "pages",
-    responses((status = 501, body = Problem, description = "`not_implemented`")))]
-pub async fn sdk() -> HttpError {
-    later("the browser SDK")
-}

@@ -1,7 +1,7 @@
 //! The API's routes and, from the same list, their description: `/openapi.json` and `/docs`.
 
 use super::{
-    cast, conferences, health, later, metrics, participants, recordings, sessions, signal, snapshot,
+    cast, conferences, health, later, metrics, pages, participants, recordings, sessions, signal, snapshot,
     state::AppState, whip, wire,
 };
 use axum::{
@@ -81,9 +81,11 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(metrics::render))
         .routes(routes!(json))
         .routes(routes!(page))
-        .routes(routes!(later::studio))
-        .routes(routes!(later::watch))
-        .routes(routes!(later::sdk))
+        .routes(routes!(pages::studio))
+        .routes(routes!(pages::watch))
+        .routes(routes!(pages::call))
+        .routes(routes!(pages::sdk))
+        .routes(routes!(pages::asset))
 }
 
 /// The description, made once.

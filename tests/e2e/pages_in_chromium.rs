@@ -1,0 +1,33 @@
+//! The pages and the seeds' samples, used as people use them, in Chromium.
+
+use crate::server::{Server, browser, one_at_a_time};
+use std::{path::PathBuf, time::Duration};
+
+/// A dozen pages' starts and half a minute on air, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(240);
+
+#[test]
+fn studio_watch_and_call_work_and_axe_finds_no_serious_fault() {
+    let _turn = one_at_a_time();
+    let server = Server::start();
+    let pictures = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("pages");
+    let arguments = ["--server", server.base.as_str(), "--pictures", pictures.to_str().unwrap()];
+    let events = browser("look.mjs", &arguments).succeed(LIMIT);
+    let plays = events.iter().filter(|event| event["event"] == "plays").count();
+    assert_eq!(plays, 5, "{events:?}");
+}
+
+#[test]
+fn the_seeds_calls_and_cast_run_as_printed() {
+    let _turn = one_at_a_time();
+    let server = Server::start();
+    // That all in a conference see each other is for when participants are forwarded.
+    let arguments = ["--server", server.base.as_str(), "--only", "S0,S1,S2-cast,S3,S4"];
+    let events = browser("seeds.mjs", &arguments).succeed(LIMIT);
+    let passed: Vec<&str> = events
+        .iter()
+        .filter(|event| event["event"] == "sample" && event["passed"] == true)
+        .filter_map(|event| event["name"].as_str())
+        .collect();
+    assert_eq!(passed, ["S0", "S1", "S3", "S4", "S2-cast"], "{events:?}");
+}

@@ -1,0 +1,1 @@
+function e(e,t){let n=document.getElementById(e);if(n instanceof t)return n;throw Error(`the page has no ${t.name} #${e}`)}function t(e,t={},...n){let r=document.createElement(e);for(let[e,n]of Object.entries(t))r.setAttribute(e,n);return r.append(...n),r}function n(e){return document.querySelector(`input[name="${e}"]:checked`)?.value??``}export{e as n,t as r,n as t};

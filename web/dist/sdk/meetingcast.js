@@ -1,0 +1,1216 @@
+// sdk/src/stats.ts
+var e = 2e3, t = (e, t) => typeof e[t] == "number" ? e[t] : 0, n = (e, t) => typeof e[t] == "number" ? e[t] : null, r = class {
+	#e = null;
+	read(e, r = Date.now()) {
+		let o = {
+			at: r,
+			bytes: 0,
+			packets: 0,
+			lost: 0
+		}, s = {
+			kbps: 0,
+			lossPercent: 0,
+			width: 0,
+			height: 0,
+			fps: 0,
+			rttMs: null,
+			jitterMs: null,
+			audioLevel: null,
+			frames: 0
+		};
+		e.forEach((e) => {
+			let r = e;
+			switch (r.type) {
+				case "inbound-rtp":
+					o.bytes += t(r, "bytesReceived"), o.packets += t(r, "packetsReceived"), o.lost += Math.max(0, t(r, "packetsLost")), s.frames += t(r, "framesDecoded"), r.kind === "audio" && (s.audioLevel = n(r, "audioLevel")), a(s, r);
+					break;
+				case "outbound-rtp":
+					o.bytes += t(r, "bytesSent"), o.packets += t(r, "packetsSent"), s.frames += t(r, "framesEncoded"), a(s, r);
+					break;
+				case "remote-inbound-rtp":
+					o.lost += Math.max(0, t(r, "packetsLost")), s.rttMs = i(n(r, "roundTripTime")) ?? s.rttMs;
+					break;
+				case "media-source":
+					r.kind === "audio" && (s.audioLevel = n(r, "audioLevel"));
+					break;
+				case "candidate-pair": r.nominated === !0 && (s.rttMs ??= i(n(r, "currentRoundTripTime")));
+			}
+		});
+		let c = this.#e;
+		if (this.#e = o, c && o.at > c.at && o.bytes >= c.bytes) {
+			s.kbps = Math.round((o.bytes - c.bytes) * 8 / (o.at - c.at));
+			let [e, t] = [o.packets - c.packets, Math.max(0, o.lost - c.lost)];
+			e + t > 0 && (s.lossPercent = Math.round(t / (e + t) * 1e3) / 10);
+		}
+		return s;
+	}
+}, i = (e) => e === null ? null : Math.round(e * 1e3);
+function a(e, r) {
+	r.kind === "video" && (e.width = t(r, "frameWidth"), e.height = t(r, "frameHeight"), e.fps = t(r, "framesPerSecond"), e.jitterMs = i(n(r, "jitter")));
+}
+// sdk/src/call-peer.ts
+var o = 15e3, s = class {
+	#e;
+	#t;
+	#n = new r();
+	#r;
+	#i;
+	#a = !1;
+	#o = Promise.resolve();
+	#s = ({ kind: e, track: t }) => {
+		this.#t.getSenders().find((t) => t.track?.kind === e)?.replaceTrack(t);
+	};
+	constructor(t) {
+		this.#e = t;
+		let n = new RTCPeerConnection(t.configuration);
+		this.#t = n, n.onicecandidate = ({ candidate: e }) => t.send({ candidate: e?.toJSON() ?? null }), n.ontrack = ({ track: e }) => t.track(e), n.onconnectionstatechange = () => this.#u();
+		let r = t.stream?.mediaStream;
+		for (let e of r?.getTracks() ?? []) n.addTrack(e, r);
+		if (t.stream?.on("track_changed", this.#s), this.#r = setInterval(() => void this.#d(), e), t.offers) {
+			for (let e of ["audio", "video"]) r?.getTracks().some((t) => t.kind === e) || n.addTransceiver(e, { direction: "recvonly" });
+			this.#l(() => this.#c());
+		}
+	}
+	take({ sdp: e, candidate: t }) {
+		this.#l(async () => {
+			if (e) {
+				if (await this.#t.setRemoteDescription(e), e.type !== "offer") return;
+				await this.#t.setLocalDescription(await this.#t.createAnswer()), this.#t.localDescription && this.#e.send({ sdp: c(this.#t.localDescription) });
+			} else t && await this.#t.addIceCandidate(t);
+		});
+	}
+	close() {
+		this.#a || (this.#a = !0, clearInterval(this.#r), clearTimeout(this.#i), this.#e.stream?.off("track_changed", this.#s), this.#t.close());
+	}
+	async #c(e = !1) {
+		await this.#t.setLocalDescription(await this.#t.createOffer({ iceRestart: e })), this.#t.localDescription && this.#e.send({ sdp: c(this.#t.localDescription) });
+	}
+	#l(e) {
+		this.#o = this.#o.then(async () => {
+			this.#a || await e();
+		}).catch((e) => {
+			console.warn("meetingcast: a call signal could not be used:", e);
+		});
+	}
+	#u() {
+		switch (this.#t.connectionState) {
+			case "connected": return clearTimeout(this.#i), this.#i = void 0, this.#e.connected();
+			case "failed":
+				this.#i ??= setTimeout(() => this.#e.lost(), o), this.#e.offers && this.#l(() => this.#c(!0));
+				return;
+		}
+	}
+	async #d() {
+		this.#a || this.#t.connectionState !== "connected" || this.#e.stats(this.#n.read(await this.#t.getStats()));
+	}
+}, c = ({ type: e, sdp: t }) => ({
+	type: e,
+	sdp: t
+}), l = class {
+	#e = /* @__PURE__ */ new Map();
+	on(e, t) {
+		let n = this.#e.get(e);
+		n || this.#e.set(e, n = /* @__PURE__ */ new Set()), n.add(t);
+		for (let n of this.current(e)) queueMicrotask(() => {
+			this.#e.get(e)?.has(t) && u(t, n);
+		});
+		return this;
+	}
+	off(e, t) {
+		return this.#e.get(e)?.delete(t), this;
+	}
+	once(e, t) {
+		let n = (r) => {
+			this.off(e, n), t(r);
+		};
+		return this.on(e, n);
+	}
+	emit(e, t) {
+		for (let n of [...this.#e.get(e) ?? []]) u(n, t);
+	}
+	current(e) {
+		return [];
+	}
+};
+function u(e, t) {
+	try {
+		e(t);
+	} catch (e) {
+		queueMicrotask(() => {
+			throw e;
+		});
+	}
+}
+// sdk/src/problem.ts
+var d = class extends Error {
+	code;
+	status;
+	field;
+	retryAfterMs;
+	constructor(e, t, n = {}) {
+		super(t, n.cause === void 0 ? void 0 : { cause: n.cause }), this.name = "MeetingCastError", this.code = e, this.status = n.status, this.field = n.field, this.retryAfterMs = n.retryAfterMs;
+	}
+	get isPassing() {
+		return this.code === "network_lost" || this.code === "media_not_ready" || this.code === "overloaded" || this.code === "worker_unavailable" || this.status === 502 || this.status === 503;
+	}
+}, f = (e) => typeof e == "string" ? e : void 0;
+function p(e, t, n) {
+	let r = typeof e.status == "number" ? e.status : t, i = f(e.detail) ?? f(e.title) ?? `The server answered ${r ?? "with an error"}.`, a = f(e.field), o = n ? Number(n) : NaN;
+	return new d(f(e.code) ?? "unknown", i, {
+		...r === void 0 ? {} : { status: r },
+		...a === void 0 ? {} : { field: a },
+		...Number.isFinite(o) ? { retryAfterMs: o * 1e3 } : {}
+	});
+}
+function m(e, t = "unknown") {
+	return e instanceof d ? e : new d(t, e instanceof Error ? e.message : String(e), { cause: e });
+}
+// sdk/src/media-session.ts
+var ee = 500, h = 15e3, g = 4e3, _ = 500, te = 1e4, v = /* @__PURE__ */ new Set([
+	"media_not_ready",
+	"stream_not_found",
+	"participant_not_found",
+	"conference_not_found",
+	"timeout"
+]), y = 8, b = class extends l {
+	#e;
+	#t = new r();
+	#n = null;
+	#r = null;
+	#i = "connecting";
+	#a = 0;
+	#o = 0;
+	#s;
+	#c;
+	constructor(e) {
+		super(), this.#e = e;
+	}
+	get state() {
+		return this.#i;
+	}
+	get peer() {
+		return this.#n;
+	}
+	start() {
+		this.#c ??= setInterval(() => void this.#m(), e), this.#l();
+	}
+	restart() {
+		this.#i !== "closed" && (this.#a = 0, clearTimeout(this.#s), this.#l());
+	}
+	async close() {
+		this.#i !== "closed" && (this.#o += 1, clearTimeout(this.#s), clearInterval(this.#c), this.#h("closed"), await this.#f());
+	}
+	current(e) {
+		return e === "state" ? [this.#i] : [];
+	}
+	async #l() {
+		let e = ++this.#o;
+		this.#f(), this.#h(this.#a === 0 ? "connecting" : "retrying");
+		let t = new RTCPeerConnection({
+			iceServers: this.#e.iceServers(),
+			bundlePolicy: "max-bundle"
+		});
+		this.#n = t;
+		try {
+			if (t.ontrack = ({ track: t }) => {
+				e === this.#o && this.emit("track", t);
+			}, this.#e.prepare(t), await t.setLocalDescription(await t.createOffer()), await ne(t), e !== this.#o) return t.close();
+			let n = await this.#e.rest.send("POST", this.#e.path, t.localDescription?.sdp ?? "", "application/sdp");
+			if (e !== this.#o) {
+				t.close(), n.location && await this.#p(n.location);
+				return;
+			}
+			this.#r = n.location, await t.setRemoteDescription({
+				type: "answer",
+				sdp: n.text
+			}), this.#u(t, e);
+		} catch (n) {
+			t.close(), e === this.#o && this.#d(m(n, "media_failed"));
+		}
+	}
+	#u(e, t) {
+		let n, r = (e) => {
+			clearTimeout(n), t === this.#o && this.#d(new d("network_lost", e));
+		};
+		n = setTimeout(() => r("No media connection came up in time."), h);
+		let i = () => {
+			if (t !== this.#o) return clearTimeout(n);
+			switch (e.connectionState) {
+				case "connected": return clearTimeout(n), this.#a = 0, this.#h("connected");
+				case "failed":
+				case "closed": return r("The media connection was lost.");
+				case "disconnected":
+					clearTimeout(n), n = setTimeout(() => r("The media connection was lost."), g);
+					return;
+			}
+		};
+		e.onconnectionstatechange = i, i();
+	}
+	#d(e) {
+		let t = v.has(e.code) && this.#a < y;
+		if (!e.isPassing && !t) return this.#o += 1, this.#f(), this.#h("failed"), this.emit("error", e);
+		let n = e.retryAfterMs ?? Math.min(_ * 2 ** this.#a, te);
+		this.#a += 1, this.#o += 1, this.#h("retrying"), this.#s = setTimeout(() => void this.#l(), n);
+	}
+	async #f() {
+		let [e, t] = [this.#n, this.#r];
+		this.#n = null, this.#r = null, e?.close(), t && await this.#p(t);
+	}
+	async #p(e) {
+		await this.#e.rest.send("DELETE", e).catch(() => void 0);
+	}
+	async #m() {
+		let e = this.#n;
+		if (!e || this.#i !== "connected") return;
+		let t = this.#t.read(await e.getStats());
+		e === this.#n && this.emit("stats", t);
+	}
+	#h(e) {
+		this.#i !== e && (this.#i = e, this.emit("state", e));
+	}
+};
+function ne(e) {
+	return e.iceGatheringState === "complete" ? Promise.resolve() : new Promise((t) => {
+		let n = setTimeout(t, ee);
+		e.onicegatheringstatechange = () => {
+			e.iceGatheringState === "complete" && (clearTimeout(n), t());
+		};
+	});
+}
+// sdk/src/stream.ts
+var x = class extends l {
+	mediaStream;
+	#e = /* @__PURE__ */ new Set();
+	constructor(e) {
+		super(), this.mediaStream = e;
+	}
+	attach(e) {
+		this.#e.add(e), e.srcObject = this.mediaStream, this.isLocal && (e.muted = !0), e.autoplay = !0, e.setAttribute("playsinline", ""), e.play?.()?.catch(() => void 0);
+	}
+	detach(e) {
+		for (let t of e ? [e] : [...this.#e]) t.srcObject === this.mediaStream && (t.srcObject = null), this.#e.delete(t);
+	}
+	enableAudio(e) {
+		for (let t of this.mediaStream.getAudioTracks()) t.enabled = e;
+	}
+	enableVideo(e) {
+		for (let t of this.mediaStream.getVideoTracks()) t.enabled = e;
+	}
+	get isAudioEnabled() {
+		return this.mediaStream.getAudioTracks().some((e) => e.enabled);
+	}
+	get isVideoEnabled() {
+		return this.mediaStream.getVideoTracks().some((e) => e.enabled);
+	}
+}, S = class extends x {
+	isLocal = !1;
+	name;
+	#e = null;
+	#t = "connecting";
+	constructor(e, t) {
+		if (super(new MediaStream()), this.name = e, !t) {
+			this.#t = "connected";
+			return;
+		}
+		let { audio: n, video: r, ...i } = t, a = (e) => {
+			n && e.addTransceiver("audio", { direction: "recvonly" }), r && e.addTransceiver("video", { direction: "recvonly" });
+		};
+		this.#e = new b({
+			...i,
+			prepare: a
+		}), this.#e.on("track", (e) => this.put(e)), this.#e.on("state", (e) => this.#n(e)), this.#e.on("stats", (e) => this.emit("stats", e)), this.#e.on("error", (e) => this.emit("error", e)), this.#e.start();
+	}
+	get state() {
+		return this.#t;
+	}
+	put(e) {
+		for (let t of this.mediaStream.getTracks()) t.kind === e.kind && t !== e && (e.enabled = t.enabled, this.mediaStream.removeTrack(t));
+		this.mediaStream.addTrack(e);
+	}
+	report(e) {
+		this.emit("stats", e);
+	}
+	restart() {
+		this.#e?.restart();
+	}
+	close() {
+		this.#t !== "closed" && (this.detach(), this.#n("closed"), this.#e?.close(), this.emit("closed", void 0));
+	}
+	current(e) {
+		return e === "state" ? [this.#t] : [];
+	}
+	#n(e) {
+		this.#t !== e && this.#t !== "closed" && (this.#t = e, this.emit("state", e));
+	}
+}, C = /* @__PURE__ */ new Set([
+	"refused",
+	"canceled",
+	"busy",
+	"timeout"
+]), w = class extends l {
+	id;
+	with;
+	direction;
+	mode;
+	userData;
+	remote = new S("call");
+	#e;
+	#t;
+	#n = "inviting";
+	#r;
+	#i = null;
+	#a = null;
+	#o = !1;
+	#s = [];
+	constructor(e, t, n) {
+		super(), this.#e = e, this.id = t.id, this.with = t.with, this.direction = t.direction, this.mode = t.mode, this.userData = t.userData, this.#t = n, t.direction === "incoming" && (this.#n = "ringing");
+	}
+	get state() {
+		return this.#n;
+	}
+	get isOver() {
+		return this.#r !== void 0;
+	}
+	get reason() {
+		return this.#r;
+	}
+	get conference() {
+		return this.#a;
+	}
+	async accept(e) {
+		if (this.direction !== "incoming") throw new d("invalid_argument", "Only the one who is called can accept.");
+		this.#t = e ?? this.#t, await this.#c("call.accept");
+	}
+	refuse() {
+		return this.#c("call.refuse");
+	}
+	cancel() {
+		return this.#c("call.cancel");
+	}
+	async close() {
+		this.isOver || await this.#c("call.close");
+	}
+	take(e) {
+		if (!this.isOver) switch (e.state) {
+			case "inviting": return;
+			case "ringing": return this.#l("ringing");
+			case "accepted": return this.#l("accepted"), this.#u(e);
+			case "connected": return this.#n !== "accepted" && this.#l("accepted"), this.#n = "connected", this.emit("state", "connected"), this.emit("connected", this.remote);
+			case "closed": return this.end(e.reason ?? "hangup");
+		}
+	}
+	signal(e) {
+		this.#i ? this.#i.take(e) : this.#s.push(e);
+	}
+	end(e) {
+		this.isOver || (this.#r = e, this.#e.forgetCall(this), this.#i?.close(), this.remote.close(), this.#a?.leave(), this.#n = C.has(e) && this.#n !== "connected" ? e : "closed", this.emit("state", this.#n), (this.#n === "refused" || this.#n === "canceled" || this.#n === "busy" || this.#n === "timeout") && this.emit(this.#n, void 0), this.emit("closed", e));
+	}
+	current(e) {
+		return e === "state" ? [this.#n] : e === "closed" ? this.#r ? [this.#r] : [] : e === "connected" ? this.#n === "connected" ? [this.remote] : [] : e === "accepted" && this.#n === "connected" || e === this.#n ? [void 0] : [];
+	}
+	async #c(e) {
+		await this.#e.socket.request({
+			type: e,
+			call: this.id
+		});
+	}
+	#l(e) {
+		this.#n !== e && this.#n !== "connected" && (this.#n = e, this.emit("state", e), this.emit(e, void 0));
+	}
+	#u({ conference: e, token: t }) {
+		if (!(this.#i || this.#a)) {
+			if (e) return this.#d(e, t);
+			this.#i = new s({
+				configuration: this.#e.configuration,
+				stream: this.#t,
+				offers: this.direction === "outgoing",
+				send: (e) => void this.#e.socket.request({
+					type: "call.signal",
+					call: this.id,
+					...e
+				}).catch(() => void 0),
+				track: (e) => this.remote.put(e),
+				connected: () => this.#f(),
+				lost: () => void this.close().catch(() => void 0),
+				stats: (e) => this.remote.report(e)
+			});
+			for (let e of this.#s.splice(0)) this.#i.take(e);
+		}
+	}
+	#d(e, t) {
+		this.#a = this.#e.connectToConference(e, {
+			stream: this.#t,
+			token: t
+		}), this.#a.on("participant_connected", (e) => {
+			e.id === this.with && e.on("stream_added", (e) => {
+				e.on("state", (t) => {
+					if (t === "connected") {
+						for (let t of e.mediaStream.getTracks()) this.remote.put(t);
+						this.#f();
+					}
+				}), e.on("stats", (e) => this.remote.report(e));
+			});
+		}), this.#a.on("connect_failed", () => void this.close().catch(() => void 0));
+	}
+	#f() {
+		this.#o || this.isOver || (this.#o = !0, this.#e.socket.request({
+			type: "call.connected",
+			call: this.id
+		}).catch(() => {
+			this.#o = !1;
+		}));
+	}
+}, T = class {
+	base;
+	token;
+	constructor(e, t) {
+		this.base = e.replace(/\/+$/, ""), this.token = t;
+	}
+	async json(e, t, n) {
+		let { text: r } = await this.send(e, t, n === void 0 ? void 0 : JSON.stringify(n), "application/json");
+		return r ? JSON.parse(r) : null;
+	}
+	async send(e, t, n, r) {
+		let i = {};
+		n !== void 0 && r && (i["content-type"] = r), this.token && (i.authorization = `Bearer ${this.token}`);
+		let a = new URL(t, `${this.base}/`);
+		a.origin !== new URL(this.base).origin && delete i.authorization;
+		let o;
+		try {
+			o = await fetch(a, {
+				method: e,
+				headers: i,
+				keepalive: e === "DELETE",
+				...n === void 0 ? {} : { body: n }
+			});
+		} catch (e) {
+			throw new d("network_lost", "The server cannot be reached.", { cause: e });
+		}
+		let s = await o.text();
+		if (o.ok) return {
+			text: s,
+			location: o.headers.get("location")
+		};
+		throw p(E(s), o.status, o.headers.get("retry-after"));
+	}
+};
+function E(e) {
+	try {
+		let t = JSON.parse(e);
+		return typeof t == "object" && t ? t : {};
+	} catch {
+		return {};
+	}
+}
+var D = (e) => encodeURIComponent(e), O = class extends l {
+	#e;
+	#t;
+	#n = null;
+	constructor(e, t) {
+		super(), this.#e = e, this.#t = `/v1/conferences/${D(t)}/cast`;
+	}
+	get cast() {
+		return this.#n;
+	}
+	get isStarted() {
+		return this.#n?.state === "live" || this.#n?.state === "starting";
+	}
+	get anchor() {
+		let e = this.isStarted ? this.#n?.source : null;
+		return e ? "participant" in e ? e.participant : "focus" in e ? e.focus : null : null;
+	}
+	get play() {
+		return this.#n?.play ?? {
+			hls: null,
+			rtmp: null,
+			whep: null
+		};
+	}
+	async start(e) {
+		let t = typeof e == "string" ? { participant: e } : e;
+		return this.update(await this.#e.json("POST", `${this.#t}/start`, t));
+	}
+	switchParticipant(e) {
+		return this.switch({ participant: e });
+	}
+	switch(e) {
+		return this.#e.json("POST", `${this.#t}/switch`, e);
+	}
+	async stop() {
+		return this.update(await this.#e.json("POST", `${this.#t}/stop`));
+	}
+	addOutput(e) {
+		return this.#e.json("POST", `${this.#t}/outputs`, e);
+	}
+	async removeOutput(e) {
+		await this.#e.json("DELETE", `${this.#t}/outputs/${D(e)}`);
+	}
+	async refresh() {
+		return this.update(await this.#e.json("GET", this.#t));
+	}
+	onStateChanged(e) {
+		return this.on("state_changed", e), () => this.off("state_changed", e);
+	}
+	update(e) {
+		let t = this.#n;
+		return this.#n = e, t && k(t) === k(e) || this.emit("state_changed", this), e;
+	}
+	current() {
+		return this.#n ? [this] : [];
+	}
+};
+function k({ state: e, source: t, source_state: n, audio: r, play: i, outputs: a, error: o }) {
+	return JSON.stringify([
+		e,
+		t,
+		n,
+		r,
+		i,
+		o,
+		a.map((e) => [
+			e.id,
+			e.state,
+			e.retries,
+			e.last_error
+		])
+	]);
+}
+// sdk/src/participant.ts
+var A = class extends l {
+	id;
+	name;
+	userData;
+	streams = /* @__PURE__ */ new Map();
+	#e;
+	#t = !1;
+	constructor(e, t) {
+		super(), this.id = e.id, this.name = e.name ?? null, this.userData = e.user_data ?? null, this.#e = t;
+	}
+	get isConnected() {
+		return !this.#t;
+	}
+	update(e) {
+		this.name = e.name ?? null, this.userData = e.user_data ?? null;
+		let t = new Map((e.streams ?? []).map((e) => [e.name, e]));
+		for (let e of [...this.streams.keys()]) t.has(e) || this.removeStream(e);
+		for (let e of t.values()) this.addStream(e);
+	}
+	addStream(e) {
+		if (this.#t || this.streams.has(e.name)) return;
+		let t = this.#e(this.id, e);
+		this.streams.set(e.name, t), this.emit("stream_added", t);
+	}
+	removeStream(e) {
+		let t = this.streams.get(e);
+		t && (this.streams.delete(e), t.close(), this.emit("stream_removed", t));
+	}
+	leave(e) {
+		if (!this.#t) {
+			for (let e of [...this.streams.keys()]) this.removeStream(e);
+			this.#t = !0, this.emit("disconnected", e);
+		}
+	}
+	restart() {
+		for (let e of this.streams.values()) e.restart();
+	}
+	current(e) {
+		return e === "stream_added" ? [...this.streams.values()] : e === "disconnected" && this.#t ? [void 0] : [];
+	}
+}, j = class {
+	name;
+	stream;
+	session;
+	#e = /* @__PURE__ */ new Map();
+	#t = {
+		maxHeight: void 0,
+		maxKbps: void 0
+	};
+	#n = ({ kind: e, track: t }) => {
+		this.#e.get(e)?.replaceTrack(t).then(() => this.#i());
+	};
+	constructor({ rest: e, conference: t, participant: n, name: r, stream: i, iceServers: a }) {
+		this.name = r, this.stream = i;
+		let o = new URLSearchParams({
+			...n ? { participant: n } : {},
+			stream: r
+		});
+		this.session = new b({
+			rest: e,
+			path: `/v1/conferences/${D(t)}/whip?${o}`,
+			iceServers: a,
+			prepare: (e) => this.#r(e)
+		}), this.session.on("state", (e) => {
+			e === "connected" && this.#i();
+		}), this.session.on("stats", (e) => i.report(e)), i.on("track_changed", this.#n);
+	}
+	async limit(e) {
+		this.#t = e, await this.#i();
+	}
+	async close() {
+		this.stream.off("track_changed", this.#n), await this.session.close();
+	}
+	#r(e) {
+		this.#e = /* @__PURE__ */ new Map();
+		for (let t of this.stream.mediaStream.getTracks()) {
+			let { sender: n } = e.addTransceiver(t, {
+				direction: "sendonly",
+				streams: [this.stream.mediaStream]
+			});
+			this.#e.set(t.kind, n);
+		}
+	}
+	async #i() {
+		let e = this.#e.get("video"), { maxHeight: t, maxKbps: n } = this.#t;
+		if (!e || t === void 0 && n === void 0) return;
+		let r = e.getParameters(), [i] = r.encodings ?? [];
+		if (!i) return;
+		let a = e.track?.getSettings().height ?? 0;
+		n !== void 0 && (i.maxBitrate = n * 1e3), t !== void 0 && (i.scaleResolutionDownBy = Math.max(1, t > 0 ? a / t : 1)), await e.setParameters(r).catch(() => void 0);
+	}
+}, M = class extends l {
+	id;
+	participants = /* @__PURE__ */ new Map();
+	publications = /* @__PURE__ */ new Map();
+	meetingCast;
+	#e;
+	#t;
+	#n;
+	#r = "connecting";
+	#i;
+	constructor(e, t, n = {}) {
+		super(), this.id = t, this.#e = e, this.#n = n, this.#t = n.token ? new T(e.rest.base, n.token) : e.rest, this.meetingCast = new O(this.#t, t);
+	}
+	get state() {
+		return this.#r;
+	}
+	get localId() {
+		return this.#e.id;
+	}
+	async enter() {
+		let { userData: e } = this.#n;
+		try {
+			await this.#e.socket.request({
+				type: "join",
+				conference: this.id,
+				...e === void 0 ? {} : { user_data: e }
+			});
+		} catch (e) {
+			let t = m(e);
+			if (t.code === "network_lost" || t.code === "not_connected") return;
+			this.#r === "connecting" ? this.#d(t) : this.#f(t);
+		}
+	}
+	publish(e, t = "camera") {
+		if (this.#r === "failed" || this.#r === "disconnected") throw new d("not_connected", "This conference was left.");
+		if (this.publications.has(t)) throw new d("invalid_argument", `A stream is published as ${t} already.`);
+		let n = new j({
+			rest: this.#t,
+			conference: this.id,
+			participant: this.#t.token ? void 0 : this.#e.id,
+			name: t,
+			stream: e,
+			iceServers: () => this.#e.iceServers
+		});
+		return this.publications.set(t, n), n.session.on("error", (e) => this.emit("error", e)), n.session.start(), n;
+	}
+	async unpublish(e = "camera") {
+		let t = this.publications.get(e);
+		this.publications.delete(e), await t?.close();
+	}
+	async leave() {
+		if (this.#r === "failed" || this.#r === "disconnected") return;
+		let e = this.#e.socket.request({
+			type: "leave",
+			conference: this.id
+		}).catch(() => void 0), t = [...this.publications.values()].map((e) => e.close());
+		this.#f(), await Promise.all([e, ...t]);
+	}
+	take(e) {
+		if (this.#r !== "failed" && this.#r !== "disconnected") switch (e.type) {
+			case "joined": return this.#a(e.participants, e.cast);
+			case "participant.connected": return this.#o(e.participant);
+			case "participant.disconnected": return this.#l(e.id, e.reason);
+			case "stream.added": return e.participant === this.localId ? void 0 : this.#s(e.participant).addStream({
+				name: e.stream,
+				audio: e.audio,
+				video: e.video
+			});
+			case "stream.removed": return this.participants.get(e.participant)?.removeStream(e.stream);
+			case "cast.changed":
+				this.meetingCast.update(e.cast);
+				return;
+			case "worker.restarted":
+				for (let { session: e } of this.publications.values()) e.restart();
+				for (let e of this.participants.values()) e.restart();
+				return;
+			case "ended": {
+				let t = e.reason === "removed";
+				return this.#f(new d(t ? "removed" : "conference_ended", t ? "You were removed from the conference." : "The conference was ended."));
+			}
+		}
+	}
+	obey({ stream: e, max_height: t, max_kbps: n }) {
+		this.publications.get(e)?.limit({
+			maxHeight: t,
+			maxKbps: n
+		});
+	}
+	lose(e) {
+		this.#r === "connecting" ? this.#d(e) : this.#f(e);
+	}
+	current(e) {
+		return {
+			connected: this.#r === "connected" ? [this.id] : [],
+			connect_failed: this.#r === "failed" && this.#i ? [this.#i] : [],
+			disconnected: this.#r === "disconnected" ? [this.#i] : [],
+			participant_connected: [...this.participants.values()]
+		}[e] ?? [];
+	}
+	#a(e, t) {
+		let n = this.#r === "connecting";
+		this.#r = "connected", this.meetingCast.update(t), n && (this.emit("connected", this.id), this.#n.stream && this.publish(this.#n.stream));
+		let r = new Set(e.map(({ id: e }) => e));
+		for (let e of [...this.participants.keys()]) r.has(e) || this.#l(e);
+		for (let t of e) this.#o(t);
+	}
+	#o(e) {
+		e.id !== this.localId && (this.participants.get(e.id) ?? this.#c(e)).update(e);
+	}
+	#s(e) {
+		return this.participants.get(e) ?? this.#c({ id: e });
+	}
+	#c(e) {
+		let t = new A(e, (e, t) => this.#u(e, t));
+		return this.participants.set(e.id, t), this.emit("participant_connected", t), t;
+	}
+	#l(e, t) {
+		let n = this.participants.get(e);
+		n && (this.participants.delete(e), n.leave(t), this.emit("participant_disconnected", n));
+	}
+	#u(e, { name: t, audio: n, video: r }) {
+		if (this.#n.subscribe === !1) return new S(t);
+		let i = new URLSearchParams({ stream: t }), a = `/v1/conferences/${D(this.id)}/participants/${D(e)}/whep?${i}`;
+		return new S(t, {
+			rest: this.#t,
+			path: a,
+			iceServers: () => this.#e.iceServers,
+			audio: n,
+			video: r
+		});
+	}
+	#d(e) {
+		this.#e.forget(this), this.#r = "failed", this.#i = e, this.emit("connect_failed", e);
+	}
+	#f(e) {
+		if (this.#r !== "disconnected") {
+			this.#e.forget(this), this.#r = "disconnected", this.#i = e;
+			for (let e of this.participants.values()) e.leave();
+			this.participants.clear();
+			for (let e of this.publications.values()) e.close();
+			this.publications.clear(), this.emit("disconnected", e);
+		}
+	}
+}, N = 2e3, P = class extends l {
+	rest;
+	socket;
+	conferences = /* @__PURE__ */ new Map();
+	calls = /* @__PURE__ */ new Map();
+	#e;
+	#t;
+	#n;
+	#r;
+	#i = /* @__PURE__ */ new Map();
+	#a = 0;
+	constructor(e, t, n, r = {}) {
+		super(), this.rest = e, this.socket = t, this.#e = r, this.#n = n, this.#t = n.client, t.on("message", (e) => this.#o(e)), t.on("lost", () => this.emit("disconnected", void 0)), t.on("welcome", (e) => this.#c(e)), t.on("over", (e) => this.#l(e));
+	}
+	get id() {
+		return this.#t;
+	}
+	get limits() {
+		return this.#n.limits ?? {};
+	}
+	get iceServers() {
+		return this.#e.iceServers ?? this.#n.ice_servers ?? [];
+	}
+	get configuration() {
+		return {
+			...this.#e,
+			iceServers: this.iceServers
+		};
+	}
+	connectToConference(e, t = {}) {
+		let n = this.conferences.get(e);
+		if (n) return n;
+		let r = new M(this, e, t);
+		return this.#r ? (r.lose(this.#r), r) : (this.conferences.set(e, r), r.enter(), r);
+	}
+	async call(e, { mode: t = "p2p", userData: n, stream: r } = {}) {
+		this.#a += 1;
+		try {
+			let i = await this.socket.request({
+				type: "call.invite",
+				to: e,
+				mode: t,
+				...n === void 0 ? {} : { user_data: n }
+			}), a = String(i.call), o = this.calls.get(a);
+			if (o) return o;
+			let s = new w(this, {
+				id: a,
+				with: e,
+				direction: "outgoing",
+				mode: t,
+				userData: n ?? null
+			}, r);
+			this.calls.set(a, s), i.state === "ringing" && s.take({
+				type: "call.state",
+				call: a,
+				state: "ringing"
+			});
+			for (let e of this.#i.get(a) ?? []) this.#s(s, e);
+			if (this.#i.delete(a), i.state === "closed" && !s.isOver && await F(s), s.reason === "offline") throw new d("offline", `${e} is not online.`);
+			return s;
+		} finally {
+			--this.#a, this.#a === 0 && this.#i.clear();
+		}
+	}
+	async close() {
+		await Promise.all([...this.calls.values()].map((e) => e.close().catch(() => void 0))), await Promise.all([...this.conferences.values()].map((e) => e.leave())), this.socket.close();
+	}
+	abandon() {
+		for (let e of this.calls.values()) e.close().catch(() => void 0);
+		for (let e of [...this.conferences.values()]) e.leave();
+		this.socket.close();
+	}
+	forget(e) {
+		this.conferences.get(e.id) === e && this.conferences.delete(e.id);
+	}
+	forgetCall(e) {
+		this.calls.delete(e.id);
+	}
+	current(e) {
+		let t = [...this.calls.values()].filter((e) => e.direction === "incoming" && e.state === "ringing");
+		return e === "call" ? t : e === "conflict" ? this.#r?.code === "conflict" ? [void 0] : [] : e === "closed" && this.#r ? [this.#r] : [];
+	}
+	#o(e) {
+		switch (e.type) {
+			case "call.incoming": {
+				if (this.calls.has(e.call)) return;
+				let { call: t, from: n, mode: r, user_data: i } = e, a = new w(this, {
+					id: t,
+					with: n,
+					direction: "incoming",
+					mode: r,
+					userData: i ?? null
+				});
+				return this.calls.set(t, a), this.emit("call", a);
+			}
+			case "call.state":
+			case "call.signal": {
+				let t = this.calls.get(e.call);
+				if (t) return this.#s(t, e);
+				this.#a > 0 && this.#i.set(e.call, [...this.#i.get(e.call) ?? [], e]);
+				return;
+			}
+			case "quality":
+				for (let t of this.conferences.values()) e.conference && e.conference !== t.id || t.obey(e);
+				return;
+			case "welcome":
+			case "conflict":
+			case "pong": return;
+			default: this.conferences.get(e.conference)?.take(e);
+		}
+	}
+	#s(e, t) {
+		t.type === "call.state" ? e.take(t) : e.signal(t);
+	}
+	#c(e) {
+		this.#n = e, this.#t = e.client;
+		let t = e.resumed === !0;
+		if (!t) for (let e of [...this.calls.values()]) e.end("lost");
+		for (let e of this.conferences.values()) t && e.state !== "connecting" || e.enter();
+		this.emit("reconnected", t);
+	}
+	#l(e) {
+		this.#r = e;
+		for (let e of [...this.calls.values()]) e.end("lost");
+		for (let t of [...this.conferences.values()]) t.lose(e);
+		e.code === "conflict" && this.emit("conflict", void 0), this.emit("closed", e);
+	}
+};
+function F(e) {
+	return new Promise((t) => {
+		let n = setTimeout(t, N);
+		e.once("closed", () => {
+			clearTimeout(n), t();
+		});
+	});
+}
+// sdk/src/socket.ts
+var I = 15e3, L = 45e3, R = 15e3, z = 1e4, B = 250, V = 1e4, H = 4001, U = class extends l {
+	#e;
+	#t = /* @__PURE__ */ new Map();
+	#n = null;
+	#r;
+	#i;
+	#a = 1;
+	#o = 0;
+	#s = !1;
+	#c = !1;
+	#l = !1;
+	#u = 0;
+	#d;
+	#f;
+	constructor(e) {
+		super(), this.#e = e, this.#r = e.participant;
+	}
+	get isReady() {
+		return this.#s;
+	}
+	open() {
+		return new Promise((e, t) => {
+			this.once("welcome", e), this.once("over", t), this.#p();
+		});
+	}
+	request(e) {
+		let t = this.#n;
+		if (!t || !this.#s) return Promise.reject(new d("not_connected", "There is no connection to the server at the moment."));
+		let n = String(this.#a++);
+		return new Promise((r, i) => {
+			let a = setTimeout(() => {
+				this.#t.delete(n), i(new d("timeout", `The server did not answer ${e.type} in time.`));
+			}, R);
+			this.#t.set(n, {
+				resolve: r,
+				reject: i,
+				timer: a
+			}), t.send(JSON.stringify({
+				...e,
+				ref: n
+			}));
+		});
+	}
+	close() {
+		this.#y(new d("closed", "The client was closed."));
+	}
+	#p() {
+		let e = new URL(this.#e.url), t = this.#e.token ? [`bearer.${this.#e.token}`] : [], n = new WebSocket(e, t);
+		this.#n = n;
+		let r = setTimeout(() => n.close(), z);
+		n.onopen = () => {
+			n.send(JSON.stringify({
+				type: "hello",
+				...this.#r ? { client: this.#r } : {},
+				...this.#i ? { session: this.#i } : {},
+				...this.#e.maxCalls ? { max_calls: this.#e.maxCalls } : {}
+			}));
+		}, n.onmessage = ({ data: e }) => {
+			if (this.#n !== n || typeof e != "string") return;
+			this.#u = Date.now();
+			let t;
+			try {
+				t = JSON.parse(e);
+			} catch {
+				return;
+			}
+			t.type === "welcome" && clearTimeout(r), this.#m(t);
+		}, n.onclose = (e) => {
+			clearTimeout(r), this.#n === n && this.#_(e.code);
+		}, n.onerror = () => void 0;
+	}
+	#m(e) {
+		switch (e.type) {
+			case "ok":
+			case "error": return this.#h(e);
+			case "welcome": return this.#r = e.client, this.#i = e.session, this.#s = !0, this.#l = !0, this.#o = 0, this.#g(), this.emit("welcome", e);
+			case "conflict": return this.#y(new d("conflict", "The same id signed in elsewhere."));
+			case "pong": return;
+			default: return this.emit("message", e);
+		}
+	}
+	#h(e) {
+		let t = e.ref === void 0 ? void 0 : this.#t.get(e.ref);
+		!t || e.ref === void 0 ? e.type === "error" && !this.#s && this.#y(p(e)) : (this.#t.delete(e.ref), clearTimeout(t.timer), e.type === "ok" ? t.resolve(e) : t.reject(p(e)));
+	}
+	#g() {
+		clearInterval(this.#d), this.#d = setInterval(() => {
+			Date.now() - this.#u > L ? this.#n?.close() : this.#s && this.#n?.send("{\"type\":\"ping\"}");
+		}, I);
+	}
+	#_(e) {
+		let t = this.#s;
+		if (this.#v(), e === H) return this.#y(new d("conflict", "The same id signed in elsewhere."));
+		if (!this.#l) return this.#y(new d("network_lost", "The server cannot be reached, or it refused the connection."));
+		if (t && this.emit("lost", void 0), this.#c) return;
+		let n = Math.min(B * 2 ** this.#o, V);
+		this.#o += 1, this.#f = setTimeout(() => this.#p(), n / 2 + Math.random() * n / 2);
+	}
+	#v() {
+		this.#s = !1, this.#n = null, clearInterval(this.#d);
+		for (let { reject: e, timer: t } of this.#t.values()) clearTimeout(t), e(new d("network_lost", "The connection to the server was lost."));
+		this.#t.clear();
+	}
+	#y(e) {
+		if (this.#c) return;
+		this.#c = !0, clearTimeout(this.#f);
+		let t = this.#n;
+		this.#v(), t?.close(1e3), this.emit("over", e);
+	}
+};
+// sdk/src/connect.ts
+async function W(e = {}) {
+	let t = new URL(e.url ?? location.origin), n = new T(t.href, e.token), r = new URL(`${n.base}/v1/signal`);
+	r.protocol = t.protocol === "https:" || t.protocol === "wss:" ? "wss:" : "ws:";
+	let { token: i, participant: a, maxCalls: o } = e, s = new U({
+		url: r.href,
+		token: i,
+		participant: a,
+		maxCalls: o
+	}), c = new P(n, s, await G(n, s), e.rtc);
+	return globalThis.addEventListener?.("pagehide", ({ persisted: e }) => {
+		e || c.abandon();
+	}), c;
+}
+async function G(e, t) {
+	try {
+		return await t.open();
+	} catch (t) {
+		let n = m(t);
+		if (n.code !== "network_lost") throw n;
+		try {
+			await e.send("GET", "/v1/signal");
+		} catch (e) {
+			let t = m(e);
+			if (t.code !== "invalid_request") throw t;
+		}
+		throw n;
+	}
+}
+// sdk/src/preset.ts
+var K = {
+	low: [320, 240],
+	"low-16:9": [320, 180],
+	standard: [640, 480],
+	"standard-16:9": [640, 360],
+	high: [1280, 720],
+	"high-16:9": [1280, 720],
+	"120p": [160, 120],
+	"240p": [320, 240],
+	"360p": [480, 360],
+	"480p": [640, 480],
+	"720p": [1280, 720],
+	"1080p": [1920, 1080]
+}, q = Object.keys(K);
+function J(e) {
+	let t = K[e];
+	return t && {
+		width: { ideal: t[0] },
+		height: { ideal: t[1] },
+		frameRate: {
+			ideal: 30,
+			max: 30
+		}
+	};
+}
+// sdk/src/local-stream.ts
+var Y = class extends x {
+	isLocal = !0;
+	constructor(e) {
+		super(e);
+		for (let t of e.getTracks()) this.#t(t);
+	}
+	useCamera(e) {
+		return this.#e("video", e);
+	}
+	useMicrophone(e) {
+		return this.#e("audio", e);
+	}
+	replaceTrack(e) {
+		let t = e.kind === "audio" ? "audio" : "video";
+		for (let n of this.mediaStream.getTracks()) n.kind === t && n !== e && (e.enabled = n.enabled, this.mediaStream.removeTrack(n), n.stop());
+		this.mediaStream.addTrack(e), this.#t(e), this.emit("track_changed", {
+			kind: t,
+			track: e
+		});
+	}
+	report(e) {
+		this.emit("stats", e);
+	}
+	close() {
+		this.detach();
+		for (let e of this.mediaStream.getTracks()) e.stop();
+		this.emit("closed", void 0);
+	}
+	async #e(e, t) {
+		let [n] = this.mediaStream.getTracks().filter((t) => t.kind === e), r = e === "video" ? n?.getSettings() : void 0, i = {
+			deviceId: { exact: t },
+			...r?.width && r.height ? {
+				width: { ideal: r.width },
+				height: { ideal: r.height }
+			} : {}
+		}, [a] = (await Z({ [e]: i })).getTracks();
+		a && this.replaceTrack(a);
+	}
+	#t(e) {
+		e.addEventListener?.("ended", () => this.emit("track_ended", { kind: e.kind === "audio" ? "audio" : "video" }));
+	}
+};
+async function X(e = {}) {
+	let { audio: t = !0, video: n = !0 } = e;
+	if (t === !1 && n === !1) throw new d("invalid_argument", "A stream needs audio, video or both.");
+	return new Y(await Z({
+		audio: t,
+		video: ie(n)
+	}));
+}
+async function re(e = {}) {
+	try {
+		let t = {
+			video: { frameRate: { max: 30 } },
+			audio: e.audio ?? !1
+		};
+		return new Y(await Q().getDisplayMedia(t));
+	} catch (e) {
+		throw $(e);
+	}
+}
+function ie(e) {
+	if (typeof e != "string") return e;
+	let t = J(e);
+	if (!t) throw new d("invalid_argument", `"${e}" is no video preset; there are ${q.join(", ")}.`);
+	return t;
+}
+async function Z(e) {
+	try {
+		return await Q().getUserMedia(e);
+	} catch (e) {
+		throw $(e);
+	}
+}
+function Q() {
+	let e = navigator.mediaDevices;
+	if (e) return e;
+	throw new d("device_unavailable", "Camera and microphone need a page served by HTTPS, or by localhost.");
+}
+var ae = {
+	NotAllowedError: "The browser was not allowed to use the camera, the microphone or the screen.",
+	NotFoundError: "There is no such camera or microphone.",
+	NotReadableError: "The camera or microphone is used by another program.",
+	OverconstrainedError: "No camera or microphone can do what was asked."
+};
+function $(e) {
+	if (e instanceof d) return e;
+	let t = e instanceof Error ? ae[e.name] : void 0;
+	return t ? new d("device_unavailable", t, { cause: e }) : m(e, "device_unavailable");
+}
+// sdk/src/program.ts
+function oe({ url: e, token: t, conference: n, iceServers: r = [] }) {
+	return new S("program", {
+		rest: new T(e ?? location.origin, t),
+		path: `/v1/conferences/${D(n)}/program/whep`,
+		iceServers: () => r,
+		audio: !0,
+		video: !0
+	});
+}
+export { w as Call, P as Client, M as Conference, Y as LocalStream, O as MeetingCast, d as MeetingCastError, A as Participant, S as RemoteStream, W as connect, re as createScreenStream, X as createStream, oe as receiveProgram };

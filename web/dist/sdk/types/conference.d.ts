@@ -1,0 +1,53 @@
+import type { Client } from './client.js';
+import { Emitter } from './emitter.js';
+import type { LocalStream } from './local-stream.js';
+import { MeetingCast } from './meeting-cast.js';
+import type { ConferenceMessage, QualityMessage } from './messages.js';
+import { Participant } from './participant.js';
+import { MeetingCastError } from './problem.js';
+import { Publication } from './publication.js';
+export type ConferenceState = 'connecting' | 'connected' | 'failed' | 'disconnected';
+export interface ConferenceOptions {
+    /** Published as `camera`. Without one, we only watch. */
+    stream?: LocalStream | undefined;
+    /** What the others may read of us. */
+    userData?: unknown;
+    /** For a conference that wants another token than the client's. */
+    token?: string | undefined;
+    /** `false`: who is there is told, nothing is fetched. */
+    subscribe?: boolean | undefined;
+}
+export interface ConferenceEvents {
+    connected: string;
+    connect_failed: MeetingCastError;
+    /** Nothing when we left ourselves. */
+    disconnected: MeetingCastError | undefined;
+    participant_connected: Participant;
+    participant_disconnected: Participant;
+    /** A stream of ours cannot be published. What cannot be received, its own stream tells. */
+    error: MeetingCastError;
+}
+export declare class Conference extends Emitter<ConferenceEvents> {
+    #private;
+    readonly id: string;
+    readonly participants: Map<string, Participant>;
+    readonly publications: Map<string, Publication>;
+    readonly meetingCast: MeetingCast;
+    constructor(client: Client, id: string, options?: ConferenceOptions);
+    get state(): ConferenceState;
+    /** Ours, in this conference. */
+    get localId(): string;
+    /** Goes in, also again after a session that was not resumed. */
+    enter(): Promise<void>;
+    /** Publishes a stream beside the others, as `screen`. */
+    publish(stream: LocalStream, name?: string): Publication;
+    unpublish(name?: string): Promise<void>;
+    /** Leaves. Camera and microphone stay as they are. */
+    leave(): Promise<void>;
+    /** What the server says of this conference. */
+    take(message: ConferenceMessage): void;
+    obey({ stream, max_height, max_kbps }: QualityMessage): void;
+    /** The client is closed, or thrown out. */
+    lose(error: MeetingCastError): void;
+    protected current<Name extends keyof ConferenceEvents>(name: Name): readonly ConferenceEvents[Name][];
+}

@@ -1,0 +1,14 @@
+export { Call, type CallEvents, type CallState } from './call.js';
+export type { Audio, Cast, Encoding, Output, OutputRequest, Source, StartCast, Switch, SwitchResult, Tile } from './cast.js';
+export { Client, type CallOptions, type ClientEvents } from './client.js';
+export { Conference, type ConferenceEvents, type ConferenceOptions, type ConferenceState } from './conference.js';
+export { connect, type ConnectOptions } from './connect.js';
+export { createScreenStream, createStream, LocalStream, type StreamOptions } from './local-stream.js';
+export { MeetingCast } from './meeting-cast.js';
+export type { CallMode, CloseReason } from './messages.js';
+export { Participant } from './participant.js';
+export type { VideoPreset } from './preset.js';
+export { MeetingCastError } from './problem.js';
+export { receiveProgram } from './program.js';
+export { RemoteStream } from './remote-stream.js';
+export type { StreamStats } from './stats.js';

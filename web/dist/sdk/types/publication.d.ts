@@ -1,0 +1,27 @@
+import type { LocalStream } from './local-stream.js';
+import { MediaSession } from './media-session.js';
+import { type Rest } from './rest.js';
+/** What the server can use of a stream. */
+export interface Quality {
+    maxHeight: number | undefined;
+    maxKbps: number | undefined;
+}
+export interface PublicationOptions {
+    rest: Rest;
+    conference: string;
+    /** In open mode the server has to be told; a token says it by itself. */
+    participant: string | undefined;
+    name: string;
+    stream: LocalStream;
+    iceServers: () => RTCIceServer[];
+}
+export declare class Publication {
+    #private;
+    readonly name: string;
+    readonly stream: LocalStream;
+    readonly session: MediaSession;
+    constructor({ rest, conference, participant, name, stream, iceServers }: PublicationOptions);
+    /** Sends no more than the server can use. */
+    limit(quality: Quality): Promise<void>;
+    close(): Promise<void>;
+}

@@ -1,0 +1,14 @@
+export interface HttpAnswer {
+    readonly text: string;
+    readonly location: string | null;
+}
+export declare class Rest {
+    readonly base: string;
+    readonly token: string | undefined;
+    constructor(base: string, token?: string);
+    json<T>(method: string, path: string, body?: unknown): Promise<T>;
+    /** `path` may be a whole URL, as a `Location` may be. */
+    send(method: string, path: string, body?: string, type?: string): Promise<HttpAnswer>;
+}
+/** An id in a path. */
+export declare const segment: (id: string) => string;

@@ -1,0 +1,90 @@
+// The wire's words of a cast, as the contract has them.
+
+export type Source =
+  | { participant: string; stream?: string }
+  | { layout: 'grid'; participants?: string[] }
+  | { layout: 'speaker'; focus: string }
+  | { layout: 'custom'; tiles: Tile[] }
+  | { follow: 'active_speaker'; hold_ms?: number }
+  | { slate: true };
+
+export interface Tile {
+  participant: string;
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+  z?: number;
+  fit?: 'contain' | 'cover';
+}
+
+export interface Encoding {
+  mode?: 'compose' | 'passthrough';
+  width?: number;
+  height?: number;
+  fps?: number;
+  video_kbps?: number;
+  audio_kbps?: number;
+  keyframe_ms?: number;
+  renditions?: { height: number; video_kbps: number }[];
+}
+
+export interface OutputRequest {
+  id?: string;
+  type: 'rtmp' | 'hls' | 'recording' | 'rtmp_play';
+  url?: string;
+  backup_url?: string;
+  low_latency?: boolean;
+}
+
+export type Audio = 'source' | 'mix';
+
+export interface StartCast {
+  participant?: string;
+  source?: Source;
+  audio?: Audio;
+  encoding?: Encoding;
+  outputs?: OutputRequest[];
+}
+
+export interface Switch {
+  participant?: string;
+  source?: Source;
+  audio?: Audio;
+  transition?: { type: 'cut' } | { type: 'fade'; duration_ms: number };
+}
+
+export interface SwitchResult {
+  source: Source;
+  took_ms: number;
+  program_pts_ms: number;
+  transition: string;
+}
+
+export interface Output {
+  id: string;
+  type: string;
+  url?: string | null;
+  state: 'connecting' | 'live' | 'retrying' | 'failed' | 'stopped';
+  since: string;
+  retries: number;
+  bytes_sent: number;
+  frames_dropped: number;
+  last_error: string | null;
+}
+
+export interface Cast {
+  conference: string;
+  state: 'idle' | 'starting' | 'live' | 'stopping' | 'stopped' | 'failed';
+  source: Source | null;
+  source_state: 'live' | 'stalled' | 'absent';
+  source_age_ms: number | null;
+  audio: Audio;
+  started_at: string | null;
+  stopped_at: string | null;
+  encoding: Encoding | null;
+  play: { hls: string | null; rtmp: string | null; whep: string | null };
+  outputs: Output[];
+  program: { frames: number; repeated: number; dropped: number };
+  error?: string | null;
+}

@@ -1,0 +1,97 @@
+// The conference's broadcast: who is on air is decided here, and everybody inside is told.
+import type { Cast, Output, OutputRequest, Source, StartCast, Switch, SwitchResult } from './cast.js';
+import { Emitter } from './emitter.js';
+import { segment, type Rest } from './rest.js';
+
+interface MeetingCastEvents {
+  state_changed: MeetingCast;
+}
+
+export class MeetingCast extends Emitter<MeetingCastEvents> {
+  readonly #rest: Rest;
+  readonly #path: string;
+  #cast: Cast | null = null;
+
+  constructor(rest: Rest, conference: string) {
+    super();
+    this.#rest = rest;
+    this.#path = `/v1/conferences/${segment(conference)}/cast`;
+  }
+
+  /** As last told; `null` before the conference was joined. */
+  get cast(): Cast | null {
+    return this.#cast;
+  }
+
+  get isStarted(): boolean {
+    return this.#cast?.state === 'live' || this.#cast?.state === 'starting';
+  }
+
+  /** The one participant on air; `null` when nobody is, or several are. */
+  get anchor(): string | null {
+    const source = this.isStarted ? this.#cast?.source : null;
+    if (!source) return null;
+    return 'participant' in source ? source.participant : 'focus' in source ? source.focus : null;
+  }
+
+  /** Where viewers go; these do not change on a switch. */
+  get play(): Cast['play'] {
+    return this.#cast?.play ?? { hls: null, rtmp: null, whep: null };
+  }
+
+  /** Resolves when the play URLs work. */
+  async start(what: string | StartCast): Promise<Cast> {
+    const body: StartCast = typeof what === 'string' ? { participant: what } : what;
+    return this.update(await this.#rest.json<Cast>('POST', `${this.#path}/start`, body));
+  }
+
+  /** Resolves when viewers see and hear the new one. */
+  switchParticipant(participant: string): Promise<SwitchResult> {
+    return this.switch({ participant });
+  }
+
+  switch(to: Switch): Promise<SwitchResult> {
+    return this.#rest.json('POST', `${this.#path}/switch`, to);
+  }
+
+  async stop(): Promise<Cast> {
+    return this.update(await this.#rest.json<Cast>('POST', `${this.#path}/stop`));
+  }
+
+  addOutput(output: OutputRequest): Promise<Output> {
+    return this.#rest.json('POST', `${this.#path}/outputs`, output);
+  }
+
+  async removeOutput(id: string): Promise<void> {
+    await this.#rest.json('DELETE', `${this.#path}/outputs/${segment(id)}`);
+  }
+
+  /** Asks now, for the figures that change without an event. */
+  async refresh(): Promise<Cast> {
+    return this.update(await this.#rest.json<Cast>('GET', this.#path));
+  }
+
+  /** Called for every change, whoever made it, and at once with what is now. */
+  onStateChanged(callback: (cast: MeetingCast) => void): () => void {
+    this.on('state_changed', callback);
+    return () => this.off('state_changed', callback);
+  }
+
+  /** The server's word; anything that changed is told. */
+  update(cast: Cast): Cast {
+    const before = this.#cast;
+    this.#cast = cast;
+    if (!before || told(before) !== told(cast)) this.emit('state_changed', this);
+    return cast;
+  }
+
+  protected override current(): readonly [MeetingCast] | readonly [] {
+    return this.#cast ? [this] : [];
+  }
+}
+
+/** What a change is made of: figures that always move are not a change. */
+function told({ state, source, source_state, audio, play, outputs, error }: Cast): string {
+  return JSON.stringify([state, source satisfies Source | null, source_state, audio, play, error,
+    outputs.map((output) => [output.id, output.state, output.retries, output.last_error])]);
+}

@@ -1,0 +1,84 @@
+// What goes over the signalling WebSocket.
+import type { Cast } from './cast.js';
+
+export interface StreamInfo {
+  name: string;
+  audio: boolean;
+  video: boolean;
+}
+
+export interface ParticipantInfo {
+  id: string;
+  name?: string | null;
+  user_data?: unknown;
+  streams?: StreamInfo[];
+}
+
+export interface Limits {
+  max_participants?: number;
+  max_calls?: number;
+}
+
+export type CallMode = 'p2p' | 'relay';
+export type ServerCallState = 'inviting' | 'ringing' | 'accepted' | 'connected' | 'closed';
+export type CloseReason = 'refused' | 'canceled' | 'busy' | 'timeout' | 'offline' | 'lost' | 'hangup';
+
+export interface Welcome {
+  type: 'welcome';
+  client: string;
+  session?: string;
+  resumed?: boolean;
+  ice_servers?: RTCIceServer[];
+  limits?: Limits;
+}
+
+export interface CallStateMessage {
+  type: 'call.state';
+  call: string;
+  state: ServerCallState;
+  by?: string;
+  reason?: CloseReason;
+  conference?: string;
+  token?: string;
+}
+
+export interface CallSignal {
+  type: 'call.signal';
+  call: string;
+  from?: string;
+  sdp?: RTCSessionDescriptionInit;
+  candidate?: RTCIceCandidateInit | null;
+}
+
+export type ConferenceMessage =
+  | { type: 'joined'; conference: string; participants: ParticipantInfo[]; cast: Cast }
+  | { type: 'participant.connected'; conference: string; participant: ParticipantInfo }
+  | { type: 'participant.disconnected'; conference: string; id: string; reason?: string }
+  | { type: 'stream.added'; conference: string; participant: string; stream: string; audio: boolean; video: boolean }
+  | { type: 'stream.removed'; conference: string; participant: string; stream: string }
+  | { type: 'cast.changed'; conference: string; cast: Cast }
+  | { type: 'worker.restarted'; conference: string }
+  | { type: 'ended'; conference: string; reason?: string };
+
+export type QualityMessage = { type: 'quality'; conference?: string; stream: string; max_height?: number; max_kbps?: number };
+
+export type ServerMessage =
+  | Welcome
+  | { type: 'conflict' }
+  | { type: 'pong' }
+  | { type: 'call.incoming'; call: string; from: string; user_data?: unknown; mode: CallMode }
+  | CallStateMessage
+  | CallSignal
+  | QualityMessage
+  | ConferenceMessage;
+
+/** The answer to a request with a `ref`. */
+export type Reply = { type: 'ok' | 'error'; ref?: string; call?: string; state?: ServerCallState } & Record<string, unknown>;
+
+export type ClientMessage =
+  | { type: 'join'; conference: string; user_data?: unknown }
+  | { type: 'leave'; conference: string }
+  | { type: 'call.invite'; to: string; user_data?: unknown; mode: CallMode }
+  | { type: 'call.cancel' | 'call.accept' | 'call.refuse' | 'call.close' | 'call.connected'; call: string }
+  | { type: 'call.signal'; call: string; sdp: RTCSessionDescriptionInit }
+  | { type: 'call.signal'; call: string; candidate: RTCIceCandidateInit | null };
