@@ -28,9 +28,11 @@ const player = new Player(video, playlistOf(conference), {
     video.hidden = live.hidden = false;
     unmute.hidden = !video.muted;
   },
-  absent: (over) => wait(over || seen
-    ? 'The program is over. If it begins again, this page shows it.'
-    : 'The program has not begun yet. This page shows it when it does.'),
+  absent: (why) => {
+    if (why === 'lost') return wait('The program cannot be reached at the moment. Trying again …');
+    const begun = why === 'over' || seen;
+    return wait(begun ? 'The program is over. If it begins again, this page shows it.' : 'The program has not begun yet. This page shows it when it does.');
+  },
 });
 
 video.onvolumechange = () => (unmute.hidden = !video.muted || video.hidden);
