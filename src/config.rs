@@ -114,6 +114,8 @@ pub struct LimitsConfig {
     pub max_conferences: usize,
     /// Participants in a conference.
     pub max_participants: usize,
+    /// Subscribers (WHEP) of a conference at once; more are answered `too_many_subscribers`.
+    pub max_subscribers: usize,
     /// Outputs of a cast.
     pub max_outputs: usize,
     /// Signalling WebSockets at once; more are answered `too_many_clients`.
@@ -332,6 +334,7 @@ impl Default for LimitsConfig {
             request_timeout_s: 30,
             max_conferences: 100,
             max_participants: 16,
+            max_subscribers: 100,
             max_outputs: 8,
             max_clients: 1000,
             max_connections: 2048,

@@ -117,13 +117,24 @@ impl ConferenceId {
 }
 
 /// A WHIP or WHEP session. The id is a capability (RFC 9725 §4.6: unguessable URL): 128 random bits.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SessionId(String);
 
 impl SessionId {
     /// A fresh unguessable id.
     pub fn generate() -> Self {
         Self(format!("{:032x}", rand::random::<u128>()))
+    }
+
+    /// A fresh unguessable id of a subscriber's session. It says so itself, so that the right to touch it is
+    /// known before anybody is asked.
+    pub fn generate_subscriber() -> Self {
+        Self(format!("w{:032x}", rand::random::<u128>()))
+    }
+
+    /// Made by [`Self::generate_subscriber`].
+    pub fn is_subscriber(&self) -> bool {
+        self.0.starts_with('w')
     }
 
     /// The id as it stands in the session URL.

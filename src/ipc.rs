@@ -25,6 +25,12 @@ pub enum WorkerCommand {
     OpenIngest { request: RequestId, session: SessionId, source: SourceId, offer: IngestOffer },
     /// Trickled ICE candidates of the peer (`PATCH`); unknown sessions are ignored.
     AddCandidates { session: SessionId, candidates: Vec<Candidate> },
+    /// Send a source's media to a subscriber as it comes. Reply: [`ReplyOk::ForwardOpened`].
+    OpenForward { request: RequestId, session: SessionId, source: SourceId, offer: IngestOffer, mutes: Mutes },
+    /// From now on what subscribers of the source do not get.
+    MuteForwards { source: SourceId, mutes: Mutes },
+    /// Hang a subscriber up. No `SessionEnded` follows. Unknown sessions are ignored.
+    CloseForward { session: SessionId },
     /// Hang a publisher up. No `SessionEnded` follows. Unknown sessions are ignored.
     CloseIngest { session: SessionId },
     /// Start composing and encoding. Reply: [`ReplyOk::ProgramStarted`], after the first encoded
@@ -77,7 +83,16 @@ pub struct WebrtcSetup {
     pub inactivity_ms: u32,
 }
 
-/// A publisher's offer, already validated and normalised by control (`control::offer`).
+/// What the server keeps from everybody.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mutes {
+    /// The sound.
+    pub audio: bool,
+    /// The picture.
+    pub video: bool,
+}
+
+/// A publisher's or subscriber's offer, already validated and normalised by control (`control::offer`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IngestOffer {
     /// SDP with one codec per medium; `setup`, `ice-*` and `fingerprint` at media level only.
@@ -244,7 +259,7 @@ pub enum WorkerEvent {
     Ready { pid: u32, gstreamer: String },
     /// The answer to the command with the same `request`.
     Reply { request: RequestId, result: Result<ReplyOk, ReplyError> },
-    /// An ingest ended by itself (never after `CloseIngest`).
+    /// A publisher's or subscriber's session ended by itself (never after `CloseIngest`, `CloseForward`).
     SessionEnded { session: SessionId, reason: SessionEndReason },
     /// A peer connection is up and its certificate is the offered one.
     SessionConnected { session: SessionId },
@@ -267,6 +282,8 @@ pub enum WorkerEvent {
 pub enum ReplyOk {
     /// The SDP answer with all our candidates.
     IngestOpened { answer: String },
+    /// The SDP answer with all our candidates.
+    ForwardOpened { answer: String },
     /// Frames flow.
     ProgramStarted,
     /// The scene is on the program since `pts`; `took_ms` from command to that frame.
@@ -307,6 +324,8 @@ pub enum SessionEndReason {
     Inactive,
     /// The peer closed, or ICE or DTLS failed.
     Disconnected,
+    /// A subscriber's publisher is gone or was replaced.
+    SourceGone,
     /// The DTLS certificate is not the one the offer named.
     FingerprintMismatch,
     /// Our pipeline failed.

@@ -18,6 +18,7 @@ pub mod recording;
 pub mod roles;
 pub mod source;
 pub mod stats;
+pub mod subscriber;
 pub mod tone;
 pub mod viewer;
 pub mod whip;

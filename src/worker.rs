@@ -3,11 +3,12 @@
 //!
 //! Start at [`controller`] (commands in, events out). A publisher is an [`ingest`], what it delivers a
 //! [`source`]; the [`program`] makes one picture and one sound of all sources, the [`encoder`] frames of
-//! both.
+//! both. A [`forward`] sends a publisher's packets to a subscriber as they come.
 
 pub mod controller;
 pub mod elements;
 pub mod encoder;
+pub mod forward;
 pub mod ingest;
 pub mod pipeline;
 pub mod pipeline_file;

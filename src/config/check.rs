@@ -115,6 +115,7 @@ impl Config {
         faults.range("limits.request_timeout_s", limits.request_timeout_s, 1..=300, "s");
         faults.range("limits.max_conferences", limits.max_conferences, 1..=10_000, "conferences");
         faults.range("limits.max_participants", limits.max_participants, 1..=100, "participants");
+        faults.range("limits.max_subscribers", limits.max_subscribers, 0..=1000, "subscribers");
         faults.range("limits.max_outputs", limits.max_outputs, 1..=64, "outputs");
         faults.range("limits.max_clients", limits.max_clients, 1..=100_000, "clients");
         faults.range("limits.max_connections", limits.max_connections, 16..=100_000, "connections");

@@ -18,7 +18,7 @@ use crate::{
         error::ControlError,
     },
     ids::{ConferenceId, OutputId, ParticipantId, SessionId, StreamName},
-    ipc::{Candidate, IngestOffer},
+    ipc::{Candidate, IngestOffer, VideoCodec},
 };
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -54,6 +54,11 @@ pub enum ConferenceRequest {
     },
     Publish {
         publish: Publish,
+        answer: Answer<Published>,
+    },
+    /// Receive a participant's media (WHEP).
+    Subscribe {
+        subscribe: Subscribe,
         answer: Answer<Published>,
     },
     /// A client comes in by signalling; its events go to `listener`, first of all
@@ -132,7 +137,37 @@ pub struct Publish {
     pub offer: IngestOffer,
 }
 
-/// A WHIP publication that is open.
+/// A WHEP subscription, validated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subscribe {
+    pub participant: ParticipantId,
+    /// The main one when absent.
+    pub stream: Option<StreamName>,
+    pub offers: SubscriberOffers,
+}
+
+/// A subscriber's offer as it is for each codec that a publisher may send.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SubscriberOffers {
+    pub h264: Result<IngestOffer, ControlError>,
+    pub vp8: Result<IngestOffer, ControlError>,
+}
+
+impl SubscriberOffers {
+    /// The offer for a stream with this video; for one without, whichever can be taken.
+    ///
+    /// # Errors
+    /// `codec_unsupported` (406), `sdp_invalid`.
+    pub fn offer(&self, video: Option<VideoCodec>) -> Result<IngestOffer, ControlError> {
+        match video {
+            Some(VideoCodec::H264) => self.h264.clone(),
+            Some(VideoCodec::Vp8) => self.vp8.clone(),
+            None => self.h264.clone().or_else(|_| self.vp8.clone()),
+        }
+    }
+}
+
+/// A WHIP or WHEP session that is open.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Published {
     pub session: SessionId,

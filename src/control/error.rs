@@ -44,6 +44,10 @@ pub enum ControlError {
     TooManyParticipants { max: usize },
     #[error("the server is full: {max} conferences are allowed")]
     TooManyConferences { max: usize },
+    #[error("the conference has as many subscribers as it may have ({max})")]
+    TooManySubscribers { max: usize },
+    #[error("{0} sends no media yet; try again in a moment")]
+    NothingToForward(String),
     #[error("a cast may have {max} outputs")]
     TooManyOutputs { max: usize },
     #[error("{detail}")]
@@ -108,6 +112,8 @@ impl ControlError {
             Self::TooManyParticipants { .. } => ("too_many_participants", 429),
             Self::TooManyConferences { .. } => ("too_many_conferences", 429),
             Self::TooManyOutputs { .. } => ("too_many_outputs", 429),
+            Self::TooManySubscribers { .. } => ("too_many_subscribers", 429),
+            Self::NothingToForward(_) => ("media_not_ready", 409),
             Self::InvalidRequest { .. } => ("invalid_request", 400),
             Self::InvalidId(_) => ("invalid_id", 422),
             Self::SdpInvalid(_) => ("sdp_invalid", 422),

@@ -21,6 +21,7 @@ pub mod sessions;
 pub mod signal;
 pub mod snapshot;
 pub mod state;
+pub mod whep;
 pub mod whip;
 pub mod wire;
 

@@ -28,7 +28,7 @@ pub(in crate::control) mod transport;
 
 use crate::{
     control::error::ControlError,
-    ipc::{IngestOffer, OfferedAudio, OfferedVideo},
+    ipc::{IngestOffer, OfferedAudio, OfferedVideo, VideoCodec},
 };
 use section::{Kind, Section};
 use std::{collections::BTreeSet, fmt::Write};
@@ -80,11 +80,35 @@ fn invalid(detail: impl Into<String>) -> OfferError {
 /// # Errors
 /// [`OfferError`] with a sentence that names what is wrong and what is allowed.
 pub fn parse(sdp: &str) -> Result<IngestOffer, OfferError> {
+    read(sdp, Role::Publisher)
+}
+
+/// Reads a subscriber's offer (WHEP): the same rules, but its m-lines receive, and video is of `video` only.
+///
+/// # Errors
+/// [`OfferError`] with a sentence that names what is wrong and what is allowed.
+pub fn parse_subscriber(sdp: &str, video: VideoCodec) -> Result<IngestOffer, OfferError> {
+    read(sdp, Role::Subscriber(video))
+}
+
+/// Who offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Sends, and we choose the codec.
+    Publisher,
+    /// Receives, and the publisher has chosen the codec.
+    Subscriber(VideoCodec),
+}
+
+fn read(sdp: &str, role: Role) -> Result<IngestOffer, OfferError> {
     let session = text::tokenise(sdp)?;
-    let sections =
-        session.medias.iter().map(|media| Section::read(media, &session)).collect::<Result<Vec<_>, _>>()?;
+    let sections = session
+        .medias
+        .iter()
+        .map(|media| Section::read(media, &session, role))
+        .collect::<Result<Vec<_>, _>>()?;
     if sections.is_empty() {
-        return Err(invalid("there is no m-line; offer one audio and/or one video m-line that sends"));
+        return Err(invalid("there is no m-line; offer one audio and/or one video m-line"));
     }
     for kind in [Kind::Audio, Kind::Video] {
         if sections.iter().filter(|section| section.kind == kind).count() > 1 {

@@ -111,7 +111,11 @@ async fn build(config: &Arc<Config>) -> Result<Parts, ServeError> {
     Ok(Parts {
         directory,
         media: hls::router(library),
-        sdp: SdpReaders { offer: |sdp| Ok(offer::parse(sdp)?), trickle: read_trickle },
+        sdp: SdpReaders {
+            offer: |sdp| Ok(offer::parse(sdp)?),
+            subscriber: |sdp, video| Ok(offer::parse_subscriber(sdp, video)?),
+            trickle: read_trickle,
+        },
         recordings,
     })
 }

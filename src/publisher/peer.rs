@@ -132,7 +132,7 @@ impl Peer {
         until("the encoders' first packet", STEP_TIMEOUT, || {
             pads.iter().all(|pad| pad.current_caps().is_some())
         })?;
-        let offer = this.offer()?;
+        let offer = gather(&this.peer)?;
         Ok((this, offer))
     }
 
@@ -140,7 +140,7 @@ impl Peer {
     pub fn answer(&self, sdp: &str) -> Result<(), PeerError> {
         let sdp = gst_sdp::SDPMessage::parse_buffer(sdp.as_bytes()).map_err(|_| PeerError::Answer)?;
         let answer = WebRTCSessionDescription::new(WebRTCSDPType::Answer, sdp);
-        self.ask("the answer", |promise| {
+        ask("the answer", |promise| {
             self.peer.emit_by_name::<()>("set-remote-description", &[&answer, promise]);
         })?;
         Ok(())
@@ -285,49 +285,6 @@ impl Peer {
         Ok(())
     }
 
-    fn offer(&self) -> Result<String, PeerError> {
-        let reply = self.ask("an offer", |promise| {
-            self.peer.emit_by_name::<()>("create-offer", &[&None::<gst::Structure>, promise]);
-        })?;
-        let offer = reply.and_then(|reply| reply.get::<WebRTCSessionDescription>("offer").ok());
-        let refused = |what| PeerError::Refused { what, reason: "it gave none".to_owned() };
-        let offer = offer.ok_or_else(|| refused("an offer"))?;
-        self.ask("its own offer", |promise| {
-            self.peer.emit_by_name::<()>("set-local-description", &[&offer, promise]);
-        })?;
-        until("gathering candidates", GATHER_TIMEOUT, || {
-            let state = self.peer.property::<WebRTCICEGatheringState>("ice-gathering-state");
-            state == WebRTCICEGatheringState::Complete
-        })?;
-        let local = self.peer.property::<Option<WebRTCSessionDescription>>("local-description");
-        let text = local.and_then(|local| local.sdp().as_text().ok());
-        text.ok_or_else(|| refused("its local description"))
-    }
-
-    fn ask(
-        &self,
-        what: &'static str,
-        request: impl FnOnce(&gst::Promise),
-    ) -> Result<Option<gst::Structure>, PeerError> {
-        let (sender, receiver) = sync_channel(1);
-        let promise = gst::Promise::with_change_func(move |reply| {
-            // Nobody waits any more: then nobody wants to know.
-            let _ = sender.try_send(reply.map(|reply| reply.map(|reply| reply.to_owned())));
-        });
-        request(&promise);
-        let refused = |reason: String| PeerError::Refused { what, reason };
-        match receiver.recv_timeout(STEP_TIMEOUT) {
-            Ok(Ok(Some(reply))) if reply.has_field("error") => Err(refused(
-                reply
-                    .get::<glib::Error>("error")
-                    .map_or_else(|error| error.to_string(), |error| error.to_string()),
-            )),
-            Ok(Ok(reply)) => Ok(reply),
-            Ok(Err(error)) => Err(refused(format!("{error:?}"))),
-            Err(_) => Err(PeerError::Timeout { what, within: STEP_TIMEOUT }),
-        }
-    }
-
     /// Counts packets from the network: without consent checks (RFC 7675, not in libnice 0.1.21)
     /// this is the only way to see that the other end is gone.
     fn watch_incoming(&self) {
@@ -389,7 +346,7 @@ fn profile_level_id(options: &PublishOptions) -> &'static str {
 }
 
 /// Waits until `done`, looking now and then.
-fn until(what: &'static str, within: Duration, done: impl Fn() -> bool) -> Result<(), PeerError> {
+pub(super) fn until(what: &'static str, within: Duration, done: impl Fn() -> bool) -> Result<(), PeerError> {
     let start = Instant::now();
     while !done() {
         if start.elapsed() > within {
@@ -398,6 +355,50 @@ fn until(what: &'static str, within: Duration, done: impl Fn() -> bool) -> Resul
         std::thread::sleep(POLL);
     }
     Ok(())
+}
+
+/// A peer connection's offer, once it has all candidates.
+pub(super) fn gather(peer: &gst::Element) -> Result<String, PeerError> {
+    let reply = ask("an offer", |promise| {
+        peer.emit_by_name::<()>("create-offer", &[&None::<gst::Structure>, promise]);
+    })?;
+    let offer = reply.and_then(|reply| reply.get::<WebRTCSessionDescription>("offer").ok());
+    let refused = |what| PeerError::Refused { what, reason: "it gave none".to_owned() };
+    let offer = offer.ok_or_else(|| refused("an offer"))?;
+    ask("its own offer", |promise| {
+        peer.emit_by_name::<()>("set-local-description", &[&offer, promise]);
+    })?;
+    until("gathering candidates", GATHER_TIMEOUT, || {
+        let state = peer.property::<WebRTCICEGatheringState>("ice-gathering-state");
+        state == WebRTCICEGatheringState::Complete
+    })?;
+    let local = peer.property::<Option<WebRTCSessionDescription>>("local-description");
+    let text = local.and_then(|local| local.sdp().as_text().ok());
+    text.ok_or_else(|| refused("its local description"))
+}
+
+/// Asks webrtcbin something and waits for its reply.
+pub(super) fn ask(
+    what: &'static str,
+    request: impl FnOnce(&gst::Promise),
+) -> Result<Option<gst::Structure>, PeerError> {
+    let (sender, receiver) = sync_channel(1);
+    let promise = gst::Promise::with_change_func(move |reply| {
+        // Nobody waits any more: then nobody wants to know.
+        let _ = sender.try_send(reply.map(|reply| reply.map(|reply| reply.to_owned())));
+    });
+    request(&promise);
+    let refused = |reason: String| PeerError::Refused { what, reason };
+    match receiver.recv_timeout(STEP_TIMEOUT) {
+        Ok(Ok(Some(reply))) if reply.has_field("error") => Err(refused(
+            reply
+                .get::<glib::Error>("error")
+                .map_or_else(|error| error.to_string(), |error| error.to_string()),
+        )),
+        Ok(Ok(reply)) => Ok(reply),
+        Ok(Err(error)) => Err(refused(format!("{error:?}"))),
+        Err(_) => Err(PeerError::Timeout { what, within: STEP_TIMEOUT }),
+    }
 }
 
 #[cfg(test)]

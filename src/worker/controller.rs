@@ -1,5 +1,7 @@
 //! The worker's centre: commands in, events out, ingests and the program between.
 
+mod forwards;
+
 use crate::{
     ids::{RequestId, SessionId, SourceId},
     ipc::{
@@ -9,6 +11,7 @@ use crate::{
     units::MediaTime,
     worker::{
         encoder::Encoder,
+        forward::relay::Relay,
         ingest::{Ingest, IngestError, IngestEvent, IngestSetup},
         pipeline::PipelineEvent,
         program::{
@@ -21,6 +24,7 @@ use crate::{
         timeline::Timeline,
     },
 };
+use forwards::Subscriber;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
@@ -49,6 +53,7 @@ struct Session {
     ingest: Ingest,
     source: SourceId,
     meter: Arc<SourceMeter>,
+    relay: Relay,
     /// Whom to tell about the answer.
     opening: Option<RequestId>,
 }
@@ -72,6 +77,9 @@ pub struct Controller {
     sessions: HashMap<SessionId, Session>,
     ingest_events_in: mpsc::Sender<(SessionId, IngestEvent)>,
     ingest_events: mpsc::Receiver<(SessionId, IngestEvent)>,
+    subscribers: HashMap<SessionId, Subscriber>,
+    forward_events_in: mpsc::Sender<(SessionId, IngestEvent)>,
+    forward_events: mpsc::Receiver<(SessionId, IngestEvent)>,
     program: Option<Program>,
     encoder_events_in: mpsc::Sender<PipelineEvent>,
     encoder_events: mpsc::Receiver<PipelineEvent>,
@@ -85,6 +93,7 @@ impl Controller {
         let delay = Duration::from_millis(setup.webrtc.jitter_ms.into()) + DECODE_ALLOWANCE;
         let mixer = Mixer::start(MixerSetup { timeline: timeline.clone(), delay }, mixer_events_in);
         let (ingest_events_in, ingest_events) = mpsc::channel(EVENTS);
+        let (forward_events_in, forward_events) = mpsc::channel(EVENTS);
         let (encoder_events_in, encoder_events) = mpsc::channel(8);
         Self {
             setup,
@@ -95,6 +104,9 @@ impl Controller {
             sessions: HashMap::new(),
             ingest_events_in,
             ingest_events,
+            subscribers: HashMap::new(),
+            forward_events_in,
+            forward_events,
             program: None,
             encoder_events_in,
             encoder_events,
@@ -113,6 +125,7 @@ impl Controller {
                     Some(command) => self.serve(command).await,
                 },
                 Some((session, event)) = self.ingest_events.recv() => self.on_ingest(session, event).await,
+                Some((session, event)) = self.forward_events.recv() => self.on_forward(session, event).await,
                 Some(event) = self.mixer_events.recv() => self.on_mixer(event).await,
                 Some(event) = self.encoder_events.recv() => self.on_encoder(event).await,
                 _ = heartbeats.tick() => self.beat().await,
@@ -124,7 +137,10 @@ impl Controller {
         for session in self.sessions.values() {
             session.ingest.close();
         }
-        drop(self.ingest_events_in);
+        for subscriber in self.subscribers.values() {
+            subscriber.forward.close();
+        }
+        drop((self.ingest_events_in, self.forward_events_in));
         if let Some(program) = self.program.take() {
             let _ = self.mixer.ask(MixerRequest::Stop);
             if let Err(error) = program.encoder.finish().await {
@@ -132,7 +148,10 @@ impl Controller {
             }
         }
         // Each ingest holds a sender until its pipeline is down.
-        let gone = async { while self.ingest_events.recv().await.is_some() {} };
+        let gone = async {
+            while self.ingest_events.recv().await.is_some() {}
+            while self.forward_events.recv().await.is_some() {}
+        };
         if tokio::time::timeout(TEARDOWN, gone).await.is_err() {
             tracing::warn!("publishers' pipelines did not end in time");
         }
@@ -147,9 +166,22 @@ impl Controller {
             WorkerCommand::AddCandidates { session, candidates } => {
                 if let Some(session) = self.sessions.get(&session) {
                     session.ingest.add_candidates(candidates);
+                } else if let Some(subscriber) = self.subscribers.get(&session) {
+                    subscriber.forward.add_candidates(candidates);
                 }
             }
-            WorkerCommand::CloseIngest { session } => self.remove(&session)?,
+            WorkerCommand::CloseIngest { session } => self.remove(&session).await?,
+            WorkerCommand::OpenForward { request, session, source, offer, mutes } => {
+                if let Err(error) = self.open_forward(request, session, source, offer, mutes) {
+                    self.reply(request, Err(error)).await;
+                }
+            }
+            WorkerCommand::MuteForwards { source, mutes } => self.mute_forwards(source, mutes).await,
+            WorkerCommand::CloseForward { session } => {
+                if let Some(subscriber) = self.subscribers.remove(&session) {
+                    subscriber.forward.close();
+                }
+            }
             WorkerCommand::StartProgram { request, program } => {
                 let started = self.start_program(request, program).await;
                 if let Err(error) = started {
@@ -192,7 +224,7 @@ impl Controller {
         offer: IngestOffer,
     ) -> Result<(), Finish> {
         let (tap, feed) = source::source(session.clone(), offer.video.is_some());
-        let meter = tap.meter().clone();
+        let (meter, relay) = (tap.meter().clone(), tap.relay().clone());
         self.ask(MixerRequest::AddSource { source, feed })?;
         let ingest = Ingest::open(
             IngestSetup {
@@ -205,13 +237,14 @@ impl Controller {
             },
             self.ingest_events_in.clone(),
         );
-        self.sessions.insert(session, Session { ingest, source, meter, opening: Some(request) });
+        self.sessions.insert(session, Session { ingest, source, meter, relay, opening: Some(request) });
         Ok(())
     }
 
-    fn remove(&mut self, session: &SessionId) -> Result<(), Finish> {
+    async fn remove(&mut self, session: &SessionId) -> Result<(), Finish> {
         let Some(removed) = self.sessions.remove(session) else { return Ok(()) };
         removed.ingest.close();
+        self.end_forwards(SessionEndReason::SourceGone, |one| one.publisher == *session).await;
         self.ask(MixerRequest::RemoveSource { source: removed.source, session: session.clone() })
     }
 
@@ -222,7 +255,7 @@ impl Controller {
                 let result = match result {
                     Ok(answer) => Ok(ReplyOk::IngestOpened { answer }),
                     Err(error) => {
-                        self.remove(&id)?;
+                        self.remove(&id).await?;
                         Err(refusal(&error))
                     }
                 };
@@ -236,7 +269,7 @@ impl Controller {
             IngestEvent::Connected => {}
             IngestEvent::Ended(reason) => {
                 let known = self.sessions.contains_key(&id);
-                self.remove(&id)?;
+                self.remove(&id).await?;
                 if known {
                     if let SessionEndReason::PipelineError { detail } = &reason {
                         tracing::warn!(session = %id, error = detail, "ingest failed");

@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod branch;
 pub mod certificate;
+pub mod keyframes;
 pub mod peer;
 
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
     },
 };
 use gst::glib;
+use keyframes::KeyframeThrottle;
 use peer::{Peer, PeerEvent};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -172,19 +174,18 @@ impl IngestRunner {
         let opened = self.setup.timeline.now();
         let patience = u64::from(self.setup.webrtc.inactivity_ms);
         let mut watch = tokio::time::interval(WATCH_INTERVAL);
-        let (mut keyframe_due, mut next_keyframe) = (None, tokio::time::Instant::now());
+        let mut keyframes = KeyframeThrottle::new(KEYFRAME_INTERVAL, tokio::time::Instant::now());
         let mut trusted = false;
         loop {
             tokio::select! {
                 request = self.inbox.recv() => match request {
                     None | Some(IngestRequest::Close) => return None,
                     Some(IngestRequest::Candidates(candidates)) => peer.add_candidates(&candidates),
-                    Some(IngestRequest::Keyframe) => keyframe_due = Some(next_keyframe),
+                    Some(IngestRequest::Keyframe) => keyframes.want(),
                 },
-                () = peer.wants_keyframe() => keyframe_due = Some(next_keyframe),
-                () = due(keyframe_due) => {
-                    keyframe_due = None;
-                    next_keyframe = tokio::time::Instant::now() + KEYFRAME_INTERVAL;
+                () = peer.wants_keyframe() => keyframes.want(),
+                () = due(keyframes.due()) => {
+                    keyframes.asked(tokio::time::Instant::now());
                     peer.request_keyframe();
                 }
                 Some(event) = events.recv() => match event {
@@ -193,7 +194,7 @@ impl IngestRunner {
                         Some(digest) if digest == self.setup.offer.fingerprint_sha256 => {
                             trusted = true;
                             self.setup.tap.meter().trust();
-                            keyframe_due = Some(next_keyframe);
+                            keyframes.want();
                             self.tell(IngestEvent::Connected).await;
                         }
                         Some(_) => return Some(SessionEndReason::FingerprintMismatch),

@@ -29,11 +29,15 @@ pub enum Role {
     IngestOpus,
     /// An RTP stream that nobody wants.
     IngestDiscard,
+    /// One webrtcbin that sends to a subscriber.
+    Forward,
+    /// RTP packets in, for a subscriber's webrtcbin.
+    ForwardRtp,
 }
 
 impl Role {
     /// All of them: for the test that loads each, and for `doctor`.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Card,
         Self::Encoder,
         Self::Rendition,
@@ -43,6 +47,8 @@ impl Role {
         Self::IngestVp8,
         Self::IngestOpus,
         Self::IngestDiscard,
+        Self::Forward,
+        Self::ForwardRtp,
     ];
 
     /// The file's name below `pipelines/`.
@@ -57,6 +63,8 @@ impl Role {
             Self::IngestVp8 => "ingest-vp8.toml",
             Self::IngestOpus => "ingest-opus.toml",
             Self::IngestDiscard => "ingest-discard.toml",
+            Self::Forward => "forward.toml",
+            Self::ForwardRtp => "forward-rtp.toml",
         }
     }
 
@@ -71,12 +79,17 @@ impl Role {
             Self::IngestVp8 => include_str!("../../pipelines/ingest-vp8.toml"),
             Self::IngestOpus => include_str!("../../pipelines/ingest-opus.toml"),
             Self::IngestDiscard => include_str!("../../pipelines/ingest-discard.toml"),
+            Self::Forward => include_str!("../../pipelines/forward.toml"),
+            Self::ForwardRtp => include_str!("../../pipelines/forward-rtp.toml"),
         }
     }
 
     /// Whether the file describes a bin with ghost pads, to stand inside another pipeline.
     pub const fn is_bin(self) -> bool {
-        matches!(self, Self::IngestH264 | Self::IngestVp8 | Self::IngestOpus | Self::IngestDiscard)
+        matches!(
+            self,
+            Self::IngestH264 | Self::IngestVp8 | Self::IngestOpus | Self::IngestDiscard | Self::ForwardRtp
+        )
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     ids::{SessionId, SourceId},
     ipc::{SourceReport, VideoReport},
     units::MediaTime,
-    worker::program::frame::Frame,
+    worker::{forward::relay::Relay, program::frame::Frame},
 };
 use std::sync::{
     Arc,
@@ -45,6 +45,11 @@ impl SourceMeter {
     /// From now on media may pass.
     pub fn trust(&self) {
         self.trusted.store(true, Relaxed);
+    }
+
+    /// Media of the right peer comes in.
+    pub fn delivers(&self) -> bool {
+        self.trusted.load(Relaxed) && self.rtp_at.load(Relaxed) != NEVER
     }
 
     /// Video is part of the offer.
@@ -97,6 +102,7 @@ pub struct SourceTap {
     meter: Arc<SourceMeter>,
     pictures: SyncSender<(MediaTime, Frame)>,
     chunks: SyncSender<Chunk>,
+    relay: Relay,
 }
 
 impl SourceTap {
@@ -119,6 +125,11 @@ impl SourceTap {
         }
         self.meter.sound_at.store(now.0, Relaxed);
         let _ = self.chunks.try_send((pts, chunk));
+    }
+
+    /// Where subscribers get its packets.
+    pub const fn relay(&self) -> &Relay {
+        &self.relay
     }
 
     /// What is known of the source.
@@ -154,6 +165,7 @@ pub fn source(session: SessionId, has_video: bool) -> (SourceTap, SourceFeed) {
     });
     let (picture_in, pictures) = sync_channel(PICTURES);
     let (chunk_in, chunks) = sync_channel(CHUNKS);
-    let tap = SourceTap { meter: meter.clone(), pictures: picture_in, chunks: chunk_in };
+    let tap =
+        SourceTap { meter: meter.clone(), pictures: picture_in, chunks: chunk_in, relay: Relay::default() };
     (tap, SourceFeed { session, meter, pictures, chunks })
 }

@@ -29,6 +29,8 @@ use tokio::sync::mpsc;
 
 /// The one session of every conference that somebody published in.
 pub const SESSION: &str = "0123456789abcdef0123456789abcdef";
+/// And the one of every subscriber.
+pub const SUBSCRIBED: &str = "w0123456789abcdef0123456789abcdef";
 /// Conferences at once.
 pub const MAX_CONFERENCES: usize = 3;
 
@@ -110,7 +112,11 @@ impl Conferences for Fake {
 
     fn by_session<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<Conference, ControlError>> {
         let first = self.conferences.lock().unwrap().values().next().cloned();
-        Box::pin(async move { first.filter(|_| id.as_str() == SESSION).ok_or(ControlError::SessionNotFound) })
+        Box::pin(async move {
+            first
+                .filter(|_| [SESSION, SUBSCRIBED].contains(&id.as_str()))
+                .ok_or(ControlError::SessionNotFound)
+        })
     }
 
     fn end<'a>(&'a self, id: &'a ConferenceId) -> BoxFuture<'a, Result<(), ControlError>> {
@@ -212,6 +218,23 @@ impl Actor {
                 self.seen.lock().unwrap().published.push(publish);
                 let session = SessionId::from(SESSION);
                 drop(answer.send(Ok(Published { session, answer: "v=0\r\ns=answer\r\n".to_owned() })));
+            }
+            ConferenceRequest::Subscribe { subscribe, answer } => {
+                let participant = subscribe.participant;
+                let opened = match participant.as_str() {
+                    SILENT => Err(ControlError::NothingToForward(SILENT.to_owned())),
+                    "alice" => match subscribe.stream.unwrap_or_default() {
+                        stream if stream != StreamName::default() => {
+                            Err(ControlError::StreamNotFound { participant, stream })
+                        }
+                        _ => subscribe.offers.h264.map(|_| Published {
+                            session: SessionId::from(SUBSCRIBED),
+                            answer: "v=0\r\ns=forwarded\r\n".to_owned(),
+                        }),
+                    },
+                    _ => Err(ControlError::ParticipantNotFound(participant)),
+                };
+                drop(answer.send(opened));
             }
             // Signalling is tested with real conferences.
             ConferenceRequest::Join { answer, .. } | ConferenceRequest::Leave { answer, .. } => {

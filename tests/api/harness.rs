@@ -108,7 +108,11 @@ impl Api {
             auth: Auth::new(&config.auth),
             recordings: recordings.clone(),
             base_url: "http://cast.example".into(),
-            sdp: SdpReaders { offer: read_offer, trickle: read_trickle },
+            sdp: SdpReaders {
+                offer: read_offer,
+                subscriber: |sdp, _| read_offer(sdp),
+                trickle: read_trickle,
+            },
             metrics: telemetry::metrics_builder().unwrap().build_recorder().handle(),
             readiness: readiness.clone(),
             config,

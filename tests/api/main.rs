@@ -31,4 +31,5 @@ mod sessions_trickle_and_hang_up;
 #[allow(dead_code, reason = "tests/egress uses more of it")]
 mod tls_front;
 mod tokens_decide_what_is_allowed;
+mod whep_takes_offers;
 mod whip_takes_offers;

@@ -59,6 +59,7 @@ impl Signalling {
             base_url: "http://cast.example".into(),
             sdp: SdpReaders {
                 offer: |_| Ok(harness::offer()),
+                subscriber: |_, _| Ok(harness::offer()),
                 trickle: |_| Err(ControlError::SdpInvalid("not here".to_owned())),
             },
             metrics: telemetry::metrics_builder().unwrap().build_recorder().handle(),

@@ -49,4 +49,5 @@ mod rtmp_play;
 mod stall;
 mod switching;
 mod two_casts_share_nothing;
+mod whep;
 mod worker_killed;

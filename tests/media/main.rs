@@ -9,6 +9,7 @@ mod turn;
 #[path = "../support/worker_process.rs"]
 mod worker_process;
 
+mod forwarding;
 mod join_leave;
 mod offer_webrtcbin;
 mod program_cadence;

@@ -3,7 +3,7 @@
 
 use super::{
     Answer, ConferenceRequest, ConferenceSettings, ConferenceView, Join, ParticipantPatch, ParticipantView,
-    Publish, Published,
+    Publish, Published, Subscribe,
     presence::{Absence, SeatId},
 };
 use crate::{
@@ -34,6 +34,10 @@ pub enum Ask {
     /// `session` is the fresh id that the publication gets.
     Publish {
         publish: Publish,
+        session: SessionId,
+    },
+    Subscribe {
+        subscribe: Subscribe,
         session: SessionId,
     },
     Join(Join),
@@ -144,6 +148,10 @@ impl ConferenceRequest {
             Self::Publish { publish, answer } => {
                 (Ask::Publish { publish, session: SessionId::generate() }, Held::Published(answer))
             }
+            Self::Subscribe { subscribe, answer } => (
+                Ask::Subscribe { subscribe, session: SessionId::generate_subscriber() },
+                Held::Published(answer),
+            ),
             // The listener is the runner's: it takes it out before.
             Self::Join { join, listener: _, answer } => (Ask::Join(join), Held::Done(answer)),
             Self::Leave { participant, seat, why, answer } => {

@@ -6,6 +6,7 @@
 //! with the next one, without a special case.
 
 mod casting;
+mod forwarding;
 mod presence;
 mod publishing;
 mod snapshots;
@@ -18,7 +19,8 @@ mod tests;
 pub use self::presence::Audience;
 
 use self::{
-    casting::CastRun, presence::Told, publishing::Publishing, snapshots::Snapshots, working::WorkerLife,
+    casting::CastRun, forwarding::Forwards, presence::Told, publishing::Publishing, snapshots::Snapshots,
+    working::WorkerLife,
 };
 use super::{
     ConferenceSettings,
@@ -167,6 +169,7 @@ pub struct ConferenceState {
     created_at: Timestamp,
     roster: Roster,
     publishing: BTreeMap<u64, Publishing>,
+    forwards: Forwards,
     worker: WorkerLife,
     cast: Option<CastRun>,
     snapshots: Snapshots,
@@ -205,6 +208,7 @@ impl ConferenceState {
             created_at: founding.created_at,
             roster: Roster::default(),
             publishing: BTreeMap::new(),
+            forwards: Forwards::default(),
             worker: WorkerLife::default(),
             cast: None,
             snapshots: Snapshots::default(),
@@ -262,6 +266,7 @@ impl ConferenceState {
             deserted,
             self.roster.next_expiry(),
             self.publishing_deadline(),
+            self.forwards.next_deadline(),
             self.worker_deadline(),
             self.cast.as_ref().and_then(CastRun::next_deadline),
             self.snapshots.next_deadline(),
@@ -308,10 +313,12 @@ impl ConferenceState {
             Ask::Participant(id) => self.answer_participant(ticket, &id, Ok(())),
             Ask::PatchParticipant { participant, patch } => {
                 let patched = self.roster.patch(&participant, patch);
+                self.mute_forwards(&participant);
                 self.answer_participant(ticket, &participant, patched);
             }
             Ask::RemoveParticipant(id) => self.remove_participant(ticket, &id),
             Ask::Publish { publish, session } => self.publish(now, ticket, publish, session),
+            Ask::Subscribe { subscribe, session } => self.subscribe(now, ticket, &subscribe, session),
             Ask::Join(join) => self.join(now, ticket, join),
             Ask::Leave { participant, seat, why } => self.leave(ticket, &participant, seat, why),
             Ask::Trickle { session, candidates } => self.trickle(ticket, session, candidates),
@@ -331,6 +338,7 @@ impl ConferenceState {
         self.ending = Some(vec![ticket]);
         let gone = ControlError::ConferenceNotFound(self.id.clone());
         self.abandon_all(&gone);
+        self.abandon_forwards(&gone);
         self.stop_for_the_end();
     }
 
@@ -340,6 +348,7 @@ impl ConferenceState {
         }
         self.roster.expire(now.at);
         self.expire_publishing(now);
+        self.expire_forwards(now);
         self.expire_cast(now);
         self.staff(now);
         self.open_ingests();
@@ -386,6 +395,7 @@ impl ConferenceState {
         for session in self.roster.sessions() {
             self.out.push(Effect::SessionClosed(session.clone()));
         }
+        self.lose_forwards();
         self.roster = Roster::default();
         self.out.push(Effect::Finish { answer: self.ending.take().unwrap_or_default() });
         self.ending = Some(Vec::new());

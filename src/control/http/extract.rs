@@ -94,7 +94,8 @@ impl<G: Needs> FromRequestParts<AppState> for Holder<G> {
     }
 }
 
-/// A WHIP session (`{session}` in the path) of somebody who may publish in its conference.
+/// A WHIP or WHEP session (`{session}` in the path) of somebody who may publish, or subscribe, in its
+/// conference.
 #[derive(Debug)]
 pub struct InSession {
     /// From the path.
@@ -110,13 +111,15 @@ impl FromRequestParts<AppState> for InSession {
         let identity = app.auth.identify(&parts.headers)?;
         let text = path_text(parts, "session").await?;
         // What `SessionId::generate` makes; anything else cannot be one of ours.
-        if text.len() != 32 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        let digits = text.strip_prefix('w').unwrap_or(&text);
+        if digits.len() != 32 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(ControlError::SessionNotFound.into());
         }
         let session = SessionId::from(text.as_str());
         let conference = app.conferences.by_session(&session).await?;
         layers::name_conference(conference.id());
-        identity.require_in(Grant::Publish, conference.id())?;
+        let grant = if session.is_subscriber() { Grant::Subscribe } else { Grant::Publish };
+        identity.require_in(grant, conference.id())?;
         Ok(Self { session, conference })
     }
 }

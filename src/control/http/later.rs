@@ -2,22 +2,13 @@
 //! after the same check of rights as it will have then.
 
 use super::{
-    extract::{InConference, Named, ToSubscribe},
+    extract::{InConference, ToSubscribe},
     problem::{HttpError, Problem},
 };
-use crate::{control::error::ControlError, ids::ParticipantId};
+use crate::control::error::ControlError;
 
 fn later(what: &str) -> HttpError {
     ControlError::NotImplemented(what.to_owned()).into()
-}
-
-/// Receive a participant's media (WHEP). Not implemented yet. Grant: `subscribe`.
-#[utoipa::path(post, path = "/v1/conferences/{conference}/participants/{participant}/whep", tag = "whep",
-    params(("conference" = String, Path, description = "Conference id"),
-           ("participant" = String, Path, description = "Participant id")),
-    responses((status = 501, body = Problem, description = "`not_implemented`")))]
-pub async fn participant_whep(_: InConference<ToSubscribe>, _: Named<ParticipantId>) -> HttpError {
-    later("receiving a participant by WHEP")
 }
 
 /// Receive the program (WHEP). Not implemented yet. Grant: `subscribe`.

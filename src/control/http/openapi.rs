@@ -2,7 +2,7 @@
 
 use super::{
     cast, conferences, health, later, metrics, pages, participants, recordings, sessions, signal, snapshot,
-    state::AppState, whip, wire,
+    state::AppState, whep, whip, wire,
 };
 use axum::{
     Extension,
@@ -73,7 +73,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(recordings::download))
         .routes(routes!(recordings::playlist))
         .routes(routes!(snapshot::snapshot))
-        .routes(routes!(later::participant_whep))
+        .routes(routes!(whep::subscribe, whep::nothing, whep::options))
         .routes(routes!(later::program_whep))
         .routes(routes!(signal::signal))
         .routes(routes!(health::alive))

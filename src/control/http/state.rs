@@ -11,7 +11,7 @@ use crate::{
     },
     egress::recording::RecordingLibrary,
     ids::{ConferenceId, SessionId},
-    ipc::{Candidate, IngestOffer},
+    ipc::{Candidate, IngestOffer, VideoCodec},
 };
 use futures::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -94,6 +94,8 @@ impl Conferences for Directory {
 pub struct SdpReaders {
     /// An offer: `sdp_invalid`, `codec_unsupported` (406).
     pub offer: fn(&str) -> Result<IngestOffer, ControlError>,
+    /// A subscriber's offer, for a publisher of that video: the same errors.
+    pub subscriber: fn(&str, VideoCodec) -> Result<IngestOffer, ControlError>,
     /// The body of a trickle `PATCH` (RFC 8840 §9): `sdp_invalid`.
     pub trickle: fn(&str) -> Result<Trickle, ControlError>,
 }

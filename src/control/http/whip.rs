@@ -10,7 +10,7 @@ use super::{
 use crate::{
     control::{
         auth::Identity,
-        conference::{ConferenceRequest, Publish},
+        conference::{ConferenceRequest, Publish, Published},
         error::ControlError,
         ice,
     },
@@ -26,9 +26,9 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 /// What kind of body a WHIP endpoint takes (RFC 9725 §4.2).
-const SDP: &str = "application/sdp";
+pub(super) const SDP: &str = "application/sdp";
 /// `Accept-Post` (W3C LDP §7.1, used by RFC 9725 §4.2).
-const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
+pub(super) const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 
 /// Whose stream it is. Other parameters are left to whoever needs them.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -69,18 +69,36 @@ pub async fn publish(
         detail: "the query could not be read; allowed: participant and stream, each once".to_owned(),
         field: None,
     })?;
-    if content_type(&headers) != SDP {
-        let detail = format!("the Content-Type must be {SDP}");
-        return Err(ControlError::WrongContentType(detail).into());
-    }
+    require_sdp(&headers)?;
     let participant = publisher(&at.identity, query.participant.as_deref())?;
     layers::name_participant(&participant);
     let stream = match query.stream {
         Some(stream) => stream.parse().map_err(ControlError::InvalidId)?,
         None => StreamName::default(),
     };
+    let text = read_sdp(&app, &headers, body).await?;
+    let offer = (app.sdp.offer)(&text)?;
+    let tag_ufrag = ice_ufrag(&offer.sdp).map(str::to_owned);
+
+    let conference = app.conferences.find_or_create(&at.conference).await?;
+    let client = participant.to_string();
+    let publish = Publish { participant, name: at.identity.name, stream, offer };
+    let published = conference.ask(|answer| ConferenceRequest::Publish { publish, answer }).await?;
+    created(&app, published, tag_ufrag.as_deref(), &client)
+}
+
+/// Only an SDP is taken.
+pub(super) fn require_sdp(headers: &HeaderMap) -> Result<(), HttpError> {
+    if content_type(headers) == SDP {
+        return Ok(());
+    }
+    Err(ControlError::WrongContentType(format!("the Content-Type must be {SDP}")).into())
+}
+
+/// The offer's text, of bounded length.
+pub(super) async fn read_sdp(app: &AppState, headers: &HeaderMap, body: Body) -> Result<String, HttpError> {
     let max = app.config.limits.max_sdp_bytes;
-    let bytes = read_body(&headers, body, max).await.map_err(|error| match error {
+    let bytes = read_body(headers, body, max).await.map_err(|error| match error {
         HttpError::BodyTooLarge { max } => {
             ControlError::SdpInvalid(format!("it is longer than {max} bytes")).into()
         }
@@ -88,14 +106,16 @@ pub async fn publish(
     })?;
     let text =
         std::str::from_utf8(&bytes).map_err(|_| ControlError::SdpInvalid("it is not UTF-8".to_owned()))?;
-    let offer = (app.sdp.offer)(text)?;
-    let tag_ufrag = ice_ufrag(&offer.sdp).map(str::to_owned);
+    Ok(text.to_owned())
+}
 
-    let conference = app.conferences.find_or_create(&at.conference).await?;
-    let links = ice::servers(&app.config.webrtc, participant.as_str());
-    let publish = Publish { participant, name: at.identity.name, stream, offer };
-    let published = conference.ask(|answer| ConferenceRequest::Publish { publish, answer }).await?;
-
+/// The answer to an offer (RFC 9725 §4.2).
+pub(super) fn created(
+    app: &AppState,
+    published: Published,
+    tag_ufrag: Option<&str>,
+    client: &str,
+) -> Result<Response, HttpError> {
     let mut response = (StatusCode::CREATED, published.answer).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(SDP));
@@ -108,8 +128,8 @@ pub async fn publish(
             .map_err(|_| HttpError::Control(ControlError::Internal))
     };
     set(header::LOCATION, format!("/v1/sessions/{}", published.session))?;
-    set(header::ETAG, entity_tag(&published.session, tag_ufrag.as_deref()))?;
-    for server in links {
+    set(header::ETAG, entity_tag(&published.session, tag_ufrag))?;
+    for server in ice::servers(&app.config.webrtc, client) {
         set(header::LINK, server.link())?;
     }
     Ok(response)
@@ -129,7 +149,7 @@ fn publisher(identity: &Identity, asked: Option<&str>) -> Result<ParticipantId, 
 }
 
 /// The first `a=ice-ufrag`; a BUNDLE has one.
-fn ice_ufrag(sdp: &str) -> Option<&str> {
+pub(super) fn ice_ufrag(sdp: &str) -> Option<&str> {
     sdp.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:")).map(str::trim)
 }
 

@@ -1,7 +1,7 @@
 //! One m-section, read and written.
 
 use super::{
-    MAX_SSRCS, OfferError,
+    MAX_SSRCS, OfferError, Role,
     candidate::{self, number},
     codec::{Codec, TRANSPORT_CC_FEEDBACK},
     extension::Extensions,
@@ -45,14 +45,19 @@ pub(super) struct Section {
     /// How many were offered, useful or not.
     pub(super) candidate_lines: usize,
     reduced_size: bool,
+    role: Role,
 }
 
 impl Section {
-    pub(super) fn read(media: &Media, session: &Session) -> Result<Self, OfferError> {
+    pub(super) fn read(media: &Media, session: &Session, role: Role) -> Result<Self, OfferError> {
         let kind = kind_of(media)?;
-        check_is_sent(media, session, kind)?;
-        let mut codec = Codec::choose(media, kind)?;
-        let mut extensions = Extensions::read(media, kind == Kind::Audio)?;
+        check_direction(media, session, kind, role)?;
+        let mut codec = Codec::choose(media, kind, role)?;
+        // What is forwarded carries none: their numbers would be the publisher's.
+        let mut extensions = match role {
+            Role::Publisher => Extensions::read(media, kind == Kind::Audio)?,
+            Role::Subscriber(_) => Extensions::default(),
+        };
         if extensions.transport_cc.is_none() {
             codec.drop_transport_cc();
         } else if !codec.has_feedback(TRANSPORT_CC_FEEDBACK) {
@@ -74,6 +79,7 @@ impl Section {
             candidates,
             candidate_lines,
             reduced_size: media.has_attribute("rtcp-rsize"),
+            role,
         })
     }
 
@@ -92,7 +98,7 @@ impl Section {
         }
         // Also for sendrecv: we never send on a publisher's session (RFC 9725 §4.2), and "recvonly" is
         // a good answer to both.
-        line(format_args!("a=sendonly"));
+        line(format_args!("a={}", wanted(self.role)));
         self.extensions.write(line);
         self.codec.write(line);
         for ssrc in &self.ssrcs {
@@ -113,7 +119,15 @@ fn kind_of(media: &Media) -> Result<Kind, OfferError> {
     }
 }
 
-fn check_is_sent(media: &Media, session: &Session, kind: Kind) -> Result<(), OfferError> {
+/// The direction that an offer needs, beside sendrecv.
+const fn wanted(role: Role) -> &'static str {
+    match role {
+        Role::Publisher => "sendonly",
+        Role::Subscriber(_) => "recvonly",
+    }
+}
+
+fn check_direction(media: &Media, session: &Session, kind: Kind, role: Role) -> Result<(), OfferError> {
     if media.proto != PROTO {
         return Err(invalid(format!(
             "the {kind} m-line has protocol {}; {PROTO} is needed",
@@ -137,12 +151,18 @@ fn check_is_sent(media: &Media, session: &Session, kind: Kind) -> Result<(), Off
     let own: Vec<&str> = directions.into_iter().filter(|d| media.has_attribute(d)).collect();
     let general: Vec<&str> = directions.into_iter().filter(|d| session.has_attribute(d)).collect();
     match (&own[..], &general[..]) {
-        (["sendrecv" | "sendonly"], _) | ([], ["sendrecv" | "sendonly"] | []) => Ok(()),
+        ([own], _) if [wanted(role), "sendrecv"].contains(own) => Ok(()),
+        ([], [general]) if [wanted(role), "sendrecv"].contains(general) => Ok(()),
+        ([], []) => Ok(()),
+        ([_], _) | ([], [_]) if role != Role::Publisher => Err(invalid(format!(
+            "the {kind} m-line does not receive; a subscriber's m-lines must be recvonly or sendrecv"
+        ))),
         ([_], _) | ([], [_]) => Err(invalid(format!(
             "the {kind} m-line does not send; a publisher's m-lines must be sendonly or sendrecv"
         ))),
         _ => Err(invalid(format!(
-            "the {kind} m-line has several directions; one of sendonly and sendrecv is needed"
+            "the {kind} m-line has several directions; one of {} and sendrecv is needed",
+            wanted(role)
         ))),
     }
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     ipc::{Candidate, IngestOffer, VideoCodec, WebrtcSetup},
-    worker::pipeline::PipelineEvent,
+    worker::{forward::relay::RelayedMedium, pipeline::PipelineEvent},
 };
 use gst::{glib, prelude::*};
 use gst_webrtc::{
@@ -65,6 +65,27 @@ impl Peer {
     ) -> Result<Self, IngestError> {
         configure_transport(&webrtcbin, &setup.webrtc);
         let transceivers = transceivers(&webrtcbin, &setup.offer);
+        let peer = Self::watched(webrtcbin, transceivers, Arc::new(Notify::new()), events);
+        link_branches(pipeline, &peer.webrtcbin, setup, &peer.keyframe)?;
+        Ok(peer)
+    }
+
+    /// A webrtcbin for `transceivers` that sends, see [`crate::worker::forward`].
+    pub fn sending(
+        webrtcbin: gst::Element,
+        transceivers: Vec<gst::Object>,
+        keyframe: Arc<Notify>,
+        events: mpsc::Sender<PeerEvent>,
+    ) -> Self {
+        Self::watched(webrtcbin, transceivers, keyframe, events)
+    }
+
+    fn watched(
+        webrtcbin: gst::Element,
+        transceivers: Vec<gst::Object>,
+        keyframe: Arc<Notify>,
+        events: mpsc::Sender<PeerEvent>,
+    ) -> Self {
         let (gathered_in, gathered) = watch::channel(false);
         webrtcbin.connect_notify(Some("ice-gathering-state"), move |webrtcbin, _| {
             let state = webrtcbin.property::<WebRTCICEGatheringState>("ice-gathering-state");
@@ -77,9 +98,7 @@ impl Peer {
                 let _ = state_events.try_send(PeerEvent::Disconnected);
             }
         });
-        let keyframe = Arc::new(Notify::new());
-        link_branches(pipeline, &webrtcbin, setup, &keyframe)?;
-        Ok(Self { webrtcbin, transceivers, gathered, keyframe, events, handlers: Mutex::new(Vec::new()) })
+        Self { webrtcbin, transceivers, gathered, keyframe, events, handlers: Mutex::new(Vec::new()) }
     }
 
     /// Offer in, answer out, with all our candidates.
@@ -232,7 +251,8 @@ impl Begun {
     }
 }
 
-fn configure_transport(webrtcbin: &gst::Element, webrtc: &WebrtcSetup) {
+/// Ports, ICE servers and what of libnice is not wanted.
+pub fn configure_transport(webrtcbin: &gst::Element, webrtc: &WebrtcSetup) {
     if let Some(stun) = &webrtc.stun_server {
         webrtcbin.set_property("stun-server", stun);
     }
@@ -363,6 +383,11 @@ fn link_branches(
             let at = branches.iter().position(|(name, _)| Some(*name) == medium.as_deref())?;
             Some(branches.swap_remove(at).1)
         });
+        let relayed = match (&prepared, medium.as_deref()) {
+            (Some(_), Some("video")) => Some(RelayedMedium::Video),
+            (Some(_), Some("audio")) => Some(RelayedMedium::Audio),
+            _ => None,
+        };
         let branch = match prepared {
             Some(branch) => Ok(branch),
             None => branch::build(Medium::Unwanted, &tap, &timeline),
@@ -370,8 +395,11 @@ fn link_branches(
         let linked = branch.map_err(|error| error.to_string()).and_then(|branch| {
             let sink = branch.static_pad("sink").ok_or("the branch has no sink pad")?;
             let (tap, timeline) = (tap.clone(), timeline.clone());
-            sink.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, _| {
+            sink.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, info| {
                 tap.meter().rtp(timeline.now());
+                if tap.meter().delivers() {
+                    tap.relay().pass(relayed, info);
+                }
                 gst::PadProbeReturn::Ok
             });
             // Depayloaders and decoders ask too often to be let through.

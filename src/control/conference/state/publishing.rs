@@ -167,6 +167,9 @@ impl ConferenceState {
     }
 
     pub(super) fn hang_up(&mut self, ticket: Ticket, session: SessionId) {
+        if self.forwards.end(&session) {
+            return self.close_forward(ticket, session);
+        }
         if !self.roster.end_session(&session) {
             return self.refuse(ticket, ControlError::SessionNotFound);
         }
@@ -175,7 +178,7 @@ impl ConferenceState {
     }
 
     pub(super) fn trickle(&mut self, ticket: Ticket, session: SessionId, candidates: Vec<Candidate>) {
-        if !self.roster.sessions().any(|open| *open == session) {
+        if !self.forwards.is_open(&session) && !self.roster.sessions().any(|open| *open == session) {
             return self.refuse(ticket, ControlError::SessionNotFound);
         }
         if !candidates.is_empty() {

@@ -24,6 +24,8 @@ const QUICK_FAILURE: Duration = Duration::from_secs(10);
 pub(super) enum Expected {
     /// The publication of that serial.
     Ingest(u64),
+    /// The subscription of that serial.
+    Forward(u64),
     StartProgram,
     Switch,
     Reflow,
@@ -153,6 +155,7 @@ impl ConferenceState {
             self.worker.expected.clear();
             self.worker.report = None;
             self.lose_publishing();
+            self.lose_forwards();
             self.out.push(Effect::ShutWorker);
         }
     }
@@ -182,6 +185,7 @@ impl ConferenceState {
             self.out.push(Effect::SessionClosed(session));
         }
         self.lose_publishing();
+        self.lose_forwards();
         self.lose_program(report.map(|(report, _)| report.program));
     }
 
@@ -205,7 +209,7 @@ impl ConferenceState {
     }
 
     fn session_ended(&mut self, session: SessionId) {
-        if self.roster.end_session(&session) {
+        if self.roster.end_session(&session) || self.forwards.end(&session) {
             self.out.push(Effect::SessionClosed(session));
         }
     }
@@ -214,6 +218,7 @@ impl ConferenceState {
         // What is not expected was answered by a deadline, or makes no sense.
         match self.worker.expected.remove(&request.0) {
             Some(Expected::Ingest(serial)) => self.ingest_reply(serial, result),
+            Some(Expected::Forward(serial)) => self.forward_reply(serial, result),
             Some(Expected::StartProgram) => self.program_started(now, result),
             Some(Expected::Switch) => self.switch_reply(request, result),
             Some(Expected::Reflow) => self.reflow_reply(result),

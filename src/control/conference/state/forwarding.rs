@@ -1,0 +1,173 @@
+//! Subscribers coming and going.
+
+use super::{ConferenceState, Effect, Now, working::Expected};
+use crate::{
+    control::{
+        conference::{
+            Published, Subscribe,
+            ask::{Reply, Ticket},
+            roster::{Feed, Participant},
+        },
+        error::ControlError,
+    },
+    ids::{ParticipantId, SessionId, SourceId},
+    ipc::{Mutes, ReplyError, ReplyOk, WorkerCommand},
+};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+/// From the question to an answer with all candidates: two seconds of gathering on a bad day, and some.
+const FORWARD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Who receives what.
+#[derive(Debug, Default)]
+pub(super) struct Forwards {
+    opening: BTreeMap<u64, Opening>,
+    open: BTreeMap<SessionId, SourceId>,
+}
+
+#[derive(Debug)]
+struct Opening {
+    /// Who waits; `None` once that was answered, and the worker's reply only tells what to close.
+    ticket: Option<Ticket>,
+    /// For a message.
+    participant: ParticipantId,
+    session: SessionId,
+    source: SourceId,
+    deadline: Instant,
+}
+
+impl Forwards {
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.opening.values().filter(|one| one.ticket.is_some()).map(|one| one.deadline).min()
+    }
+
+    pub(super) fn is_open(&self, session: &SessionId) -> bool {
+        self.open.contains_key(session)
+    }
+
+    /// True if there was such a session.
+    pub(super) fn end(&mut self, session: &SessionId) -> bool {
+        self.open.remove(session).is_some()
+    }
+
+    fn concerns(&self, source: SourceId) -> bool {
+        self.open.values().chain(self.opening.values().map(|one| &one.source)).any(|one| *one == source)
+    }
+}
+
+impl ConferenceState {
+    pub(super) fn subscribe(&mut self, now: Now, ticket: Ticket, subscribe: &Subscribe, session: SessionId) {
+        let found = self.roster.participant(&subscribe.participant).and_then(|participant| {
+            let name = subscribe.stream.clone().unwrap_or_default();
+            let stream = match &subscribe.stream {
+                Some(name) => participant.stream(name),
+                None => participant.main_stream(),
+            };
+            let stream = stream.ok_or_else(|| ControlError::StreamNotFound {
+                participant: participant.id.clone(),
+                stream: name,
+            })?;
+            // What the client cannot take, it cannot take later either.
+            let offer = subscribe.offers.offer(stream.video)?;
+            let flows = matches!(stream.feed, Feed::Session { connected: true, .. });
+            if !flows || !self.worker.is_ready() {
+                return Err(ControlError::NothingToForward(participant.label().to_owned()));
+            }
+            Ok((stream.source, offer, mutes(participant)))
+        });
+        let max = self.config.limits.max_subscribers;
+        let (source, offer, mutes) = match found {
+            Ok(_) if self.forwards.opening.len() + self.forwards.open.len() >= max => {
+                return self.refuse(ticket, ControlError::TooManySubscribers { max });
+            }
+            Ok(found) => found,
+            Err(error) => return self.refuse(ticket, error),
+        };
+        let serial = self.serial();
+        let request = self.worker.expect(Expected::Forward(serial));
+        let opening = Opening {
+            ticket: Some(ticket),
+            participant: subscribe.participant.clone(),
+            session: session.clone(),
+            source,
+            deadline: now.at + FORWARD_TIMEOUT,
+        };
+        self.forwards.opening.insert(serial, opening);
+        self.command(WorkerCommand::OpenForward { request, session, source, offer, mutes });
+    }
+
+    pub(super) fn forward_reply(&mut self, serial: u64, result: Result<ReplyOk, ReplyError>) {
+        let Some(Opening { ticket, participant, session, source, .. }) =
+            self.forwards.opening.remove(&serial)
+        else {
+            return;
+        };
+        let opened = match result {
+            Ok(ReplyOk::ForwardOpened { answer }) => Ok(answer),
+            Err(ReplyError::OfferRefused { detail }) => Err(ControlError::SdpInvalid(detail)),
+            Err(ReplyError::MediaNotReady { .. }) => {
+                Err(ControlError::NothingToForward(participant.to_string()))
+            }
+            Ok(_) | Err(_) => Err(ControlError::Internal),
+        };
+        match (opened, ticket) {
+            (Ok(_), None) => self.command(WorkerCommand::CloseForward { session }),
+            (Err(_), None) => {}
+            (Err(error), Some(ticket)) => self.refuse(ticket, error),
+            (Ok(answer), Some(ticket)) => {
+                self.forwards.open.insert(session.clone(), source);
+                self.out.push(Effect::SessionOpened(session.clone()));
+                self.answer(ticket, Ok(Reply::Published(Published { session, answer })));
+            }
+        }
+    }
+
+    /// Subscribers get what the program gets. Told before the request is answered.
+    pub(super) fn mute_forwards(&mut self, id: &ParticipantId) {
+        let Ok(participant) = self.roster.participant(id) else { return };
+        let mutes = mutes(participant);
+        let sources: Vec<_> = participant.streams.iter().map(|stream| stream.source).collect();
+        for source in sources.into_iter().filter(|source| self.forwards.concerns(*source)).collect::<Vec<_>>()
+        {
+            self.command(WorkerCommand::MuteForwards { source, mutes });
+        }
+    }
+
+    pub(super) fn close_forward(&mut self, ticket: Ticket, session: SessionId) {
+        self.command(WorkerCommand::CloseForward { session: session.clone() });
+        self.out.push(Effect::SessionClosed(session));
+        self.answer(ticket, Ok(Reply::Done));
+    }
+
+    pub(super) fn expire_forwards(&mut self, now: Now) {
+        self.abandon_subscribers(|one| one.deadline <= now.at, &ControlError::WorkerUnavailable);
+    }
+
+    /// Nobody gets in any more.
+    pub(super) fn abandon_forwards(&mut self, error: &ControlError) {
+        self.abandon_subscribers(|_| true, error);
+    }
+
+    /// The worker is gone, and all of them with it.
+    pub(super) fn lose_forwards(&mut self) {
+        self.abandon_forwards(&ControlError::WorkerUnavailable);
+        self.forwards.opening.clear();
+        for session in std::mem::take(&mut self.forwards.open).into_keys() {
+            self.out.push(Effect::SessionClosed(session));
+        }
+    }
+
+    fn abandon_subscribers(&mut self, which: impl Fn(&Opening) -> bool, error: &ControlError) {
+        let which = self.forwards.opening.values_mut().filter(|one| which(one));
+        for ticket in which.filter_map(|one| one.ticket.take()).collect::<Vec<_>>() {
+            self.refuse(ticket, error.clone());
+        }
+    }
+}
+
+const fn mutes(participant: &Participant) -> Mutes {
+    Mutes { audio: participant.audio_muted, video: participant.video_muted }
+}

@@ -1,0 +1,62 @@
+//! How often a publisher is asked for a keyframe, pure.
+
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Lets one request through per interval: the first at once, those that come too soon together as one when the
+/// interval is over.
+#[derive(Debug)]
+pub struct KeyframeThrottle {
+    interval: Duration,
+    next: Instant,
+    due: Option<Instant>,
+}
+
+impl KeyframeThrottle {
+    /// Nothing was asked for before `now`.
+    pub const fn new(interval: Duration, now: Instant) -> Self {
+        Self { interval, next: now, due: None }
+    }
+
+    /// Somebody needs a keyframe.
+    pub const fn want(&mut self) {
+        self.due = Some(self.next);
+    }
+
+    /// When the publisher is to be asked; `None`: nobody needs one.
+    pub const fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// The publisher is asked at `now`.
+    pub fn asked(&mut self, now: Instant) {
+        self.due = None;
+        self.next = now + self.interval;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storm_of_requests_is_one_per_interval() {
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let mut throttle = KeyframeThrottle::new(second, start);
+        let mut asked = Vec::new();
+        for ms in 0..2500 {
+            let now = start + Duration::from_millis(ms);
+            throttle.want();
+            if throttle.due().is_some_and(|due| due <= now) {
+                throttle.asked(now);
+                asked.push(ms);
+            }
+        }
+        assert_eq!(asked, [0, 1000, 2000]);
+        assert_eq!(throttle.due(), Some(start + 3 * second), "the last wish is not forgotten");
+        let mut calm = KeyframeThrottle::new(second, start);
+        assert_eq!(calm.due(), None);
+        calm.want();
+        assert_eq!(calm.due(), Some(start), "a first request goes at once");
+    }
+}
