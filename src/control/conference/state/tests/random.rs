@@ -247,6 +247,9 @@ impl World {
             WorkerCommand::AddCandidates { session, .. } => {
                 assert!(self.worker_sessions.contains(session.as_str()));
             }
+            WorkerCommand::OpenForward { .. }
+            | WorkerCommand::MuteForwards { .. }
+            | WorkerCommand::CloseForward { .. } => panic!("nobody subscribes here: {command:?}"),
             WorkerCommand::RequestKeyframe => {}
             WorkerCommand::Configure(_) | WorkerCommand::Shutdown => panic!("{command:?} is not the state's"),
         }
