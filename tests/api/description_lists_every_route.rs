@@ -16,6 +16,8 @@ const ROUTES: [&str; 40] = [
     "GET /v1/conferences/{conference}/whip",
     "OPTIONS /v1/conferences/{conference}/whip",
     "POST /v1/conferences/{conference}/participants/{participant}/whep",
+    "GET /v1/conferences/{conference}/participants/{participant}/whep",
+    "OPTIONS /v1/conferences/{conference}/participants/{participant}/whep",
     "POST /v1/conferences/{conference}/program/whep",
     "PATCH /v1/sessions/{session}",
     "DELETE /v1/sessions/{session}",

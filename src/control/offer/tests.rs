@@ -1,4 +1,4 @@
-use super::{MAX_CANDIDATES, OfferError, parse};
+use super::{MAX_CANDIDATES, OfferError, parse, parse_subscriber};
 use crate::ipc::{IngestOffer, OfferedAudio, OfferedVideo, VideoCodec};
 use proptest::prelude::*;
 
@@ -425,4 +425,21 @@ proptest! {
         }
         check_fixed_point(&text.into_iter().collect::<String>());
     }
+}
+
+#[test]
+fn a_subscriber_receives_the_publishers_codec_or_nothing() {
+    let sdp = CHROMIUM.replace("a=sendonly", "a=recvonly").replace("a=sendrecv", "a=recvonly");
+    for codec in [VideoCodec::H264, VideoCodec::Vp8] {
+        let offer = parse_subscriber(&sdp, codec).unwrap();
+        assert_eq!(offer.video.map(|video| video.codec), Some(codec));
+        assert!(offer.sdp.contains("a=recvonly\r\n") && !offer.sdp.contains("a=sendonly"));
+        assert!(!offer.sdp.contains("a=extmap"), "what is forwarded has no extensions");
+    }
+    assert!(matches!(parse(&sdp), Err(OfferError::Invalid(_))), "a publisher sends");
+    let sends = CHROMIUM.replace("a=sendrecv", "a=sendonly");
+    assert!(matches!(parse_subscriber(&sends, VideoCodec::H264), Err(OfferError::Invalid(_))));
+    let only_vp8 = sdp.replace("H264/90000", "H265/90000");
+    let refused = parse_subscriber(&only_vp8, VideoCodec::H264);
+    assert!(matches!(refused, Err(OfferError::NoCommonCodec(_))), "{refused:?}");
 }

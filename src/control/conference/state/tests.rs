@@ -2,6 +2,7 @@
 
 mod bench;
 mod casts;
+mod forwarding;
 mod listeners;
 mod people;
 mod random;

@@ -1,0 +1,110 @@
+//! Subscribers: who gets in, what they are kept from, how they end.
+
+use super::{super::*, bench::*};
+use crate::{
+    control::conference::{ParticipantPatch, Published, Subscribe, SubscriberOffers},
+    ids::{RequestId, SourceId},
+    ipc::{Mutes, ReplyOk, SessionEndReason},
+};
+
+fn subscribe(bench: &mut Bench, id: &str, stream: Option<&str>, session: &str) -> Ticket {
+    let none = || Err(ControlError::NoCommonCodec("only H.264".to_owned()));
+    let subscribe = Subscribe {
+        participant: who(id),
+        stream: stream.map(|stream| stream.parse().unwrap()),
+        offers: SubscriberOffers { h264: Ok(offer()), vp8: none() },
+    };
+    bench.ask(Ask::Subscribe { subscribe, session: session.into() })
+}
+
+fn opened(bench: &mut Bench) -> (RequestId, SourceId, Mutes) {
+    let open = |command| match command {
+        WorkerCommand::OpenForward { request, source, mutes, .. } => Some((request, source, mutes)),
+        _ => None,
+    };
+    bench.commands().into_iter().find_map(open).expect("an OpenForward")
+}
+
+/// alice sends, and one subscriber is in.
+fn with_subscriber() -> (Bench, SourceId) {
+    let mut bench = Bench::new();
+    let (session, source) = bench.publish("alice", "camera");
+    bench.feed(Input::Worker(WorkerEvent::SessionConnected { session }));
+    let ticket = subscribe(&mut bench, "alice", None, "w1");
+    let (request, of, mutes) = opened(&mut bench);
+    assert_eq!((of, mutes), (source, Mutes::default()));
+    bench.reply(request, Ok(ReplyOk::ForwardOpened { answer: "answer".to_owned() }));
+    let published = Published { session: "w1".into(), answer: "answer".to_owned() };
+    assert_eq!(bench.ok(ticket), &Reply::Published(published));
+    assert_eq!(bench.effects(), [Effect::SessionOpened("w1".into())]);
+    (bench, source)
+}
+
+#[test]
+fn a_subscriber_is_muted_trickles_and_hangs_up() {
+    let (mut bench, source) = with_subscriber();
+    let patch = ParticipantPatch { audio_muted: Some(true), ..ParticipantPatch::default() };
+    bench.ask(Ask::PatchParticipant { participant: who("alice"), patch });
+    let mutes = Mutes { audio: true, video: false };
+    assert_eq!(bench.commands(), [WorkerCommand::MuteForwards { source, mutes }]);
+    subscribe(&mut bench, "alice", Some("camera"), "w2");
+    assert_eq!(opened(&mut bench).2, mutes, "who comes later is kept from it too");
+
+    let trickled = bench.ask(Ask::Trickle { session: "w1".into(), candidates: Vec::new() });
+    assert_eq!(bench.ok(trickled), &Reply::Done);
+    let hung_up = bench.ask(Ask::HangUp("w1".into()));
+    assert_eq!(bench.ok(hung_up), &Reply::Done);
+    let closed = WorkerCommand::CloseForward { session: "w1".into() };
+    assert_eq!(bench.effects(), [Effect::Command(closed), Effect::SessionClosed("w1".into())]);
+    let again = bench.ask(Ask::HangUp("w1".into()));
+    assert_eq!(bench.error(again), &ControlError::SessionNotFound);
+}
+
+#[test]
+fn what_is_not_there_is_not_forwarded() {
+    let mut bench = Bench::new();
+    let nobody = subscribe(&mut bench, "alice", None, "w1");
+    assert_eq!(bench.error(nobody), &ControlError::ParticipantNotFound(who("alice")));
+    let (session, _) = bench.publish("alice", "camera");
+    let early = subscribe(&mut bench, "alice", None, "w1");
+    assert_eq!(bench.error(early).code_and_status(), ("media_not_ready", 409));
+    bench.feed(Input::Worker(WorkerEvent::SessionConnected { session }));
+    let screen = subscribe(&mut bench, "alice", Some("screen"), "w1");
+    assert_eq!(bench.error(screen).code_and_status(), ("stream_not_found", 404));
+}
+
+#[test]
+fn subscribers_end_with_their_source_and_with_the_worker() {
+    let (mut bench, _) = with_subscriber();
+    let reason = SessionEndReason::SourceGone;
+    bench.feed(Input::Worker(WorkerEvent::SessionEnded { session: "w1".into(), reason }));
+    assert_eq!(bench.effects(), [Effect::SessionClosed("w1".into())]);
+    let (mut bench, _) = with_subscriber();
+    let waiting = subscribe(&mut bench, "alice", None, "w2");
+    bench.feed(Input::WorkerGone);
+    assert_eq!(bench.error(waiting), &ControlError::WorkerUnavailable);
+    assert!(bench.effects().contains(&Effect::SessionClosed("w1".into())));
+}
+
+#[test]
+fn who_waits_too_long_is_told_and_closed_when_it_comes() {
+    let (mut bench, _) = with_subscriber();
+    let late = subscribe(&mut bench, "alice", None, "w2");
+    let (request, ..) = opened(&mut bench);
+    bench.pass(Duration::from_secs(6));
+    assert_eq!(bench.error(late), &ControlError::WorkerUnavailable);
+    bench.reply(request, Ok(ReplyOk::ForwardOpened { answer: String::new() }));
+    assert!(bench.commands().contains(&WorkerCommand::CloseForward { session: "w2".into() }));
+}
+
+#[test]
+fn a_conference_has_so_many_subscribers_and_no_more() {
+    let mut config = config();
+    config.limits.max_subscribers = 1;
+    let mut bench = Bench::with(config, false);
+    let (session, _) = bench.publish("alice", "camera");
+    bench.feed(Input::Worker(WorkerEvent::SessionConnected { session }));
+    subscribe(&mut bench, "alice", None, "w1");
+    let second = subscribe(&mut bench, "alice", None, "w2");
+    assert_eq!(bench.error(second), &ControlError::TooManySubscribers { max: 1 });
+}
