@@ -41,7 +41,7 @@ fn subscribe(stage: &Stage, participant: &str) -> (Subscriber, String) {
 #[test]
 fn a_subscriber_sees_hears_and_is_hung_up() {
     let _turn = one_at_a_time();
-    let stage = Stage::set(&[("MEETINGCAST__LIMITS__MAX_SUBSCRIBERS", "2")]);
+    let stage = Stage::set(&[("LIMITS__MAX_SUBSCRIBERS", "2")]);
     let ann = stage.join(stage.options(1, "ann"));
     stage.seen("ann");
     let (first, location) = subscribe(&stage, "ann");
