@@ -13,7 +13,11 @@ use std::time::Duration;
 fn post(stage: &Stage, path: &str, offer: &str) -> (u16, String, String) {
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let url = stage.server.whip(ROOM, "x").split("/v1/").next().unwrap().to_owned() + path;
-    let mut reply = agent.post(&url).header("content-type", "application/sdp").send(offer).unwrap();
+    let mut reply = agent
+        .post(&url)
+        .header("content-type", "application/sdp")
+        .send(offer.replace("OPUS/48000\r\n", "OPUS/48000/2\r\n"))
+        .unwrap();
     let location = reply.headers().get("location").map(|l| l.to_str().unwrap().to_owned());
     let body = reply.body_mut().read_to_string().unwrap();
     (reply.status().as_u16(), location.unwrap_or_default(), body)
@@ -37,7 +41,7 @@ fn subscribe(stage: &Stage, participant: &str) -> (Subscriber, String) {
 #[test]
 fn a_subscriber_sees_hears_and_is_hung_up() {
     let _turn = one_at_a_time();
-    let stage = Stage::set(&[("MEETINGCAST__LIMITS__MAX_SUBSCRIBERS", "2")]);
+    let stage = Stage::set(&[("LIMITS__MAX_SUBSCRIBERS", "2")]);
     let ann = stage.join(stage.options(1, "ann"));
     stage.seen("ann");
     let (first, location) = subscribe(&stage, "ann");

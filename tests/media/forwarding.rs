@@ -13,6 +13,11 @@ use meetingcast::{
 };
 use std::time::Duration;
 
+/// webrtcbin leaves the channels out (RFC 7587 §7 wants them).
+fn stereo(sdp: &str) -> String {
+    sdp.replace("OPUS/48000\r\n", "OPUS/48000/2\r\n")
+}
+
 async fn subscribe(worker: &mut WorkerProcess, number: u32, codec: VideoCodec) -> (Subscriber, SessionId) {
     let (subscriber, sdp) =
         tokio::task::spawn_blocking(move || Subscriber::open(codec).unwrap()).await.unwrap();
@@ -20,7 +25,7 @@ async fn subscribe(worker: &mut WorkerProcess, number: u32, codec: VideoCodec) -
         VideoCodec::H264 => ipc::VideoCodec::H264,
         VideoCodec::Vp8 => ipc::VideoCodec::Vp8,
     };
-    let offer = offer::parse_subscriber(&sdp, video).unwrap();
+    let offer = offer::parse_subscriber(&stereo(&sdp), video).unwrap();
     let session = SessionId::generate_subscriber();
     let (id, source, mutes) = (session.clone(), SourceId(number), Mutes::default());
     let opened =
@@ -98,7 +103,7 @@ async fn nobody_is_forwarded_who_sends_nothing() {
     let mut worker = WorkerProcess::start().await;
     let (subscriber, sdp) =
         tokio::task::spawn_blocking(|| Subscriber::open(VideoCodec::H264).unwrap()).await.unwrap();
-    let offer = offer::parse_subscriber(&sdp, ipc::VideoCodec::H264).unwrap();
+    let offer = offer::parse_subscriber(&stereo(&sdp), ipc::VideoCodec::H264).unwrap();
     let (session, source, mutes) = (SessionId::generate_subscriber(), SourceId(9), Mutes::default());
     let opened =
         worker.ask(|request| WorkerCommand::OpenForward { request, session, source, offer, mutes }).await;
