@@ -1,6 +1,7 @@
 //! A publisher's RTP packets on their way to the subscribers: a bounded ring that everybody reads at their own
 //! pace. Who is slow misses packets; the publisher's streaming thread never waits.
 
+use std::sync::{Arc, OnceLock};
 use tokio::sync::broadcast;
 
 /// Packets kept for the slowest: a second and a half of 3 Mbit/s.
@@ -17,27 +18,24 @@ pub enum RelayedMedium {
 pub type RelayedPacket = (RelayedMedium, gst::Buffer);
 
 /// The publisher's end.
-#[derive(Debug, Clone)]
+///
+/// The ring is made for the first who listens: most publishers are only in the program.
+#[derive(Debug, Clone, Default)]
 pub struct Relay {
-    packets: broadcast::Sender<RelayedPacket>,
-}
-
-impl Default for Relay {
-    fn default() -> Self {
-        Self { packets: broadcast::Sender::new(PACKETS) }
-    }
+    packets: Arc<OnceLock<broadcast::Sender<RelayedPacket>>>,
 }
 
 impl Relay {
     /// Passes on what a streaming thread pushes. Costs nothing while nobody listens.
     pub fn pass(&self, medium: Option<RelayedMedium>, info: &gst::PadProbeInfo<'_>) {
-        let Some(medium) = medium.filter(|_| self.packets.receiver_count() > 0) else { return };
+        let Some(packets) = self.packets.get().filter(|packets| packets.receiver_count() > 0) else { return };
+        let Some(medium) = medium else { return };
         // An error says that the last one has just gone.
         match &info.data {
-            Some(gst::PadProbeData::Buffer(buffer)) => drop(self.packets.send((medium, buffer.clone()))),
+            Some(gst::PadProbeData::Buffer(buffer)) => drop(packets.send((medium, buffer.clone()))),
             Some(gst::PadProbeData::BufferList(list)) => {
                 for buffer in list.iter_owned() {
-                    drop(self.packets.send((medium, buffer)));
+                    drop(packets.send((medium, buffer)));
                 }
             }
             _ => {}
@@ -46,6 +44,6 @@ impl Relay {
 
     /// From now on.
     pub fn listen(&self) -> broadcast::Receiver<RelayedPacket> {
-        self.packets.subscribe()
+        self.packets.get_or_init(|| broadcast::Sender::new(PACKETS)).subscribe()
     }
 }
