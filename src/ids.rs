@@ -116,6 +116,11 @@ impl ConferenceId {
     }
 }
 
+/// 128 random bits in hexadecimal.
+pub(crate) fn unguessable() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
 /// A WHIP or WHEP session. The id is a capability (RFC 9725 §4.6: unguessable URL): 128 random bits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SessionId(String);
@@ -123,7 +128,7 @@ pub struct SessionId(String);
 impl SessionId {
     /// A fresh unguessable id.
     pub fn generate() -> Self {
-        Self(format!("{:032x}", rand::random::<u128>()))
+        Self(unguessable())
     }
 
     /// A fresh unguessable id of a subscriber's session. It says so itself, so that the right to touch it is
@@ -164,7 +169,7 @@ pub struct CallId(String);
 impl CallId {
     /// A fresh id.
     pub fn generate() -> Self {
-        Self(format!("{:032x}", rand::random::<u128>()))
+        Self(unguessable())
     }
 
     /// The id as it stands in messages.
@@ -198,7 +203,7 @@ pub struct RecordingId(String);
 impl RecordingId {
     /// A fresh unguessable id: 128 random bits.
     pub fn generate() -> Self {
-        Self(format!("{:032x}", rand::random::<u128>()))
+        Self(unguessable())
     }
 
     /// The id as it stands in URLs, and the name of its folder.

@@ -102,6 +102,21 @@ impl Identity {
         Self { participant: None, name: None, scope: Scope::All, grants: vec![Grant::Admin] }
     }
 
+    /// Who it is: the token's `sub`; without a token who was `named`, or a fresh guest.
+    ///
+    /// # Errors
+    /// `forbidden` when another than the token's `sub` is named; `by` says where.
+    pub fn who(&self, named: Option<&ParticipantId>, by: &str) -> Result<ParticipantId, ControlError> {
+        match (&self.participant, named) {
+            (Some(own), Some(named)) if own != named => {
+                Err(ControlError::Forbidden(format!("{by} names another participant than the token's sub")))
+            }
+            (Some(own), _) => Ok(own.clone()),
+            (None, Some(named)) => Ok(named.clone()),
+            (None, None) => Ok(format!("guest-{:016x}", rand::random::<u64>()).parse()?),
+        }
+    }
+
     /// Whether this is for `conference` at all, whatever it allows there.
     pub fn covers(&self, conference: &ConferenceId) -> bool {
         match &self.scope {
@@ -355,6 +370,19 @@ mod tests {
 
     fn refused(claims: &serde_json::Value) -> ControlError {
         auth().identify_token(&sign(&header("k1"), claims, &key("k1"))).unwrap_err()
+    }
+
+    #[test]
+    fn without_a_token_who_is_named_counts_or_a_guest_comes() {
+        let open = Identity::anybody();
+        let alice: ParticipantId = "alice".parse().unwrap();
+        assert_eq!(open.who(Some(&alice), "client"), Ok(alice.clone()));
+        assert!(open.who(None, "client").unwrap().as_str().starts_with("guest-"));
+        assert_ne!(open.who(None, "client"), open.who(None, "client"));
+        let own = Identity { participant: Some("bob".parse().unwrap()), ..open };
+        assert_eq!(own.who(None, "client").unwrap().as_str(), "bob");
+        let detail = "client names another participant than the token's sub";
+        assert_eq!(own.who(Some(&alice), "client"), Err(ControlError::Forbidden(detail.to_owned())));
     }
 
     #[test]

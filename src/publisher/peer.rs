@@ -7,7 +7,10 @@ use super::{
     source::{Camera, Microphone, Source, monotonic_ns, picture_caps, sound_caps, system_clock},
     stats::Counters,
 };
-use crate::worker::pipeline_file::{ParamValue, PipelineFileError};
+use crate::worker::{
+    pipeline::on_packets_in,
+    pipeline_file::{ParamValue, PipelineFileError},
+};
 use gst::{glib, prelude::*};
 use gst_webrtc::{
     WebRTCICEGatheringState, WebRTCPeerConnectionState, WebRTCSDPType, WebRTCSessionDescription,
@@ -138,12 +141,7 @@ impl Peer {
 
     /// Takes the server's answer; the connection is made from then on.
     pub fn answer(&self, sdp: &str) -> Result<(), PeerError> {
-        let sdp = gst_sdp::SDPMessage::parse_buffer(sdp.as_bytes()).map_err(|_| PeerError::Answer)?;
-        let answer = WebRTCSessionDescription::new(WebRTCSDPType::Answer, sdp);
-        ask("the answer", |promise| {
-            self.peer.emit_by_name::<()>("set-remote-description", &[&answer, promise]);
-        })?;
-        Ok(())
+        take_answer(&self.peer, sdp)
     }
 
     /// Lets media through, beginning with a keyframe, and starts to watch what comes back. To be
@@ -285,20 +283,13 @@ impl Peer {
         Ok(())
     }
 
-    /// Counts packets from the network: without consent checks (RFC 7675, not in libnice 0.1.21)
-    /// this is the only way to see that the other end is gone.
+    /// Counts packets from the network, which tells whether the other end is still there.
     fn watch_incoming(&self) {
-        let mut elements = self.pipeline.iterate_recurse();
-        while let Ok(Some(element)) = elements.next() {
-            let from_network = element.factory().is_some_and(|factory| factory.name() == "nicesrc");
-            let Some(pad) = element.static_pad("src").filter(|_| from_network) else { continue };
-            let (last, packets) = (self.last_in_ns.clone(), self.packets_in.clone());
-            pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, _| {
-                last.store(monotonic_ns(), Ordering::Relaxed);
-                packets.fetch_add(1, Ordering::Relaxed);
-                gst::PadProbeReturn::Ok
-            });
-        }
+        let (last, packets) = (self.last_in_ns.clone(), self.packets_in.clone());
+        on_packets_in(&self.pipeline, move || {
+            last.store(monotonic_ns(), Ordering::Relaxed);
+            packets.fetch_add(1, Ordering::Relaxed);
+        });
     }
 }
 
@@ -377,11 +368,18 @@ pub(super) fn gather(peer: &gst::Element) -> Result<String, PeerError> {
     text.ok_or_else(|| refused("its local description"))
 }
 
+/// Takes the server's answer.
+pub(super) fn take_answer(peer: &gst::Element, sdp: &str) -> Result<(), PeerError> {
+    let sdp = gst_sdp::SDPMessage::parse_buffer(sdp.as_bytes()).map_err(|_| PeerError::Answer)?;
+    let answer = WebRTCSessionDescription::new(WebRTCSDPType::Answer, sdp);
+    ask("the answer", |promise| {
+        peer.emit_by_name::<()>("set-remote-description", &[&answer, promise]);
+    })?;
+    Ok(())
+}
+
 /// Asks webrtcbin something and waits for its reply.
-pub(super) fn ask(
-    what: &'static str,
-    request: impl FnOnce(&gst::Promise),
-) -> Result<Option<gst::Structure>, PeerError> {
+fn ask(what: &'static str, request: impl FnOnce(&gst::Promise)) -> Result<Option<gst::Structure>, PeerError> {
     let (sender, receiver) = sync_channel(1);
     let promise = gst::Promise::with_change_func(move |reply| {
         // Nobody waits any more: then nobody wants to know.

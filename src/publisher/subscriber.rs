@@ -5,15 +5,13 @@ use super::{
     listener::{Heard, Listener},
     options::VideoCodec,
     pattern::{self, Reading, Tile},
-    peer::{PeerError, ask, gather, until},
+    peer::{PeerError, gather, take_answer, until},
     planes::{Picture, PictureSize, Plane},
 };
 use crate::worker::pipeline_file::{PipelineFile, Role};
 use gst::prelude::*;
 use gst_video::prelude::*;
-use gst_webrtc::{
-    WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection, WebRTCSDPType, WebRTCSessionDescription,
-};
+use gst_webrtc::{WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -67,12 +65,7 @@ impl Subscriber {
 
     /// Takes the server's answer; the connection is made from then on.
     pub fn answer(&self, sdp: &str) -> Result<(), PeerError> {
-        let sdp = gst_sdp::SDPMessage::parse_buffer(sdp.as_bytes()).map_err(|_| PeerError::Answer)?;
-        let answer = WebRTCSessionDescription::new(WebRTCSDPType::Answer, sdp);
-        ask("the answer", |promise| {
-            self.peer.emit_by_name::<()>("set-remote-description", &[&answer, promise]);
-        })?;
-        Ok(())
+        take_answer(&self.peer, sdp)
     }
 
     /// Frames decoded so far, and what the last one showed.

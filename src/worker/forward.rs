@@ -14,14 +14,13 @@ use crate::{
     worker::{
         ingest::{
             Ingest, IngestError, IngestEvent,
-            peer::{self, Peer, PeerEvent},
+            peer::{self, Peer, PeerEvent, Verdict},
         },
-        pipeline::{PipelineEvent, RunningPipeline},
+        pipeline::{self, RunningPipeline},
         pipeline_file::{PipelineFile, Role},
         timeline::Timeline,
     },
 };
-use gst::prelude::*;
 use relay::{Relay, RelayedMedium, RelayedPacket};
 use sender::Sender;
 use std::{
@@ -138,7 +137,7 @@ impl ForwardRunner {
         peer::configure_transport(&webrtcbin, webrtc);
         let bell = Arc::default();
         let (senders, transceivers) = sender::senders(&pipeline, &webrtcbin, offer, &bell)?;
-        let peer = Peer::sending(webrtcbin, transceivers, bell, events.clone());
+        let peer = Peer::new(webrtcbin, transceivers, bell, events.clone());
         let name = format!("forward {source}");
         let running = RunningPipeline::start(pipeline, name, timeline, events, PeerEvent::Pipeline).await?;
         match peer.negotiate(offer, webrtc).await {
@@ -154,19 +153,10 @@ impl ForwardRunner {
         }
     }
 
-    /// Notes when packets come in: without consent checks (not in GStreamer 1.22) this is the only way to see
-    /// that a subscriber is gone.
+    /// Notes when packets come in, which tells whether the subscriber is still there.
     fn listen_to_network(&self, pipeline: &gst::Pipeline) {
-        let mut elements = pipeline.iterate_recurse();
-        while let Ok(Some(element)) = elements.next() {
-            let from_network = element.factory().is_some_and(|factory| factory.name() == "nicesrc");
-            let Some(pad) = element.static_pad("src").filter(|_| from_network) else { continue };
-            let (heard_at, timeline) = (self.heard_at.clone(), self.setup.timeline.clone());
-            pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, _| {
-                heard_at.store(timeline.now().0, Relaxed);
-                gst::PadProbeReturn::Ok
-            });
-        }
+        let (heard_at, timeline) = (self.heard_at.clone(), self.setup.timeline.clone());
+        pipeline::on_packets_in(pipeline, move || heard_at.store(timeline.now().0, Relaxed));
     }
 
     /// Serves an open subscription until it ends; `None` when it was asked to.
@@ -201,23 +191,17 @@ impl ForwardRunner {
                     Err(broadcast::error::RecvError::Lagged(_)) => {}
                     Err(broadcast::error::RecvError::Closed) => return Some(SessionEndReason::SourceGone),
                 },
-                Some(event) = events.recv() => match event {
-                    PeerEvent::SecurityChanged if packets.is_none() => match peer.certificate_digest() {
-                        None => {}
-                        Some(digest) if digest == self.setup.offer.fingerprint_sha256 => {
+                Some(event) = events.recv() => {
+                    match peer.judge(event, &self.setup.offer.fingerprint_sha256, packets.is_some()) {
+                        Verdict::Nothing => {}
+                        Verdict::Trusted => {
                             packets = Some(self.setup.relay.listen());
                             self.setup.publisher.request_keyframe();
                             self.tell(IngestEvent::Connected).await;
                         }
-                        Some(_) => return Some(SessionEndReason::FingerprintMismatch),
-                    },
-                    PeerEvent::SecurityChanged => {}
-                    PeerEvent::Disconnected => return Some(SessionEndReason::Disconnected),
-                    PeerEvent::Pipeline(PipelineEvent::Error { element, detail }) => {
-                        return Some(SessionEndReason::PipelineError { detail: format!("{element}: {detail}") });
+                        Verdict::Ended(reason) => return Some(reason),
                     }
-                    PeerEvent::Pipeline(PipelineEvent::Eos) => return Some(SessionEndReason::Disconnected),
-                },
+                }
                 _ = watch.tick() => {
                     ticks += 1;
                     let now = self.setup.timeline.now();

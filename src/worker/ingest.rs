@@ -13,7 +13,7 @@ use crate::{
     ids::{SessionId, SourceId},
     ipc::{Candidate, IngestOffer, SessionEndReason, WebrtcSetup},
     worker::{
-        pipeline::{PipelineError, PipelineEvent, RunningPipeline},
+        pipeline::{PipelineError, RunningPipeline},
         pipeline_file::{ParamValue, PipelineFile, PipelineFileError, Role},
         source::SourceTap,
         timeline::Timeline,
@@ -21,7 +21,7 @@ use crate::{
 };
 use gst::glib;
 use keyframes::KeyframeThrottle;
-use peer::{Peer, PeerEvent};
+use peer::{Peer, PeerEvent, Verdict};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -188,24 +188,18 @@ impl IngestRunner {
                     keyframes.asked(tokio::time::Instant::now());
                     peer.request_keyframe();
                 }
-                Some(event) = events.recv() => match event {
-                    PeerEvent::SecurityChanged if !trusted => match peer.certificate_digest() {
-                        None => {}
-                        Some(digest) if digest == self.setup.offer.fingerprint_sha256 => {
+                Some(event) = events.recv() => {
+                    match peer.judge(event, &self.setup.offer.fingerprint_sha256, trusted) {
+                        Verdict::Nothing => {}
+                        Verdict::Trusted => {
                             trusted = true;
                             self.setup.tap.meter().trust();
                             keyframes.want();
                             self.tell(IngestEvent::Connected).await;
                         }
-                        Some(_) => return Some(SessionEndReason::FingerprintMismatch),
-                    },
-                    PeerEvent::SecurityChanged => {}
-                    PeerEvent::Disconnected => return Some(SessionEndReason::Disconnected),
-                    PeerEvent::Pipeline(PipelineEvent::Error { element, detail }) => {
-                        return Some(SessionEndReason::PipelineError { detail: format!("{element}: {detail}") });
+                        Verdict::Ended(reason) => return Some(reason),
                     }
-                    PeerEvent::Pipeline(PipelineEvent::Eos) => return Some(SessionEndReason::Disconnected),
-                },
+                }
                 _ = watch.tick() => {
                     let now = self.setup.timeline.now();
                     let quiet = self.setup.tap.meter().rtp_age_ms(now);

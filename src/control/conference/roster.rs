@@ -80,6 +80,21 @@ pub enum Opened {
 }
 
 impl Participant {
+    /// About to come in, with nothing yet.
+    fn new(id: ParticipantId, name: Option<String>, joined_at: Timestamp) -> Self {
+        Self {
+            id,
+            name,
+            joined_at,
+            audio_muted: false,
+            video_muted: false,
+            gain_db: 0.0,
+            streams: Vec::new(),
+            seat: None,
+            opening: 0,
+        }
+    }
+
     /// He is in, as far as others can see.
     pub fn is_in(&self) -> bool {
         !self.streams.is_empty() || self.seat.is_some()
@@ -194,17 +209,10 @@ impl Roster {
             None if count >= max => {
                 return Err(ControlError::TooManyParticipants { max });
             }
-            None => self.participants.push(Participant {
-                id: publish.participant.clone(),
-                name: publish.name.clone(),
-                joined_at: now,
-                audio_muted: false,
-                video_muted: false,
-                gain_db: 0.0,
-                streams: Vec::new(),
-                seat: None,
-                opening: 1,
-            }),
+            None => {
+                let fresh = Participant::new(publish.participant.clone(), publish.name.clone(), now);
+                self.participants.push(Participant { opening: 1, ..fresh });
+            }
         }
         Ok(self.number(publish))
     }
@@ -220,17 +228,8 @@ impl Roster {
             }
             None if count >= max => Err(ControlError::TooManyParticipants { max }),
             None => {
-                self.participants.push(Participant {
-                    id: join.participant.clone(),
-                    name: join.name.clone(),
-                    joined_at: now,
-                    audio_muted: false,
-                    video_muted: false,
-                    gain_db: 0.0,
-                    streams: Vec::new(),
-                    seat: Some(seat),
-                    opening: 0,
-                });
+                let fresh = Participant::new(join.participant.clone(), join.name.clone(), now);
+                self.participants.push(Participant { seat: Some(seat), ..fresh });
                 Ok(None)
             }
         }

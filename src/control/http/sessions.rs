@@ -41,8 +41,8 @@ fn matched_ufrag_hash<'a>(session: &SessionId, if_match: &'a str) -> Option<&'a 
     (own == short_hash(session.as_str())).then_some(ufrag)
 }
 
-/// Send further ICE candidates. ICE restarts are refused. Grant: `publish`, of a subscriber's
-/// session `subscribe`.
+/// Send further ICE candidates. ICE restarts are refused. Grant: `publish`;
+/// for a subscriber's session `subscribe`.
 #[utoipa::path(patch, path = "/v1/sessions/{session}", tag = "whip", operation_id = "trickle",
     params(("session" = String, Path, description = "Session id"),
            ("If-Match" = String, Header, description = "the ETag of the 201 answer")),
@@ -98,8 +98,8 @@ pub async fn trickle(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Hang up. Grant: `publish`, of a subscriber's
-/// session `subscribe`.
+/// Hang up. Grant: `publish`;
+/// for a subscriber's session `subscribe`.
 #[utoipa::path(delete, path = "/v1/sessions/{session}", tag = "whip", operation_id = "hang_up",
     params(("session" = String, Path, description = "Session id")), responses(
     (status = 200, description = "hung up"),
@@ -112,8 +112,8 @@ pub async fn hang_up(at: InSession) -> Result<StatusCode, HttpError> {
     Ok(StatusCode::OK)
 }
 
-/// Nothing to read here (RFC 9725 §4.2), but 404 tells that the session has ended. Grant: `publish`, of a subscriber's
-/// session `subscribe`.
+/// Nothing to read here (RFC 9725 §4.2), but 404 tells that the session has ended. Grant: `publish`;
+/// for a subscriber's session `subscribe`.
 #[utoipa::path(get, path = "/v1/sessions/{session}", tag = "whip", operation_id = "session_nothing",
     params(("session" = String, Path, description = "Session id")), responses(
     (status = 204, description = "it is open"),

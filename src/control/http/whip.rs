@@ -9,12 +9,11 @@ use super::{
 };
 use crate::{
     control::{
-        auth::Identity,
         conference::{ConferenceRequest, Publish, Published},
         error::ControlError,
         ice,
     },
-    ids::{ParticipantId, StreamName},
+    ids::StreamName,
 };
 use axum::{
     body::Body,
@@ -70,7 +69,8 @@ pub async fn publish(
         field: None,
     })?;
     require_sdp(&headers)?;
-    let participant = publisher(&at.identity, query.participant.as_deref())?;
+    let named = query.participant.as_deref().map(str::parse).transpose().map_err(ControlError::InvalidId)?;
+    let participant = at.identity.who(named.as_ref(), "?participant=")?;
     layers::name_participant(&participant);
     let stream = match query.stream {
         Some(stream) => stream.parse().map_err(ControlError::InvalidId)?,
@@ -135,19 +135,6 @@ pub(super) fn created(
     Ok(response)
 }
 
-/// The token's `sub`; without a token the query's, or a fresh one.
-fn publisher(identity: &Identity, asked: Option<&str>) -> Result<ParticipantId, ControlError> {
-    let asked = asked.map(str::parse::<ParticipantId>).transpose()?;
-    match (&identity.participant, asked) {
-        (Some(own), Some(asked)) if *own != asked => Err(ControlError::Forbidden(
-            "?participant= names another participant than the token's sub".to_owned(),
-        )),
-        (Some(own), _) => Ok(own.clone()),
-        (None, Some(asked)) => Ok(asked),
-        (None, None) => Ok(format!("guest-{:016x}", rand::random::<u64>()).parse()?),
-    }
-}
-
 /// The first `a=ice-ufrag`; a BUNDLE has one.
 pub(super) fn ice_ufrag(sdp: &str) -> Option<&str> {
     sdp.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:")).map(str::trim)
@@ -167,18 +154,4 @@ pub async fn nothing() -> StatusCode {
     responses((status = 200, description = "CORS and `Accept-Post`")))]
 pub async fn options() -> impl IntoResponse {
     ([(ACCEPT_POST, SDP), (header::ALLOW, "GET,HEAD,OPTIONS,POST")], "")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn without_a_token_the_query_names_the_participant_or_a_guest_comes() {
-        let open = Identity::anybody();
-        assert_eq!(publisher(&open, Some("alice")).unwrap().as_str(), "alice");
-        assert!(publisher(&open, None).unwrap().as_str().starts_with("guest-"));
-        assert_ne!(publisher(&open, None), publisher(&open, None));
-        assert!(matches!(publisher(&open, Some("")), Err(ControlError::InvalidId(_))));
-    }
 }

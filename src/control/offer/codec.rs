@@ -37,23 +37,22 @@ pub(super) const TRANSPORT_CC_FEEDBACK: &str = "transport-cc";
 
 impl Codec {
     /// Video: H.264 with packetization-mode 1 in a profile that we decode (Constrained Baseline, Main, High,
-    /// as the client orders them, and plain Baseline after these), else VP8. Audio: Opus.
+    /// as the client orders them, and plain Baseline after these), else VP8; for a subscriber what the
+    /// publisher sends, or nothing. Audio: Opus.
     pub(super) fn choose(media: &Media, kind: Kind, role: Role) -> Result<Self, OfferError> {
         let formats = Formats::read(media)?;
-        let chosen = match kind {
-            Kind::Audio => formats.first("OPUS/48000/2", |_| true).map(|pt| (pt, None)),
-            Kind::Video if role == Role::Subscriber(VideoCodec::Vp8) => {
-                formats.first("VP8/90000", |_| true).map(|pt| (pt, Some(VideoCodec::Vp8)))
-            }
-            Kind::Video => formats
+        let h264 = || {
+            formats
                 .first("H264/90000", |parameter| h264_profile(parameter) == Some(Profile::Full))
                 .or_else(|| formats.first("H264/90000", |parameter| h264_profile(parameter).is_some()))
                 .map(|pt| (pt, Some(VideoCodec::H264)))
-                .or_else(|| formats.first("VP8/90000", |_| true).map(|pt| (pt, Some(VideoCodec::Vp8)))),
         };
-        let chosen = match (chosen, role) {
-            (Some((_, Some(codec))), Role::Subscriber(sent)) if codec != sent => None,
-            (chosen, _) => chosen,
+        let vp8 = || formats.first("VP8/90000", |_| true).map(|pt| (pt, Some(VideoCodec::Vp8)));
+        let chosen = match (kind, role) {
+            (Kind::Audio, _) => formats.first("OPUS/48000/2", |_| true).map(|pt| (pt, None)),
+            (Kind::Video, Role::Publisher) => h264().or_else(vp8),
+            (Kind::Video, Role::Subscriber(VideoCodec::H264)) => h264(),
+            (Kind::Video, Role::Subscriber(VideoCodec::Vp8)) => vp8(),
         };
         let Some((payload_type, video)) = chosen else { return Err(formats.none_in_common(kind)) };
         if !is_dynamic(payload_type) {

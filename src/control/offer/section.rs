@@ -96,8 +96,8 @@ impl Section {
         if self.reduced_size {
             line(format_args!("a=rtcp-rsize"));
         }
-        // Also for sendrecv: we never send on a publisher's session (RFC 9725 §4.2), and "recvonly" is
-        // a good answer to both.
+        // Also for sendrecv: media goes one way on a session (RFC 9725 §4.2), and our answer is good for
+        // both.
         line(format_args!("a={}", wanted(self.role)));
         self.extensions.write(line);
         self.codec.write(line);

@@ -9,7 +9,7 @@ use crate::{
         error::ControlError,
         ice::IceServer,
     },
-    ids::{CallId, ConferenceId, ParticipantId},
+    ids::{self, CallId, ConferenceId, ParticipantId},
     redacted::Redacted,
 };
 use serde::Serialize;
@@ -23,7 +23,7 @@ pub struct ClientKey(Redacted<String>);
 impl ClientKey {
     /// A fresh key.
     pub fn generate() -> Self {
-        Self::from(format!("{:032x}", rand::random::<u128>()))
+        Self::from(ids::unguessable())
     }
 
     /// For the client.

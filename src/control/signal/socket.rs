@@ -18,7 +18,7 @@ use crate::{
     ids::ParticipantId,
 };
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until, timeout, timeout_at},
@@ -86,7 +86,7 @@ impl Socket {
         let ending = match signed_in {
             Ok(client) => {
                 let span = tracing::info_span!("signal", participant = %client);
-                let ending = self.serve(&closing).instrument(span.clone()).await;
+                let Err(ending) = self.exchange(&closing).instrument(span.clone()).await;
                 let socket = self.place.socket;
                 self.switchboard.tell(SwitchboardRequest::Gone { socket }).await;
                 span.in_scope(|| match &ending {
@@ -116,7 +116,8 @@ impl Socket {
             }
             let (reference, result) = match wire::read(&text) {
                 Ok(Request { reference, message: ClientMessage::Hello(hello) }) => {
-                    let client = self.client(hello.client.as_ref());
+                    let named = hello.client.as_ref().or(self.caller.asked.as_ref());
+                    let client = self.caller.identity.who(named, "client");
                     (reference, client.map(|client| (client, hello)))
                 }
                 Ok(Request { reference, .. }) => {
@@ -131,19 +132,6 @@ impl Socket {
                 }
                 Err(error) => self.send(&ServerMessage::Error { reference, error }).await?,
             }
-        }
-    }
-
-    /// The token's `sub`; without one the URL's, the hello's, or a fresh one.
-    fn client(&self, said: Option<&ParticipantId>) -> Result<ParticipantId, ControlError> {
-        let named = said.or(self.caller.asked.as_ref());
-        match (&self.caller.identity.participant, named) {
-            (Some(own), Some(named)) if own != named => {
-                Err(ControlError::Forbidden("client is another than the token's sub".to_owned()))
-            }
-            (Some(own), _) => Ok(own.clone()),
-            (None, Some(named)) => Ok(named.clone()),
-            (None, None) => Ok(format!("guest-{:016x}", rand::random::<u64>()).parse()?),
         }
     }
 
@@ -165,14 +153,8 @@ impl Socket {
         }
     }
 
-    async fn serve(&mut self, closing: &CancellationToken) -> Ending {
-        match self.exchange(closing).await {
-            Ok(never) => match never {},
-            Err(ending) => ending,
-        }
-    }
-
-    async fn exchange(&mut self, closing: &CancellationToken) -> Result<std::convert::Infallible, Ending> {
+    /// Both directions, until one of them ends.
+    async fn exchange(&mut self, closing: &CancellationToken) -> Result<Infallible, Ending> {
         let mut heard_at = Instant::now();
         let mut ping_at = heard_at + PING_EVERY;
         loop {

@@ -6,7 +6,7 @@ use crate::{
     control::{
         conference::{
             calls::{CallMode, MAX_CALLS},
-            presence::ConferenceEvent,
+            presence::{ConferenceEvent, StreamTold},
         },
         error::ControlError,
         http::{
@@ -15,7 +15,7 @@ use crate::{
         },
         ice::IceServer,
     },
-    ids::{CallId, ConferenceId},
+    ids::{CallId, ConferenceId, ParticipantId},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
@@ -277,14 +277,12 @@ fn event_value(conference: &ConferenceId, event: &ConferenceEvent, base_url: &st
         ConferenceEvent::Disconnected { participant, reason } => {
             ("participant.disconnected", json!({"id": participant, "reason": reason}))
         }
-        ConferenceEvent::StreamAdded { participant, stream } => (
-            "stream.added",
-            json!({"participant": participant, "stream": stream.name, "audio": stream.audio, "video": stream.video}),
-        ),
-        ConferenceEvent::StreamRemoved { participant, stream } => (
-            "stream.removed",
-            json!({"participant": participant, "stream": stream.name, "audio": stream.audio, "video": stream.video}),
-        ),
+        ConferenceEvent::StreamAdded { participant, stream } => {
+            ("stream.added", stream_value(participant, stream))
+        }
+        ConferenceEvent::StreamRemoved { participant, stream } => {
+            ("stream.removed", stream_value(participant, stream))
+        }
         ConferenceEvent::CastChanged(cast) => {
             ("cast.changed", json!({"cast": CastJson::new(cast, base_url)}))
         }
@@ -296,6 +294,11 @@ fn event_value(conference: &ConferenceId, event: &ConferenceEvent, base_url: &st
     set(&mut value, "type", Some(kind));
     set(&mut value, "conference", Some(conference));
     value
+}
+
+fn stream_value(participant: &ParticipantId, stream: &StreamTold) -> Value {
+    let StreamTold { name, audio, video } = stream;
+    json!({"participant": participant, "stream": name, "audio": audio, "video": video})
 }
 
 fn ice_server(server: &IceServer) -> Value {

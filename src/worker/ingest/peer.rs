@@ -6,7 +6,7 @@ use super::{
     certificate,
 };
 use crate::{
-    ipc::{Candidate, IngestOffer, VideoCodec, WebrtcSetup},
+    ipc::{Candidate, IngestOffer, SessionEndReason, VideoCodec, WebrtcSetup},
     worker::{forward::relay::RelayedMedium, pipeline::PipelineEvent},
 };
 use gst::{glib, prelude::*};
@@ -41,7 +41,16 @@ pub enum PeerEvent {
     Pipeline(PipelineEvent),
 }
 
-/// One peer connection, receiving only.
+/// What a [`PeerEvent`] means to whom the peer was promised.
+#[derive(Debug)]
+pub enum Verdict {
+    Nothing,
+    /// The connection is up, and the certificate is the offered one.
+    Trusted,
+    Ended(SessionEndReason),
+}
+
+/// One peer connection: it receives a publisher, or sends to a subscriber.
 #[derive(Debug)]
 pub struct Peer {
     webrtcbin: gst::Element,
@@ -65,22 +74,13 @@ impl Peer {
     ) -> Result<Self, IngestError> {
         configure_transport(&webrtcbin, &setup.webrtc);
         let transceivers = transceivers(&webrtcbin, &setup.offer);
-        let peer = Self::watched(webrtcbin, transceivers, Arc::new(Notify::new()), events);
+        let peer = Self::new(webrtcbin, transceivers, Arc::default(), events);
         link_branches(pipeline, &peer.webrtcbin, setup, &peer.keyframe)?;
         Ok(peer)
     }
 
-    /// A webrtcbin for `transceivers` that sends, see [`crate::worker::forward`].
-    pub fn sending(
-        webrtcbin: gst::Element,
-        transceivers: Vec<gst::Object>,
-        keyframe: Arc<Notify>,
-        events: mpsc::Sender<PeerEvent>,
-    ) -> Self {
-        Self::watched(webrtcbin, transceivers, keyframe, events)
-    }
-
-    fn watched(
+    /// A webrtcbin that has its transceivers and what belongs to them; `keyframe` is rung by these.
+    pub fn new(
         webrtcbin: gst::Element,
         transceivers: Vec<gst::Object>,
         keyframe: Arc<Notify>,
@@ -99,6 +99,25 @@ impl Peer {
             }
         });
         Self { webrtcbin, transceivers, gathered, keyframe, events, handlers: Mutex::new(Vec::new()) }
+    }
+
+    /// What an event means to the one who offered a certificate with this fingerprint, and who is, or is not
+    /// yet, `trusted`.
+    pub fn judge(&self, event: PeerEvent, fingerprint_sha256: &[u8; 32], trusted: bool) -> Verdict {
+        match event {
+            PeerEvent::SecurityChanged if !trusted => match self.certificate_digest() {
+                None => Verdict::Nothing,
+                Some(digest) if digest == *fingerprint_sha256 => Verdict::Trusted,
+                Some(_) => Verdict::Ended(SessionEndReason::FingerprintMismatch),
+            },
+            PeerEvent::SecurityChanged => Verdict::Nothing,
+            PeerEvent::Disconnected | PeerEvent::Pipeline(PipelineEvent::Eos) => {
+                Verdict::Ended(SessionEndReason::Disconnected)
+            }
+            PeerEvent::Pipeline(PipelineEvent::Error { element, detail }) => {
+                Verdict::Ended(SessionEndReason::PipelineError { detail: format!("{element}: {detail}") })
+            }
+        }
     }
 
     /// Offer in, answer out, with all our candidates.

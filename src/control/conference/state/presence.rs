@@ -36,7 +36,11 @@ pub(super) struct Told {
 impl ConferenceState {
     pub(super) fn join(&mut self, now: Now, ticket: Ticket, join: Join) {
         // What is told to the seats there are, before there is one more that is told everything at once.
-        self.tell_changes(now);
+        if self.roster.has_seats() {
+            self.tell_changes(now);
+        } else {
+            self.told = self.known(now);
+        }
         let limit = self.max_participants();
         let former = match self.roster.sit(&join, limit, now.wall) {
             Ok(former) => former,
@@ -91,18 +95,14 @@ impl ConferenceState {
 
     /// Tells everybody what is not as they know it.
     pub(super) fn tell_changes(&mut self, now: Now) {
-        let people: BTreeMap<_, _> =
-            self.roster.present().map(|one| (one.id.clone(), receivable(one))).collect();
-        let cast = self.cast_view(now);
-        let known = std::mem::replace(&mut self.told.people, people.clone());
-        let reasons = std::mem::take(&mut self.told.reasons);
-        let anew = self.told.cast.as_ref().is_none_or(|known| !same(known, &cast));
-        if anew {
-            self.told.cast = Some(cast.clone());
-        }
         if !self.roster.has_seats() {
+            // Nobody knows anything; who sits down first begins with what is.
+            self.told.reasons.clear();
             return;
         }
+        let fresh = self.known(now);
+        let (people, cast) = (fresh.people.clone(), fresh.cast.clone());
+        let Told { people: known, cast: known_cast, reasons } = std::mem::replace(&mut self.told, fresh);
         for (id, streams) in &known {
             let now_has = people.get(id).map_or(&[][..], Vec::as_slice);
             for (_, stream) in streams.iter().filter(|one| !now_has.contains(one)) {
@@ -135,9 +135,15 @@ impl ConferenceState {
                 self.tell(Audience::Others(id.clone()), ConferenceEvent::StreamAdded { participant, stream });
             }
         }
-        if anew {
+        if let Some(cast) = cast.filter(|cast| known_cast.is_none_or(|known| !same(&known, cast))) {
             self.tell(Audience::Everybody, ConferenceEvent::CastChanged(Box::new(cast)));
         }
+    }
+
+    /// What there is to know now.
+    fn known(&self, now: Now) -> Told {
+        let people = self.roster.present().map(|one| (one.id.clone(), receivable(one))).collect();
+        Told { people, cast: Some(self.cast_view(now)), reasons: BTreeMap::new() }
     }
 
     pub(super) fn max_participants(&self) -> usize {

@@ -9,7 +9,7 @@ use crate::{
     control::{
         auth::{Grant, NewToken, Scope, mint},
         conference::{
-            Conference, ConferenceRequest, Join,
+            ConferenceRequest, Join,
             presence::{Absence, ConferenceEvent, Listener, SeatId},
         },
         error::ControlError,
@@ -181,25 +181,28 @@ async fn take_seat(
     create: bool,
     queue: &SignalQueue,
 ) -> Result<(), ControlError> {
-    for attempt in 1.. {
-        let found = if create { conferences.find_or_create(id).await } else { conferences.find(id).await };
-        let (join, queue) = (join.clone(), queue.clone());
-        let listener =
-            Listener::new(move |event| queue.push(Outgoing::Message(ServerMessage::Conference(event))));
-        let asked = |conference: Conference| async move {
-            conference.ask(|answer| ConferenceRequest::Join { join, listener, answer }).await
-        };
-        let result = match found {
-            Ok(conference) => asked(conference).await,
-            Err(error) => Err(error),
-        };
-        match result {
-            // It ended between being found and being asked.
-            Err(ControlError::ConferenceNotFound(_)) if create && attempt < ATTEMPTS => {}
-            result => return result,
+    let mut result = Err(ControlError::ConferenceNotFound(id.clone()));
+    for _ in 0..ATTEMPTS {
+        result = try_seat(conferences, id, join.clone(), create, queue.clone()).await;
+        // It ended between being found and being asked.
+        if !(create && matches!(result, Err(ControlError::ConferenceNotFound(_)))) {
+            break;
         }
     }
-    Err(ControlError::ConferenceNotFound(id.clone()))
+    result
+}
+
+async fn try_seat(
+    conferences: &dyn Conferences,
+    id: &ConferenceId,
+    join: Join,
+    create: bool,
+    queue: SignalQueue,
+) -> Result<(), ControlError> {
+    let conference = if create { conferences.find_or_create(id).await } else { conferences.find(id).await }?;
+    let listener =
+        Listener::new(move |event| queue.push(Outgoing::Message(ServerMessage::Conference(event))));
+    conference.ask(|answer| ConferenceRequest::Join { join, listener, answer }).await
 }
 
 /// A seat that stays would be somebody whom everybody sees and nobody is, so a conference that is busy is

@@ -1,7 +1,7 @@
 // What Cube's calls are about: contacts, groups, constraints, and the record of a call.
 import type { StreamOptions } from '../../src/meetingcast.js';
 
-export class Contact {
+class Named {
   readonly id: string;
   readonly name: string;
   constructor(id: string | number, name?: string) {
@@ -16,21 +16,10 @@ export class Contact {
   }
 }
 
+export class Contact extends Named {}
+
 /** A group's call is a conference of that name. */
-export class Group {
-  readonly id: string;
-  readonly name: string;
-  constructor(id: string | number, name?: string) {
-    this.id = String(id);
-    this.name = name ?? this.id;
-  }
-  getId(): string {
-    return this.id;
-  }
-  getName(): string {
-    return this.name;
-  }
-}
+export class Group extends Named {}
 
 /** A field is what a group's call happens in. */
 export class CommField extends Group {}
