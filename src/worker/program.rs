@@ -5,6 +5,7 @@ pub mod director;
 pub mod frame;
 pub mod layout;
 pub mod mixer;
+pub mod passthrough;
 pub mod picture;
 pub mod players;
 pub mod scene;

@@ -42,6 +42,7 @@ mod mutes;
 mod neighbours;
 mod outputs_come_and_go;
 mod pages_in_chromium;
+mod passthrough;
 mod recording;
 mod renditions;
 mod rtmp_outage;

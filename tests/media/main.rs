@@ -12,6 +12,7 @@ mod worker_process;
 mod forwarding;
 mod join_leave;
 mod offer_webrtcbin;
+mod passthrough;
 mod program_cadence;
 mod renditions;
 mod snapshot;
