@@ -36,6 +36,19 @@ impl CodedFormat {
     }
 }
 
+impl CodedFormat {
+    /// Caps that say the same.
+    pub fn caps(&self) -> gst::Caps {
+        gst::Caps::builder("video/x-h264")
+            .field("stream-format", "avc")
+            .field("alignment", "au")
+            .field("codec_data", gst::Buffer::from_slice(self.avcc.clone()))
+            .field("width", i32::try_from(self.width).unwrap_or(i32::MAX))
+            .field("height", i32::try_from(self.height).unwrap_or(i32::MAX))
+            .build()
+    }
+}
+
 /// A coded picture. Cloning shares the bytes.
 #[derive(Debug, Clone)]
 pub struct CodedPicture {
@@ -86,6 +99,15 @@ mod tests {
 
     fn unit(units: &[&[u8]]) -> Vec<u8> {
         units.iter().flat_map(|unit| [&(unit.len() as u32).to_be_bytes(), *unit].concat()).collect()
+    }
+
+    #[test]
+    fn a_format_says_what_its_caps_say() {
+        gst::init().unwrap();
+        let format = CodedFormat { avcc: vec![1, 66, 0xc0, 31, 0xff].into(), width: 640, height: 360 };
+        assert_eq!(CodedFormat::of_caps(&format.caps()), Some(format.clone()));
+        let short_lengths = CodedFormat { avcc: vec![1, 66, 0xc0, 31, 0xfd].into(), ..format };
+        assert_eq!(CodedFormat::of_caps(&short_lengths.caps()), None);
     }
 
     #[test]

@@ -11,7 +11,8 @@ use crate::{
     },
     units::MediaTime,
     worker::{
-        forward::relay::Relay,
+        broadcast::{Broadcast, BroadcastEvent},
+        forward::relay::PacketRelay,
         ingest::{Ingest, IngestError, IngestEvent, IngestSetup},
         pipeline::PipelineEvent,
         program::{
@@ -51,8 +52,10 @@ pub enum Finish {
 struct Session {
     ingest: Ingest,
     source: SourceId,
+    /// Later ones have larger numbers.
+    serial: u64,
     meter: Arc<SourceMeter>,
-    relay: Relay,
+    relay: PacketRelay,
     /// Whom to tell about the answer.
     opening: Option<RequestId>,
 }
@@ -61,6 +64,9 @@ struct Program {
     encoder: ProgramEncoder,
     /// How long it may be without a picture.
     patience: Duration,
+    /// While somebody watches by WebRTC.
+    broadcast: Option<Broadcast>,
+    audio_kbps: u32,
     /// Whom to tell about the first frame.
     starting: Option<RequestId>,
     started: MediaTime,
@@ -76,6 +82,7 @@ pub struct Controller {
     mixer: Mixer,
     mixer_events: mpsc::Receiver<MixerEvent>,
     sessions: HashMap<SessionId, Session>,
+    next_serial: u64,
     ingest_events_in: mpsc::Sender<(SessionId, IngestEvent)>,
     ingest_events: mpsc::Receiver<(SessionId, IngestEvent)>,
     subscribers: HashMap<SessionId, Subscriber>,
@@ -84,6 +91,8 @@ pub struct Controller {
     program: Option<Program>,
     /// What the program takes of publishers' pictures.
     demand: Arc<Demand>,
+    broadcast_events_in: mpsc::Sender<BroadcastEvent>,
+    broadcast_events: mpsc::Receiver<BroadcastEvent>,
     encoder_events_in: mpsc::Sender<PipelineEvent>,
     encoder_events: mpsc::Receiver<PipelineEvent>,
 }
@@ -98,6 +107,7 @@ impl Controller {
         let (ingest_events_in, ingest_events) = mpsc::channel(EVENTS);
         let (forward_events_in, forward_events) = mpsc::channel(EVENTS);
         let (encoder_events_in, encoder_events) = mpsc::channel(8);
+        let (broadcast_events_in, broadcast_events) = mpsc::channel(8);
         Self {
             setup,
             timeline,
@@ -105,6 +115,7 @@ impl Controller {
             mixer,
             mixer_events,
             sessions: HashMap::new(),
+            next_serial: 0,
             ingest_events_in,
             ingest_events,
             subscribers: HashMap::new(),
@@ -112,6 +123,8 @@ impl Controller {
             forward_events,
             program: None,
             demand: Arc::default(),
+            broadcast_events_in,
+            broadcast_events,
             encoder_events_in,
             encoder_events,
         }
@@ -131,6 +144,7 @@ impl Controller {
                 Some((session, event)) = self.ingest_events.recv() => self.on_ingest(session, event).await,
                 Some((session, event)) = self.forward_events.recv() => self.on_forward(session, event).await,
                 Some(event) = self.mixer_events.recv() => self.on_mixer(event).await,
+                Some(event) = self.broadcast_events.recv() => self.on_broadcast(event).await,
                 Some(event) = self.encoder_events.recv() => self.on_encoder(event).await,
                 _ = heartbeats.tick() => self.beat().await,
             };
@@ -175,17 +189,13 @@ impl Controller {
                 }
             }
             WorkerCommand::CloseIngest { session } => self.remove(&session).await?,
-            WorkerCommand::OpenForward { request, session, source, offer, mutes } => {
-                if let Err(error) = self.open_forward(request, session, source, offer, mutes) {
+            WorkerCommand::OpenForward { request, session, of, offer, mutes } => {
+                if let Err(error) = self.open_forward(request, session, of, offer, mutes).await {
                     self.reply(request, Err(error)).await;
                 }
             }
             WorkerCommand::MuteForwards { source, mutes } => self.mute_forwards(source, mutes).await,
-            WorkerCommand::CloseForward { session } => {
-                if let Some(subscriber) = self.subscribers.remove(&session) {
-                    subscriber.forward.close();
-                }
-            }
+            WorkerCommand::CloseForward { session } => self.close_forward(&session),
             WorkerCommand::StartProgram { request, program } => {
                 let started = self.start_program(request, program).await;
                 if let Err(error) = started {
@@ -241,14 +251,17 @@ impl Controller {
             },
             self.ingest_events_in.clone(),
         );
-        self.sessions.insert(session, Session { ingest, source, meter, relay, opening: Some(request) });
+        self.next_serial += 1;
+        let serial = self.next_serial;
+        self.sessions
+            .insert(session, Session { ingest, source, serial, meter, relay, opening: Some(request) });
         Ok(())
     }
 
     async fn remove(&mut self, session: &SessionId) -> Result<(), Finish> {
         let Some(removed) = self.sessions.remove(session) else { return Ok(()) };
         removed.ingest.close();
-        self.end_forwards(SessionEndReason::SourceGone, |one| one.publisher == *session).await;
+        self.end_forwards(SessionEndReason::SourceGone, |one| one.publisher.as_ref() == Some(session)).await;
         self.ask(MixerRequest::RemoveSource { source: removed.source, session: session.clone() })
     }
 

@@ -21,6 +21,7 @@ use std::{
 use tokio::sync::mpsc;
 
 mod coded_out;
+pub mod feed;
 mod frames_out;
 mod passthrough;
 mod picture_input;
@@ -29,6 +30,7 @@ mod sound_input;
 
 pub use passthrough::{CodedInput, PassthroughEncoder};
 
+use feed::ProgramFeed;
 use frames_out::{Counters, Outlet, VideoOut, on_sample};
 use picture_input::{PictureInput, TimedPicture};
 use rendition::{RenditionEncoder, RenditionInput};
@@ -57,6 +59,7 @@ pub struct Encoder {
     input: EncoderInput,
     renditions: Vec<RenditionEncoder>,
     counters: Arc<Counters>,
+    feed: ProgramFeed,
     eos: mpsc::Receiver<PipelineEvent>,
 }
 
@@ -110,6 +113,7 @@ impl Encoder {
             filler: spec.filler,
         };
         let counters = Arc::new(Counters::default());
+        let feed = ProgramFeed::default();
         let outlet = |rendition| Outlet::new(out.clone(), counters.clone(), rendition);
         let renditions = spec.renditions.iter().enumerate().map(|(index, rendition)| {
             // Control allows a handful.
@@ -130,9 +134,9 @@ impl Encoder {
             fps: spec.fps,
             kbps: spec.video_kbps,
         };
-        let video_out = VideoOut::new(outlet(None), config);
+        let video_out = VideoOut::new(outlet(None), config).heard_by(feed.clone());
         on_sample(&file.typed(&pipeline, "video-out")?, video_out.callback());
-        let sound = SoundInput::of(&file, &pipeline, outlet(None), spec.audio_kbps)?;
+        let sound = SoundInput::of(&file, &pipeline, outlet(None), spec.audio_kbps, feed.clone())?;
 
         let input = EncoderInput {
             picture,
@@ -143,12 +147,17 @@ impl Encoder {
         let running =
             RunningPipeline::start(pipeline, "encoder".to_owned(), timeline, failed, tell_end(eos_in))
                 .await?;
-        Ok(Self { running, input, renditions, counters, eos })
+        Ok(Self { running, input, renditions, counters, feed, eos })
     }
 
     /// Where frames go in.
     pub fn input(&self) -> EncoderInput {
         self.input.clone()
+    }
+
+    /// The program's picture as it is encoded, and its sound as it goes in.
+    pub const fn feed(&self) -> &ProgramFeed {
+        &self.feed
     }
 
     /// Frames that were lost on the way to control.

@@ -7,7 +7,7 @@ use crate::{
     ids::{SessionId, SourceId},
     ipc::{SourceReport, VideoReport},
     units::MediaTime,
-    worker::{coded::CodedPicture, forward::relay::Relay, program::frame::Frame},
+    worker::{coded::CodedPicture, forward::relay::PacketRelay, program::frame::Frame},
 };
 use std::sync::{
     Arc,
@@ -131,7 +131,7 @@ pub struct SourceTap {
     pictures: SyncSender<(MediaTime, Frame)>,
     coded: SyncSender<(MediaTime, CodedPicture)>,
     chunks: SyncSender<Chunk>,
-    relay: Relay,
+    relay: PacketRelay,
     demand: Arc<Demand>,
 }
 
@@ -180,7 +180,7 @@ impl SourceTap {
     }
 
     /// Where subscribers get its packets.
-    pub const fn relay(&self) -> &Relay {
+    pub const fn relay(&self) -> &PacketRelay {
         &self.relay
     }
 
@@ -226,7 +226,7 @@ pub fn source(session: SessionId, has_video: bool, demand: Arc<Demand>) -> (Sour
         pictures: picture_in,
         coded: coded_in,
         chunks: chunk_in,
-        relay: Relay::default(),
+        relay: PacketRelay::default(),
         demand,
     };
     (tap, SourceFeed { session, meter, pictures, coded, chunks })

@@ -3,9 +3,9 @@
 use super::{Controller, Finish, Program, chain};
 use crate::{
     ids::RequestId,
-    ipc::{ProgramMode, ProgramSpec, ReplyError, ReplyOk},
+    ipc::{ForwardOf, ProgramMode, ProgramSpec, ReplyError, ReplyOk, SessionEndReason},
     worker::{
-        encoder::{Encoder, EncoderError, PassthroughEncoder},
+        encoder::{Encoder, EncoderError, PassthroughEncoder, feed::ProgramFeed},
         program::{
             canvas::Canvas,
             card::{self, CardSpec},
@@ -24,6 +24,14 @@ pub(super) enum ProgramEncoder {
 }
 
 impl ProgramEncoder {
+    /// What goes out, for those who send it on themselves.
+    pub(super) fn feed(&self) -> &ProgramFeed {
+        match self {
+            Self::Composing(encoder) => encoder.feed(),
+            Self::Passing(encoder) => encoder.feed(),
+        }
+    }
+
     /// Frames that were lost on the way to control.
     pub(super) fn link_drops(&self) -> u64 {
         match self {
@@ -83,7 +91,12 @@ impl Controller {
             .await
             .map_err(|error| internal(&error))?;
         let input = encoder.input();
-        self.program = Some(self.begun(request, ProgramEncoder::Composing(encoder), Duration::ZERO));
+        self.program = Some(self.begun(
+            request,
+            ProgramEncoder::Composing(encoder),
+            Duration::ZERO,
+            encoding.audio_kbps,
+        ));
         self.mixer
             .ask(MixerRequest::Start(Box::new(StartProgram { spec, input, canvas, slate })))
             .map_err(|error| internal(&error))
@@ -98,15 +111,30 @@ impl Controller {
                 .map_err(|error| internal(&error))?;
         self.demand.take_coded(true);
         let hold = Duration::from_millis(spec.stall_hold_ms.into());
-        self.program = Some(self.begun(request, ProgramEncoder::Passing(encoder), hold));
+        self.program =
+            Some(self.begun(request, ProgramEncoder::Passing(encoder), hold, spec.encoding.audio_kbps));
         self.mixer
             .ask(MixerRequest::Pass(Box::new(StartPassthrough { spec, input })))
             .map_err(|error| internal(&error))
     }
 
-    fn begun(&self, request: RequestId, encoder: ProgramEncoder, patience: Duration) -> Program {
+    fn begun(
+        &self,
+        request: RequestId,
+        encoder: ProgramEncoder,
+        patience: Duration,
+        audio_kbps: u32,
+    ) -> Program {
         let now = self.timeline.now();
-        Program { encoder, patience, starting: Some(request), started: now, seen: (0, now) }
+        Program {
+            encoder,
+            patience,
+            broadcast: None,
+            audio_kbps,
+            starting: Some(request),
+            started: now,
+            seen: (0, now),
+        }
     }
 
     pub(super) async fn stop_program(&mut self, request: RequestId) -> Result<(), Finish> {
@@ -114,6 +142,7 @@ impl Controller {
             None => Err(ReplyError::WrongState { detail: "no program runs".to_owned() }),
             Some(program) => {
                 self.ask(MixerRequest::Stop)?;
+                self.end_forwards(SessionEndReason::SourceGone, |one| one.of == ForwardOf::Program).await;
                 if let ProgramEncoder::Passing(_) = program.encoder {
                     self.demand.take_coded(false);
                     for session in self.sessions.values() {

@@ -1,6 +1,9 @@
 //! From coded pictures to the frames that go to control.
 
-use super::frames_out::Outlet;
+use super::{
+    feed::{FedFrame, ProgramFeed},
+    frames_out::Outlet,
+};
 use crate::{
     media::{EncodedFrame, Track, TrackConfig, VideoConfig},
     units::MediaTime,
@@ -22,6 +25,7 @@ const SOUND_PATIENCE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) struct CodedOut {
     outlet: Outlet,
+    feed: ProgramFeed,
     /// Nominal.
     fps: u32,
     /// The parameters that were passed on last.
@@ -33,8 +37,8 @@ pub(super) struct CodedOut {
 }
 
 impl CodedOut {
-    pub(super) fn new(outlet: Outlet, fps: u32) -> Self {
-        Self { outlet, fps, told: None, awaits_idr: true, waiting: VecDeque::new() }
+    pub(super) fn new(outlet: Outlet, feed: ProgramFeed, fps: u32) -> Self {
+        Self { outlet, feed, fps, told: None, awaits_idr: true, waiting: VecDeque::new() }
     }
 
     /// A picture; false when it is left out: its parameters changed without an IDR, or are not known to control.
@@ -98,6 +102,7 @@ impl CodedOut {
             self.told = Some(format.clone());
         }
         self.outlet.counters.video_frames.fetch_add(1, Relaxed);
+        self.feed.pass_with(|| FedFrame::coded(format, &frame));
         self.outlet.send(frame);
         true
     }
@@ -141,7 +146,8 @@ mod tests {
     fn new_parameters_wait_for_the_sound_before_them() {
         let (sender, mut out) = mpsc::channel(100);
         let counters = Arc::new(Counters::default());
-        let mut coded = CodedOut::new(Outlet::new(sender, counters.clone(), None), 30);
+        let mut coded =
+            CodedOut::new(Outlet::new(sender, counters.clone(), None), ProgramFeed::default(), 30);
         let (a, b) = (format(4), format(6));
         assert!(!coded.push(&picture(&a, false), ms(0)), "nothing can be decoded yet");
         assert!(coded.push(&picture(&a, true), ms(10)) && coded.push(&picture(&a, false), ms(20)));
@@ -167,7 +173,7 @@ mod tests {
         let (sender, mut out) = mpsc::channel(100);
         let counters = Arc::new(Counters::default());
         counters.sound_until.store(u64::MAX, Relaxed);
-        let mut coded = CodedOut::new(Outlet::new(sender, counters, None), 30);
+        let mut coded = CodedOut::new(Outlet::new(sender, counters, None), ProgramFeed::default(), 30);
         let (a, b) = (format(4), format(6));
         coded.push(&picture(&a, true), ms(10));
         assert!(!coded.push(&picture(&b, false), ms(20)) && !coded.push(&picture(&a, false), ms(30)));

@@ -3,6 +3,7 @@
 use super::{
     EncoderError, await_end,
     coded_out::CodedOut,
+    feed::ProgramFeed,
     frames_out::{Counters, Outlet},
     sound_input::SoundInput,
     tell_end,
@@ -26,6 +27,7 @@ pub struct PassthroughEncoder {
     running: RunningPipeline,
     sound: SoundInput,
     counters: Arc<Counters>,
+    feed: ProgramFeed,
     eos: mpsc::Receiver<PipelineEvent>,
 }
 
@@ -45,15 +47,22 @@ impl PassthroughEncoder {
         failed: mpsc::Sender<PipelineEvent>,
     ) -> Result<(Self, CodedInput), EncoderError> {
         let counters = Arc::new(Counters::default());
+        let feed = ProgramFeed::default();
         let outlet = || Outlet::new(out.clone(), counters.clone(), None);
         let file = PipelineFile::of(Role::Sound)?;
         let pipeline = file.pipeline(&[("audio_bps", ParamValue::Int(i64::from(spec.audio_kbps) * 1000))])?;
-        let sound = SoundInput::of(&file, &pipeline, outlet(), spec.audio_kbps)?;
-        let input = CodedInput { sound: sound.clone(), pictures: CodedOut::new(outlet(), spec.fps) };
+        let sound = SoundInput::of(&file, &pipeline, outlet(), spec.audio_kbps, feed.clone())?;
+        let input =
+            CodedInput { sound: sound.clone(), pictures: CodedOut::new(outlet(), feed.clone(), spec.fps) };
         let (eos_in, eos) = mpsc::channel(1);
         let running =
             RunningPipeline::start(pipeline, "sound".to_owned(), timeline, failed, tell_end(eos_in)).await?;
-        Ok((Self { running, sound, counters, eos }, input))
+        Ok((Self { running, sound, counters, feed, eos }, input))
+    }
+
+    /// The program's picture as it goes out, and its sound as it goes in.
+    pub const fn feed(&self) -> &ProgramFeed {
+        &self.feed
     }
 
     /// Frames that were lost on the way to control.

@@ -1,37 +1,35 @@
 //! Where samples go in, and AAC comes out: the same in every encoder's pipeline.
 
-use super::frames_out::{AudioOut, Outlet, on_sample};
+use super::{
+    feed::{self, FedFrame, ProgramFeed},
+    frames_out::{AudioOut, Outlet, on_sample},
+};
 use crate::{
     units::MediaTime,
-    worker::{
-        pipeline_file::{PipelineFile, PipelineFileError},
-        program::sound,
-    },
+    worker::pipeline_file::{PipelineFile, PipelineFileError},
 };
 
 /// The way into a pipeline's AAC encoder. Never waits.
 #[derive(Debug, Clone)]
-pub(super) struct SoundInput(gst_app::AppSrc);
+pub(super) struct SoundInput {
+    source: gst_app::AppSrc,
+    feed: ProgramFeed,
+}
 
 impl SoundInput {
-    /// The input of a pipeline with the elements `audio-in` and `audio-out`; its frames go to `outlet`.
+    /// The input of a pipeline with the elements `audio-in` and `audio-out`; its frames go to `outlet`, what goes in
+    /// to `feed` as well.
     pub(super) fn of(
         file: &PipelineFile,
         pipeline: &gst::Pipeline,
         outlet: Outlet,
         kbps: u32,
+        feed: ProgramFeed,
     ) -> Result<Self, PipelineFileError> {
         let source: gst_app::AppSrc = file.typed(pipeline, "audio-in")?;
-        source.set_caps(Some(
-            &gst::Caps::builder("audio/x-raw")
-                .field("format", "F32LE")
-                .field("layout", "interleaved")
-                .field("rate", sound::RATE as i32)
-                .field("channels", sound::CHANNELS as i32)
-                .build(),
-        ));
+        source.set_caps(Some(&feed::sound_caps()));
         on_sample(&file.typed(pipeline, "audio-out")?, AudioOut::new(outlet, kbps).callback());
-        Ok(Self(source))
+        Ok(Self { source, feed })
     }
 
     /// Interleaved 48 kHz stereo.
@@ -41,11 +39,12 @@ impl SoundInput {
         if let Some(header) = buffer.get_mut() {
             header.set_pts(gst::ClockTime::from_nseconds(pts.0));
         }
+        self.feed.pass_with(|| Some(FedFrame::sound(buffer.clone())));
         // Refused only while the pipeline goes down.
-        let _ = self.0.push_buffer(buffer);
+        let _ = self.source.push_buffer(buffer);
     }
 
     pub(super) fn end(&self) -> bool {
-        self.0.end_of_stream().is_ok()
+        self.source.end_of_stream().is_ok()
     }
 }
