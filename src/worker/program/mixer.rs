@@ -263,6 +263,7 @@ impl MixerRunner {
             MixerRequest::Start(start) => self.start(*start),
             MixerRequest::Pass(start) => {
                 self.meter.reset();
+                self.players.forget_coded();
                 let now = self.setup.timeline.now();
                 self.passing = Some(Passthrough::new(*start, self.setup.delay, now));
             }

@@ -43,7 +43,9 @@ pub struct Players(BTreeMap<SourceId, Player>);
 impl Players {
     /// A session begins to feed a source, or takes it over.
     pub fn add(&mut self, source: SourceId, feed: SourceFeed) {
-        self.0.entry(source).or_default().feed = Some(feed);
+        let player = self.0.entry(source).or_default();
+        player.feed = Some(feed);
+        player.coded.change_hands();
     }
 
     /// A session feeds its source no more; ignored when another one has taken over.
@@ -84,6 +86,14 @@ impl Players {
         let looks: BTreeMap<SourceId, Look> =
             self.0.keys().map(|source| (*source, self.look(*source, now))).collect();
         move |source| looks.get(&source).copied().unwrap_or(Look::Absent)
+    }
+
+    /// A program that passes pictures through begins: what is left from one before is not its.
+    pub fn forget_coded(&mut self) {
+        for player in self.0.values_mut() {
+            player.fetch();
+            player.coded = CodedLine::default();
+        }
     }
 
     /// Time of a source's last coded keyframe.

@@ -10,7 +10,8 @@
 //!    its pictures, a clock that was set back) is put [`STEP`] after it: decoding order is kept and nothing is
 //!    lost, only its place is off.
 //! 4. A source without pictures for `hold` is replaced by a still, and comes back with an IDR. Who is muted, or
-//!    is not there at all, is replaced at once.
+//!    is not there at all when the program begins, is replaced at once; who sends then and has no keyframe
+//!    yet is waited for a little longer.
 
 use super::line::{CodedLine, Unit};
 use crate::{
@@ -26,6 +27,10 @@ pub const STEP: Duration = Duration::from_millis(1);
 /// A longer hole between two pictures is a break for some receivers (HLS with parts), which go on with the next
 /// keyframe only; so one is asked for.
 const HOLE: Duration = Duration::from_millis(400);
+
+/// A source that sends is waited for so long beyond the hold: its ingest asks it for a keyframe once a second at
+/// most, and one may just have been asked for.
+const FIRST_KEYFRAME: Duration = Duration::from_millis(1500);
 
 /// The stretch of the sources' time that a tick covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -283,7 +288,10 @@ impl Cutter {
         match self.showing {
             Showing::Still => true,
             Showing::Source(_) => at.since(self.seen) > self.hold,
-            Showing::Nothing(since) => look(source) == Look::Absent || at.since(since) > self.hold,
+            Showing::Nothing(since) => {
+                let patience = if look(source).flows() { FIRST_KEYFRAME } else { Duration::ZERO };
+                look(source) == Look::Absent || at.since(since) > self.hold + patience
+            }
         }
     }
 }

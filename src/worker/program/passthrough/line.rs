@@ -18,19 +18,28 @@ pub struct Unit<P> {
     pub picture: P,
 }
 
+/// Whether a picture that is no IDR can be decoded by who has what is in the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gate {
+    /// Nothing came yet of who feeds it: what it refers to is not here, and nobody misses it.
+    Fresh,
+    /// Something was left out: what follows is lost up to the next IDR.
+    Lossy,
+    Open,
+}
+
 /// The pictures of one source, in the order in which they came, which is the order of decoding.
 #[derive(Debug)]
 pub struct CodedLine<P> {
     waiting: VecDeque<Unit<P>>,
-    /// Something was left out: what follows is of no use before the next IDR.
-    broken: bool,
+    gate: Gate,
     newest_idr: Option<MediaTime>,
     lost: u64,
 }
 
 impl<P> Default for CodedLine<P> {
     fn default() -> Self {
-        Self { waiting: VecDeque::new(), broken: false, newest_idr: None, lost: 0 }
+        Self { waiting: VecDeque::new(), gate: Gate::Fresh, newest_idr: None, lost: 0 }
     }
 }
 
@@ -38,15 +47,18 @@ impl<P> CodedLine<P> {
     /// A picture came.
     pub fn push(&mut self, unit: Unit<P>) {
         if unit.idr {
-            self.broken = false;
+            self.gate = Gate::Open;
             self.newest_idr = Some(unit.pts);
+        } else if self.waiting.len() >= CAPACITY {
+            self.gate = Gate::Lossy;
         }
-        if self.waiting.len() >= CAPACITY && !unit.idr {
-            self.broken = true;
-        }
-        if self.broken {
-            self.lost += 1;
-            return;
+        match self.gate {
+            Gate::Open => {}
+            Gate::Lossy => {
+                self.lost += 1;
+                return;
+            }
+            Gate::Fresh => return,
         }
         if self.waiting.len() >= CAPACITY {
             // A line that begins anew at the IDR: nothing that stays refers to what goes.
@@ -54,6 +66,11 @@ impl<P> CodedLine<P> {
             self.waiting.clear();
         }
         self.waiting.push_back(unit);
+    }
+
+    /// Somebody else feeds it from now on: his pictures refer to nothing that is here.
+    pub fn change_hands(&mut self) {
+        self.gate = Gate::Fresh;
     }
 
     /// The next picture, if it has its turn before `until`.
@@ -119,11 +136,28 @@ mod tests {
     }
 
     #[test]
-    fn skipping_stops_at_what_is_not_due() {
+    fn who_takes_over_begins_with_an_idr() {
         let mut line = CodedLine::default();
-        for (ms, idr) in [(10, false), (20, true), (30, false), (90, false)] {
+        for (ms, idr) in [(10, false), (20, true), (30, false)] {
             line.push(unit(ms, idr));
         }
+        line.change_hands();
+        for (ms, idr) in [(40, false), (50, true), (60, false)] {
+            line.push(unit(ms, idr));
+        }
+        let all: Vec<u64> = std::iter::from_fn(|| line.take_due(MediaTime::from_millis(99)))
+            .map(|unit| unit.picture)
+            .collect();
+        assert_eq!((all, line.take_lost()), (vec![20, 30, 50, 60], 0));
+    }
+
+    #[test]
+    fn skipping_stops_at_what_is_not_due() {
+        let mut line = CodedLine::default();
+        for (ms, idr) in [(5, true), (10, false), (20, true), (30, false), (90, false)] {
+            line.push(unit(ms, idr));
+        }
+        assert_eq!(line.take_due(MediaTime::from_millis(40)).map(|unit| unit.picture), Some(5));
         line.skip_to_idr(MediaTime::from_millis(40));
         assert_eq!(line.due(MediaTime::from_millis(40)).map(|unit| unit.picture), Some(20));
         line.skip(MediaTime::from_millis(40));

@@ -61,6 +61,7 @@ fn tick(cutter: &mut Cutter, n: u64, lines: &mut Fake) -> Vec<Step<Picture>> {
 /// A cutter on whose program A is, up to number 10 at 363 ms.
 fn on_air() -> (Cutter, Fake) {
     let (mut cutter, mut lines) = (Cutter::new(scene(A), HOLD, MediaTime::ZERO), Fake::default());
+    lines.give(B, 1, 0);
     for n in 0..=10 {
         lines.give(A, n * TICK + 3, n as u32);
         let steps = tick(&mut cutter, n, &mut lines);
@@ -205,9 +206,18 @@ fn a_program_whose_source_is_not_there_begins_with_the_still() {
     let (mut cutter, mut lines) = (Cutter::new(scene(A), HOLD, MediaTime::ZERO), Fake::default());
     let steps = cutter.tick(window(0), MediaTime::ZERO, |_| Look::Absent, &mut lines);
     assert!(steps.contains(&Step::Still { at: MediaTime::ZERO }), "{steps:?}");
-    let mut present = Cutter::new(scene(A), HOLD, MediaTime::ZERO);
-    let steps = tick(&mut present, 0, &mut lines);
-    assert!(!steps.iter().any(|step| matches!(step, Step::Still { .. })), "its keyframe may be on the way");
+    // Who sends has a keyframe on the way; who is there and sends nothing has not.
+    let silent =
+        |_| Look::Present { has_video: true, rtp_age_ms: None, picture_age_ms: None, sound_age_ms: None };
+    let first_still = |look: &dyn Fn(SourceId) -> Look| {
+        let mut present = Cutter::new(scene(A), HOLD, MediaTime::ZERO);
+        (0..200).find(|n| {
+            let steps = present.tick(window(*n), window(*n).from, look, &mut Fake::default());
+            steps.iter().any(|step: &Step<Picture>| matches!(step, Step::Still { .. }))
+        })
+    };
+    assert_eq!(first_still(&flowing), Some(2501_u64.div_ceil(TICK)));
+    assert_eq!(first_still(&silent), Some(1001_u64.div_ceil(TICK)));
 }
 
 #[test]
