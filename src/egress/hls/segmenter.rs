@@ -33,7 +33,7 @@
 //!
 //! 8. Pictures that come as a participant sends them ([`Pace::AsSent`]) are less regular: a keyframe was asked for
 //!    and comes a little early or late, so rule 1 takes one that comes three quarters of a segment after its
-//!    start; and a frame is shown until the next one for up to [`AS_SENT_GAP`] before rule 5 calls it a hole.
+//!    start; a segment without one ends [`RESERVE`] before rule 2 forbids more; and a frame is shown until the next one for up to [`AS_SENT_GAP`] before rule 5 calls it a hole.
 //!
 //! The track that leads is video. Only if no video parameters came in [`SOUND_ALONE_AFTER`] of sound
 //! does sound lead, so that a cast without a picture can be heard.
@@ -62,6 +62,9 @@ pub const MAX_GAP: Duration = Duration::from_millis(500);
 /// The same where a participant sends: after a second without a picture the worker shows the slate, whose
 /// parameters begin an era anyway. A hole in a GOP would cost all of the GOP's rest.
 pub const AS_SENT_GAP: Duration = Duration::from_millis(1500);
+/// By how much a participant's next frame may be later than the last one was after the one before, without making
+/// a segment too long: four frames at 30 a second.
+const RESERVE: Duration = Duration::from_millis(150);
 /// Sound without any video parameters for so long leads.
 pub const SOUND_ALONE_AFTER: Duration = Duration::from_secs(3);
 /// The first segment waits so long for the keyframe that ends it.
@@ -326,12 +329,15 @@ impl Segmenter {
             let part_over = open.part_length.is_some_and(|length| in_part >= length);
             let starved = open.part_length.is_some_and(|length| in_part >= 2 * length);
             // How far away the next frame may be, as far as one can know.
-            let step = self.frame_duration().max(frame.dts.since(last.dts));
+            let mut step = self.frame_duration().max(frame.dts.since(last.dts));
             let full = open.bytes + frame.data.len() > MAX_SEGMENT_BYTES;
             let divisible = open.part_length.is_none();
             let (early, max_gap) = match self.pace {
                 Pace::Steady => (half, MAX_GAP),
-                Pace::AsSent => (self.segment / 4, AS_SENT_GAP),
+                Pace::AsSent => {
+                    step = step.max(RESERVE);
+                    (self.segment / 4, AS_SENT_GAP)
+                }
             };
 
             if frame.dts.since(open.decoded_until()) > max_gap || starved {

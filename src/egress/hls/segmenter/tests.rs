@@ -293,6 +293,31 @@ fn a_keyframe_that_does_not_come_ends_no_segment_late() {
 }
 
 #[test]
+fn uneven_frames_without_keyframes_make_no_holes() {
+    // Steps of 30 to 120 ms, in every phase to the segments' limit.
+    for phase in (0..120).step_by(30) {
+        let steps = [30, 60, 30, 120, 90, 30, 30].iter().cycle();
+        let times = steps.scan(phase, |at, step| {
+            *at += step;
+            (*at < 12_000).then_some(*at)
+        });
+        let times: Vec<u64> = std::iter::once(0).chain(times).collect();
+        for part in [None, Some(500)] {
+            let items = sent(times.iter().copied(), &[0, 1980]);
+            let (segments, segmenter) = run_paced(2000, part, Pace::AsSent, items);
+            assert!(
+                segments.iter().all(|segment| segment.era.number == 0),
+                "{phase} {:?}",
+                lengths_ms(&segments)
+            );
+            assert_eq!(segments.iter().map(|segment| segment.run.video.len()).sum::<usize>(), times.len());
+            assert!(lengths_ms(&segments).iter().all(|ms| *ms < 2500), "{:?}", lengths_ms(&segments));
+            assert!(segmenter.discarded() < 10);
+        }
+    }
+}
+
+#[test]
 fn a_participant_who_sends_little_makes_no_holes() {
     // A still screen: from 3 s on a frame every 900 ms.
     let times = (0..3000).step_by(30).chain((3900..12_000).step_by(900));
