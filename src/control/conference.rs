@@ -5,6 +5,7 @@ pub mod ask;
 pub mod calls;
 pub mod outputs;
 pub mod presence;
+pub mod quality;
 pub mod roster;
 pub mod runner;
 pub mod scene;

@@ -222,7 +222,7 @@ fn a_certificate_other_than_the_offered_one_ends_the_session() {
     assert_eq!(stage.worker(), worker);
     film.cadence_is_unbroken(Duration::from_nanos(33_333_333));
     // Wherever her tile was, her colour never was in it.
-    let halves = meetingcast::worker::program::layout::grid(2, 640, 360);
+    let halves = meetingcast::layout::grid(2, 640, 360);
     let mut two = 0;
     film.each(|time, picture| {
         let seen = pattern::read(picture, tile(halves[1])).unwrap().colour;

@@ -10,7 +10,7 @@ use crate::{
         },
         error::ControlError,
     },
-    ids::{ParticipantId, SessionId, SourceId, StreamName},
+    ids::{ParticipantId, SessionId, StreamName},
     ipc::{ForwardOf, IngestOffer, Mutes, ReplyError, ReplyOk, VideoCodec, WorkerCommand},
 };
 use std::{
@@ -53,8 +53,8 @@ impl Forwards {
         self.open.remove(session).is_some()
     }
 
-    fn concerns(&self, source: SourceId) -> bool {
-        let of = ForwardOf::Source(source);
+    /// Somebody receives it, or is about to.
+    pub(super) fn has(&self, of: ForwardOf) -> bool {
         self.open.values().chain(self.opening.values().map(|one| &one.of)).any(|one| *one == of)
     }
 }
@@ -159,7 +159,10 @@ impl ConferenceState {
         let Ok(participant) = self.roster.participant(id) else { return };
         let mutes = mutes(participant);
         let sources: Vec<_> = participant.streams.iter().map(|stream| stream.source).collect();
-        for source in sources.into_iter().filter(|source| self.forwards.concerns(*source)).collect::<Vec<_>>()
+        for source in sources
+            .into_iter()
+            .filter(|source| self.forwards.has(ForwardOf::Source(*source)))
+            .collect::<Vec<_>>()
         {
             self.command(WorkerCommand::MuteForwards { source, mutes });
         }

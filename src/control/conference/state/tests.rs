@@ -6,5 +6,6 @@ mod forwarding;
 mod listeners;
 mod passthrough;
 mod people;
+mod quality;
 mod random;
 mod snapshots;
