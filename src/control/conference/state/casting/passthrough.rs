@@ -28,8 +28,9 @@ impl ConferenceState {
         Err(ControlError::CodecUnsupported { participant: participant.clone(), stream: name.clone(), sends })
     }
 
-    /// The cast's pictures are passed through: none of them was decoded.
+    /// A cast runs whose pictures pass through: none of them is decoded.
     pub(in super::super) fn is_passing_through(&self) -> bool {
-        self.cast.as_ref().is_some_and(|run| run.encoding.mode == ProgramMode::Passthrough)
+        let running = self.cast.as_ref().filter(|run| run.is_active());
+        running.is_some_and(|run| run.encoding.mode == ProgramMode::Passthrough)
     }
 }
