@@ -308,8 +308,11 @@ impl Fragmenter {
             Track::Video => open.video_until,
             Track::Audio => open.audio_until,
         };
-        // A replaced worker's last frame may reach into the first one of its successor.
-        let follows = until.dts.is_none_or(|dts| frame.dts >= dts + until.duration / 2 && frame.dts > dts);
+        // A replaced worker's last frame may reach into the first one of its successor. Within one worker's
+        // frames none can be spared: a participant's pictures, passed through, come as close as they were sent,
+        // and those of another one after a switch closer still.
+        let reach = if until.broken { until.duration / 2 } else { Duration::ZERO };
+        let follows = until.dts.is_none_or(|dts| frame.dts >= dts + reach && frame.dts > dts);
         let decodable = !until.broken || frame.keyframe;
         let known = match frame.track {
             Track::Video => match (&open.era.video, &self.video) {

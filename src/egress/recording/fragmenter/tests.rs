@@ -174,6 +174,20 @@ fn other_parameters_travel_in_the_stream_and_the_file_says_so() {
 }
 
 #[test]
+fn frames_that_come_close_are_all_kept() {
+    let first = Stream { length: Duration::from_secs(2), ..Stream::default() };
+    let mut items = first.items();
+    // A switch of a program that passes pictures through: a keyframe 3 ms after the last picture.
+    let second = Stream { start: MediaTime::from_millis(1_970), length: Duration::from_secs(2), ..first };
+    items.extend(second.frames().into_iter().filter(|frame| frame.track == Track::Video).map(HubItem::Frame));
+    let (pieces, fragmenter) = record(items.clone());
+    assert_eq!(fragmenter.discarded(), 0);
+    let sent: Vec<_> = frames(&items, Track::Video).iter().map(|frame| frame.data.to_vec()).collect();
+    let kept: Vec<_> = samples(&file(&pieces), 0).into_iter().map(|(_, data)| data).collect();
+    assert_eq!(kept, sent);
+}
+
+#[test]
 fn a_file_begins_with_what_there_is() {
     // No sound at all: after a while the picture alone.
     let mut silent: Vec<_> = Stream::default().items();
