@@ -134,7 +134,7 @@ impl Passthrough {
         players.advance(window.from, rate);
         let mut told = Told { left_out: players.take_lost_coded(), ..Told::default() };
         let look = players.looks(now);
-        let steps = self.cutter.tick(window, now, |source| look(source), players);
+        let steps = self.cutter.tick(window, now, look, players);
 
         let mut block = vec![0.0; self.samples_until(window.until) * sound::CHANNELS];
         let mut mixed = 0;
