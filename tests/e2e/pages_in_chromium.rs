@@ -18,17 +18,18 @@ fn studio_watch_and_call_work_and_axe_finds_no_serious_fault() {
 }
 
 #[test]
-fn the_seeds_calls_and_cast_run_as_printed() {
+fn the_seeds_calls_conference_and_cast_run_as_printed() {
     let _turn = one_at_a_time();
     // Wilddog's cast has an RTMP URL, too.
     let server = Server::start_with(&[("RTMP__LISTEN", "127.0.0.1:0")]);
-    // That all in a conference see each other is for when participants are forwarded.
-    let arguments = ["--server", server.base.as_str(), "--only", "S0,S1,S2-cast,S3,S4"];
-    let events = browser("seeds.mjs", &arguments).succeed(LIMIT);
+    let events = browser("seeds.mjs", &["--server", server.base.as_str()]).succeed(LIMIT);
     let passed: Vec<&str> = events
         .iter()
         .filter(|event| event["event"] == "sample" && event["passed"] == true)
         .filter_map(|event| event["name"].as_str())
         .collect();
-    assert_eq!(passed, ["S0", "S1", "S3", "S4", "S2-cast"], "{events:?}");
+    assert_eq!(passed, ["S0", "S0-hear", "S1", "S3", "S4", "S2-cast", "S2-see", "S2-hear"], "{events:?}");
+    let heard = events.iter().filter(|event| event["event"] == "receives" && event["peak"].as_f64() > Some(0.01));
+    // Both ends of S0-hear, S3, S4 and S2-hear; the other samples send only video.
+    assert_eq!(heard.count(), 8, "{events:?}");
 }

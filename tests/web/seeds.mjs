@@ -59,12 +59,21 @@ async function receives(where, what) {
   return seen;
 }
 
+async function sees(where, what) {
+  const { peak } = await receives(where, what);
+  if (peak > 0) throw new CheckFailed(`${what}: sound that nobody sends`);
+}
+
 async function hears(where, what) {
   const { peak } = await receives(where, what);
   if (peak < 0.01) throw new CheckFailed(`${what}: no sound`);
 }
 
-const WILDDOG_LOGIN = `
+/** Both streams that Wilddog's pages print: "a stream of only video of 640x480", and one of audio and video. */
+const ONLY_VIDEO = "{ audio: false, video: 'standard' }";
+const SOUND_AND_VIDEO = '{audio:true,video:true}';
+
+const wilddogLogin = (media) => `
 var config = {
     authDomain: "<appId>.wilddog.com",
     syncURL: "https://<appId>.wilddogio.com"
@@ -83,10 +92,7 @@ wilddog.auth().signInAnonymously()
     });
 var localVideoElement = document.getElementById('local');
 var localStream = null;
-videoInstance.createStream({
-        audio: false,
-        video: 'standard'
-    })
+videoInstance.createStream(${media})
     .then(function(stream){
         localStream = stream;
         localStream.attach(localVideoElement);
@@ -107,16 +113,19 @@ client.on('invite', function(incomingInvite){
         });
 });`;
 
-async function wilddogCall(browser, name, invite) {
+/** A stream of only video has nothing to be heard, and there must be nothing: sound that was not asked for would be a fault. */
+const looks = (media) => (media === ONLY_VIDEO ? sees : hears);
+
+async function wilddogCall(browser, name, media, invite) {
   const [ann, bob] = [await open(browser, 'wilddog'), await open(browser, 'wilddog')];
   for (const one of [ann, bob]) {
-    await script(one, WILDDOG_LOGIN);
+    await script(one, wilddogLogin(media));
     await one.waitForFunction('client && localStream');
   }
   await script(bob, WILDDOG_ANSWER);
   await script(ann, invite.replace(/'Wilddog ?Id'/i, JSON.stringify(await bob.evaluate('uid'))));
-  await receives(ann, `${name}, the caller`);
-  await receives(bob, `${name}, the callee`);
+  await looks(media)(ann, `${name}, the caller`);
+  await looks(media)(bob, `${name}, the callee`);
   await script(ann, `conversation.disconnect();
 conversation.on('disconnected', function(){ document.title = 'disconnected'; })`);
   await ann.waitForFunction("document.title === 'disconnected'");
@@ -155,10 +164,10 @@ client.inviteToConversation({
     });`;
 
 /** S2: the conference; all see each other. */
-async function wilddogConference(browser, name) {
+async function wilddogConference(browser, name, media) {
   const [ann, bob] = [await open(browser, 'wilddog'), await open(browser, 'wilddog')];
   for (const one of [ann, bob]) {
-    await script(one, WILDDOG_LOGIN);
+    await script(one, wilddogLogin(media));
     await one.waitForFunction('client && localStream');
     await script(one, `
 var told = [];
@@ -177,15 +186,15 @@ conference.meetingCast.onStateChanged(function(cast){ told.push(cast.isStarted +
   return { ann, bob, annId, bobId };
 }
 
-async function wilddogSees(browser) {
-  const { ann, bob } = await wilddogConference(browser, id('s2-see'));
-  await receives(ann, 'S2, one');
-  await receives(bob, 'S2, the other');
+async function wilddogSees(browser, name, media) {
+  const { ann, bob } = await wilddogConference(browser, id(name.toLowerCase()), media);
+  await looks(media)(ann, `${name}, one`);
+  await looks(media)(bob, `${name}, the other`);
 }
 
 /** S2's MeetingCast: one directs, the other is told. */
 async function wilddogCast(browser) {
-  const { ann, bob, annId, bobId } = await wilddogConference(browser, id('s2-cast'));
+  const { ann, bob, annId, bobId } = await wilddogConference(browser, id('s2-cast'), ONLY_VIDEO);
   // Nobody can be put on air before their media is there.
   await ann.waitForTimeout(3000);
   const does = async (what) => {
@@ -281,12 +290,14 @@ await run(async () => {
   let failed = null;
   try {
     for (const [name, sample] of Object.entries({
-      S0: () => wilddogCall(browser, 'S0', S0),
-      S1: () => wilddogCall(browser, 'S1', S1),
+      S0: () => wilddogCall(browser, 'S0', ONLY_VIDEO, S0),
+      'S0-hear': () => wilddogCall(browser, 'S0-hear', SOUND_AND_VIDEO, S0),
+      S1: () => wilddogCall(browser, 'S1', ONLY_VIDEO, S1),
       S3: () => leancloud(browser),
       S4: () => cube(browser),
       'S2-cast': () => wilddogCast(browser),
-      'S2-see': () => wilddogSees(browser),
+      'S2-see': () => wilddogSees(browser, 'S2-see', ONLY_VIDEO),
+      'S2-hear': () => wilddogSees(browser, 'S2-hear', SOUND_AND_VIDEO),
     })) {
       if (only && !only.includes(name)) continue;
       try {
