@@ -16,7 +16,7 @@ export interface PublicationOptions {
   participant: string | undefined;
   name: string;
   stream: LocalStream;
-  iceServers: () => RTCIceServer[];
+  configuration: () => RTCConfiguration;
 }
 
 export class Publication {
@@ -29,14 +29,14 @@ export class Publication {
     void this.#senders.get(kind)?.replaceTrack(track).then(() => this.#obey());
   };
 
-  constructor({ rest, conference, participant, name, stream, iceServers }: PublicationOptions) {
+  constructor({ rest, conference, participant, name, stream, configuration }: PublicationOptions) {
     this.name = name;
     this.stream = stream;
     const query = new URLSearchParams({ ...(participant ? { participant } : {}), stream: name });
     this.session = new MediaSession({
       rest,
       path: `/v1/conferences/${segment(conference)}/whip?${query}`,
-      iceServers,
+      configuration,
       prepare: (peer) => this.#prepare(peer),
     });
     this.session.on('state', (state) => {

@@ -52,7 +52,7 @@ async function enter(): Promise<void> {
       conference.once('connect_failed', reject);
     });
     const tiles = new Tiles(conference, (tile) => control.take(tile));
-    const control = new Control(conference, tiles, token);
+    const control = new Control(client, conference, tiles);
     session = { client, conference, tiles, control, streams };
     for (const [name, stream] of streams) send(session, name, stream);
     conference.on('error', show);

@@ -13,14 +13,14 @@ export interface PublicationOptions {
     participant: string | undefined;
     name: string;
     stream: LocalStream;
-    iceServers: () => RTCIceServer[];
+    configuration: () => RTCConfiguration;
 }
 export declare class Publication {
     #private;
     readonly name: string;
     readonly stream: LocalStream;
     readonly session: MediaSession;
-    constructor({ rest, conference, participant, name, stream, iceServers }: PublicationOptions);
+    constructor({ rest, conference, participant, name, stream, configuration }: PublicationOptions);
     /** Sends no more than the server can use. */
     limit(quality: Quality): Promise<void>;
     close(): Promise<void>;
