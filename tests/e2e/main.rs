@@ -31,6 +31,7 @@ mod turn;
 mod bad_outputs;
 mod bandwidth;
 mod chromium_publishes;
+mod conference_in_chromium;
 mod delay;
 mod grid;
 mod hls_latency;

@@ -29,7 +29,8 @@ fn the_seeds_calls_conference_and_cast_run_as_printed() {
         .filter_map(|event| event["name"].as_str())
         .collect();
     assert_eq!(passed, ["S0", "S0-hear", "S1", "S3", "S4", "S2-cast", "S2-see", "S2-hear"], "{events:?}");
-    let heard = events.iter().filter(|event| event["event"] == "receives" && event["peak"].as_f64() > Some(0.01));
+    let heard =
+        events.iter().filter(|event| event["event"] == "receives" && event["peak"].as_f64() > Some(0.01));
     // Both ends of S0-hear, S3, S4 and S2-hear; the other samples send only video.
     assert_eq!(heard.count(), 8, "{events:?}");
 }
