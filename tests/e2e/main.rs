@@ -5,6 +5,8 @@
 #[path = "../support/clip.rs"]
 #[allow(dead_code, reason = "tests/egress looks closer")]
 mod clip;
+#[path = "../support/coturn.rs"]
+mod coturn;
 #[path = "../support/film.rs"]
 mod film;
 #[path = "../support/flv.rs"]
@@ -44,6 +46,7 @@ mod neighbours;
 mod outputs_come_and_go;
 mod pages_in_chromium;
 mod recording;
+mod relay_by_coturn;
 mod renditions;
 mod rtmp_outage;
 mod rtmp_play;
