@@ -20,12 +20,21 @@ const values = options({ server: { type: 'string' }, pictures: { type: 'string' 
 const server = address(values, 'server').replace(/\/$/, '');
 const conference = `conference-${process.pid}`;
 
+/** For the server's next word to bob's page, which we say in its place. */
+let sayToBob;
+
 async function open(browser, path, viewport) {
   const context = await browser.newContext({ permissions: ['camera', 'microphone'], viewport });
   await plainMicrophone(context);
   const page = await context.newPage();
   page.on('console', (message) => process.stderr.write(`${path}: ${message.text()}\n`));
   page.on('pageerror', (error) => process.stderr.write(`${path} failed: ${error.stack}\n`));
+  if (path.endsWith('participant=bob')) {
+    await page.routeWebSocket(/\/v1\/signal$/, (socket) => {
+      socket.connectToServer();
+      sayToBob = (message) => socket.send(JSON.stringify(message));
+    });
+  }
   await page.goto(server + path);
   return page;
 }
@@ -53,6 +62,16 @@ async function seeEachOther(pages) {
       await observer.moves();
       emit('sees_and_hears', { who: name, whom: other, frames, levels, seen_ms, heard_ms });
     }
+  }
+}
+
+/** A sender is told what is wanted of its picture, and those who watch get no more, until that is lifted. */
+async function obeysQuality(pages) {
+  const size = pages.ann.locator('.tile', { hasText: 'bob' }).locator('dl');
+  for (const [limit, seen] of [[{ max_height: 90, max_kbps: 60 }, '160×90'], [{ max_height: null, max_kbps: null }, '320×180']]) {
+    sayToBob({ type: 'quality', conference, stream: 'camera', ...limit });
+    await size.getByText(seen).waitFor({ timeout: 20_000 });
+    emit('quality', { ...limit, seen });
   }
 }
 
@@ -112,6 +131,7 @@ await run(async () => {
     const pages = {};
     for (const name of NAMES) pages[name] = await enter(await begin(...fakeCapture(folder, name, PEOPLE[name])), name);
     await seeEachOther(pages);
+    await obeysQuality(pages);
     const watch = await open(await begin(), `/watch/${conference}`, { width: 640, height: 480 });
     await watch.getByText('has not begun yet').waitFor();
     await direct(pages.ann, watch);

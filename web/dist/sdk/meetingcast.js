@@ -166,13 +166,13 @@ function m(e, t = "unknown") {
 	return e instanceof d ? e : new d(t, e instanceof Error ? e.message : String(e), { cause: e });
 }
 // sdk/src/media-session.ts
-var h = 500, ee = 5e3, g = 15e3, te = 4e3, ne = 500, _ = 1e4, v = /* @__PURE__ */ new Set([
+var h = 500, ee = 5e3, g = 15e3, _ = 4e3, te = 500, v = 1e4, y = /* @__PURE__ */ new Set([
 	"media_not_ready",
 	"stream_not_found",
 	"participant_not_found",
 	"conference_not_found",
 	"timeout"
-]), y = 8, b = class extends l {
+]), ne = 8, b = class extends l {
 	#e;
 	#t = new r();
 	#n = null;
@@ -240,16 +240,16 @@ var h = 500, ee = 5e3, g = 15e3, te = 4e3, ne = 500, _ = 1e4, v = /* @__PURE__ *
 				case "failed":
 				case "closed": return r("The media connection was lost.");
 				case "disconnected":
-					clearTimeout(n), n = setTimeout(() => r("The media connection was lost."), te);
+					clearTimeout(n), n = setTimeout(() => r("The media connection was lost."), _);
 					return;
 			}
 		};
 		e.onconnectionstatechange = i, i();
 	}
 	#d(e) {
-		let t = v.has(e.code) && this.#a < y;
+		let t = y.has(e.code) && this.#a < ne;
 		if (!e.isPassing && !t) return this.#o += 1, this.#f(), this.#h("failed"), this.emit("error", e);
-		let n = e.retryAfterMs ?? Math.min(ne * 2 ** this.#a, _);
+		let n = e.retryAfterMs ?? Math.min(te * 2 ** this.#a, v);
 		this.#a += 1, this.#o += 1, this.#h("retrying"), this.#s = setTimeout(() => void this.#l(), n);
 	}
 	async #f() {
@@ -486,31 +486,30 @@ var S = class extends l {
 	async insteadOf(e) {
 		return this.isRenewable && this.#t === e ? this.#a() : this.#t;
 	}
-	doubt() {
-		this.#n = this.#r = -Infinity;
-	}
 	#a() {
 		return this.#i ??= this.#o().finally(() => this.#i = void 0), this.#i;
 	}
 	async #o() {
 		try {
-			let e = typeof this.#e == "function" ? await this.#e() : this.#e ?? "", [t, n] = [Date.now(), O(e)];
+			let e = typeof this.#e == "function" ? await this.#e() : this.#e ?? "", [t, n] = [Date.now(), re(e)];
 			return this.#t = e, this.#r = t + n, this.#n = t + n - Math.min(E, n / 4), e;
 		} catch (e) {
 			throw m(e, "token_unavailable");
 		}
 	}
 };
-function O(e) {
+function re(e) {
 	try {
 		let t = (e.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/"), { exp: n, iat: r } = JSON.parse(atob(t));
-		return typeof n == "number" ? Math.max(0, n * 1e3 - (typeof r == "number" ? r * 1e3 : Date.now())) : Infinity;
+		if (typeof n != "number") return Infinity;
+		let i = n * 1e3 - Date.now(), a = typeof r == "number" ? (n - r) * 1e3 : Math.max(0, i);
+		return i > 0 && i < a ? i : a;
 	} catch {
 		return Infinity;
 	}
 }
 // sdk/src/rest.ts
-var k = class {
+var O = class {
 	base;
 	token;
 	constructor(e, t) {
@@ -550,10 +549,10 @@ var k = class {
 			text: s,
 			location: o.headers.get("location")
 		};
-		throw p(re(s), o.status, o.headers.get("retry-after"));
+		throw p(ie(s), o.status, o.headers.get("retry-after"));
 	}
 };
-function re(e) {
+function ie(e) {
 	try {
 		let t = JSON.parse(e);
 		return typeof t == "object" && t ? t : {};
@@ -561,12 +560,12 @@ function re(e) {
 		return {};
 	}
 }
-var A = (e) => encodeURIComponent(e), j = class extends l {
+var k = (e) => encodeURIComponent(e), A = class extends l {
 	#e;
 	#t;
 	#n = null;
 	constructor(e, t) {
-		super(), this.#e = e, this.#t = `/v1/conferences/${A(t)}/cast`;
+		super(), this.#e = e, this.#t = `/v1/conferences/${k(t)}/cast`;
 	}
 	get cast() {
 		return this.#n;
@@ -602,7 +601,7 @@ var A = (e) => encodeURIComponent(e), j = class extends l {
 		return this.#e.json("POST", `${this.#t}/outputs`, e);
 	}
 	async removeOutput(e) {
-		await this.#e.json("DELETE", `${this.#t}/outputs/${A(e)}`);
+		await this.#e.json("DELETE", `${this.#t}/outputs/${k(e)}`);
 	}
 	async refresh() {
 		return this.update(await this.#e.json("GET", this.#t));
@@ -612,13 +611,13 @@ var A = (e) => encodeURIComponent(e), j = class extends l {
 	}
 	update(e) {
 		let t = this.#n;
-		return this.#n = e, t && M(t) === M(e) || this.emit("state_changed", this), e;
+		return this.#n = e, t && j(t) === j(e) || this.emit("state_changed", this), e;
 	}
 	current() {
 		return this.#n ? [this] : [];
 	}
 };
-function M({ state: e, source: t, source_state: n, audio: r, play: i, outputs: a, error: o }) {
+function j({ state: e, source: t, source_state: n, audio: r, play: i, outputs: a, error: o }) {
 	return JSON.stringify([
 		e,
 		t,
@@ -635,7 +634,7 @@ function M({ state: e, source: t, source_state: n, audio: r, play: i, outputs: a
 	]);
 }
 // sdk/src/participant.ts
-var N = class extends l {
+var M = class extends l {
 	id;
 	name;
 	userData;
@@ -675,7 +674,7 @@ var N = class extends l {
 	current(e) {
 		return e === "stream_added" ? [...this.streams.values()] : e === "disconnected" && this.#t ? [void 0] : [];
 	}
-}, P = class {
+}, N = class {
 	name;
 	stream;
 	session;
@@ -684,8 +683,9 @@ var N = class extends l {
 		maxHeight: void 0,
 		maxKbps: void 0
 	};
-	#n = ({ kind: e, track: t }) => {
-		this.#e.get(e)?.replaceTrack(t).then(() => this.#i());
+	#n = Promise.resolve();
+	#r = ({ kind: e, track: t }) => {
+		this.#e.get(e)?.replaceTrack(t).then(() => this.#a());
 	};
 	constructor({ rest: e, conference: t, participant: n, name: r, stream: i, configuration: a }) {
 		this.name = r, this.stream = i;
@@ -695,20 +695,20 @@ var N = class extends l {
 		});
 		this.session = new b({
 			rest: e,
-			path: `/v1/conferences/${A(t)}/whip?${o}`,
+			path: `/v1/conferences/${k(t)}/whip?${o}`,
 			configuration: a,
-			prepare: (e) => this.#r(e)
+			prepare: (e) => this.#i(e)
 		}), this.session.on("state", (e) => {
-			e === "connected" && this.#i();
-		}), this.session.on("stats", (e) => i.report(e)), i.on("track_changed", this.#n);
+			e === "connected" && this.#a();
+		}), this.session.on("stats", (e) => i.report(e)), i.on("track_changed", this.#r);
 	}
 	async limit(e) {
-		this.#t = e, await this.#i();
+		this.#t = e, await this.#a();
 	}
 	async close() {
-		this.stream.off("track_changed", this.#n), await this.session.close();
+		this.stream.off("track_changed", this.#r), await this.session.close();
 	}
-	#r(e) {
+	#i(e) {
 		this.#e = /* @__PURE__ */ new Map();
 		for (let t of this.stream.mediaStream.getTracks()) {
 			let { sender: n } = e.addTransceiver(t, {
@@ -718,15 +718,20 @@ var N = class extends l {
 			this.#e.set(t.kind, n);
 		}
 	}
-	async #i() {
-		let e = this.#e.get("video"), { maxHeight: t, maxKbps: n } = this.#t;
-		if (!e || t === void 0 && n === void 0) return;
-		let r = e.getParameters(), [i] = r.encodings ?? [];
-		if (!i) return;
-		let a = e.track?.getSettings().height ?? 0;
-		n !== void 0 && (i.maxBitrate = n * 1e3), t !== void 0 && (i.scaleResolutionDownBy = Math.max(1, t > 0 ? a / t : 1)), await e.setParameters(r).catch(() => void 0);
+	#a() {
+		return this.#n = this.#n.then(async () => {
+			let e = this.#e.get("video");
+			e && await P(e, this.#t);
+		}), this.#n;
 	}
-}, F = class extends l {
+};
+async function P(e, { maxHeight: t, maxKbps: n }) {
+	let r = e.getParameters(), [i] = r.encodings ?? [];
+	if (!i) return;
+	let [a, o] = [n && n > 0 ? n * 1e3 : void 0, F(e.track?.getSettings().height, t)];
+	(i.maxBitrate !== a || (i.scaleResolutionDownBy ?? 1) !== o) && (a === void 0 ? delete i.maxBitrate : i.maxBitrate = a, i.scaleResolutionDownBy = o, await e.setParameters(r).catch(() => void 0));
+}
+var F = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, I = class extends l {
 	id;
 	participants = /* @__PURE__ */ new Map();
 	publications = /* @__PURE__ */ new Map();
@@ -737,7 +742,7 @@ var N = class extends l {
 	#r = "connecting";
 	#i;
 	constructor(e, t, n = {}) {
-		super(), this.id = t, this.#e = e, this.#n = n, this.#t = n.token ? new k(e.rest.base, n.token) : e.rest, this.meetingCast = new j(this.#t, t);
+		super(), this.id = t, this.#e = e, this.#n = n, this.#t = n.token ? new O(e.rest.base, n.token) : e.rest, this.meetingCast = new A(this.#t, t);
 	}
 	get state() {
 		return this.#r;
@@ -762,7 +767,7 @@ var N = class extends l {
 	publish(e, t = "camera") {
 		if (this.#r === "failed" || this.#r === "disconnected") throw new d("not_connected", "This conference was left.");
 		if (this.publications.has(t)) throw new d("invalid_argument", `A stream is published as ${t} already.`);
-		let n = new P({
+		let n = new N({
 			rest: this.#t,
 			conference: this.id,
 			participant: this.#t.token.isUsed ? void 0 : this.#e.id,
@@ -839,7 +844,7 @@ var N = class extends l {
 		return this.participants.get(e) ?? this.#c({ id: e });
 	}
 	#c(e) {
-		let t = new N(e, (e, t) => this.#u(e, t));
+		let t = new M(e, (e, t) => this.#u(e, t));
 		return this.participants.set(e.id, t), this.emit("participant_connected", t), t;
 	}
 	#l(e, t) {
@@ -848,7 +853,7 @@ var N = class extends l {
 	}
 	#u(e, { name: t, audio: n, video: r }) {
 		if (this.#n.subscribe === !1) return new C(t);
-		let i = new URLSearchParams({ stream: t }), a = `/v1/conferences/${A(this.id)}/participants/${A(e)}/whep?${i}`;
+		let i = new URLSearchParams({ stream: t }), a = `/v1/conferences/${k(this.id)}/participants/${k(e)}/whep?${i}`;
 		return new C(t, {
 			rest: this.#t,
 			path: a,
@@ -869,7 +874,7 @@ var N = class extends l {
 			this.publications.clear(), this.emit("disconnected", e);
 		}
 	}
-}, I = 2e3, L = class extends l {
+}, L = 2e3, R = class extends l {
 	rest;
 	socket;
 	conferences = /* @__PURE__ */ new Map();
@@ -901,7 +906,7 @@ var N = class extends l {
 	connectToConference(e, t = {}) {
 		let n = this.conferences.get(e);
 		if (n) return n;
-		let r = new F(this, e, t);
+		let r = new I(this, e, t);
 		return this.#r ? (r.lose(this.#r), r) : (this.conferences.set(e, r), r.enter(), r);
 	}
 	async call(e, { mode: t = "p2p", userData: n, stream: r } = {}) {
@@ -927,7 +932,7 @@ var N = class extends l {
 				state: "ringing"
 			});
 			for (let e of this.#i.get(a) ?? []) this.#s(s, e);
-			if (this.#i.delete(a), i.state === "closed" && !s.isOver && await R(s), s.reason === "offline") throw new d("offline", `${e} is not online.`);
+			if (this.#i.delete(a), i.state === "closed" && !s.isOver && await z(s), s.reason === "offline") throw new d("offline", `${e} is not online.`);
 			return s;
 		} finally {
 			--this.#a, this.#a === 0 && this.#i.clear();
@@ -997,16 +1002,16 @@ var N = class extends l {
 		e.code === "conflict" && this.emit("conflict", void 0), this.emit("closed", e);
 	}
 };
-function R(e) {
+function z(e) {
 	return new Promise((t) => {
-		let n = setTimeout(t, I);
+		let n = setTimeout(t, L);
 		e.once("closed", () => {
 			clearTimeout(n), t();
 		});
 	});
 }
 // sdk/src/socket.ts
-var z = 15e3, B = 45e3, V = 15e3, H = 1e4, U = 250, W = 1e4, G = 4001, K = class extends l {
+var B = 15e3, V = 45e3, H = 15e3, U = 1e4, ae = 250, W = 1e4, G = 4001, K = class extends l {
 	#e;
 	#t = /* @__PURE__ */ new Map();
 	#n = null;
@@ -1038,7 +1043,7 @@ var z = 15e3, B = 45e3, V = 15e3, H = 1e4, U = 250, W = 1e4, G = 4001, K = class
 		return new Promise((r, i) => {
 			let a = setTimeout(() => {
 				this.#t.delete(n), i(new d("timeout", `The server did not answer ${e.type} in time.`));
-			}, V);
+			}, H);
 			this.#t.set(n, {
 				resolve: r,
 				reject: i,
@@ -1062,7 +1067,7 @@ var z = 15e3, B = 45e3, V = 15e3, H = 1e4, U = 250, W = 1e4, G = 4001, K = class
 		if (this.#c) return;
 		let n = t ? [`bearer.${t}`] : [], r = new WebSocket(e, n);
 		this.#n = r;
-		let i = setTimeout(() => r.close(), H);
+		let i = setTimeout(() => r.close(), U);
 		r.onopen = () => {
 			r.send(JSON.stringify({
 				type: "hello",
@@ -1100,18 +1105,18 @@ var z = 15e3, B = 45e3, V = 15e3, H = 1e4, U = 250, W = 1e4, G = 4001, K = class
 	}
 	#g() {
 		clearInterval(this.#d), this.#d = setInterval(() => {
-			Date.now() - this.#u > B ? this.#n?.close() : this.#s && this.#n?.send("{\"type\":\"ping\"}");
-		}, z);
+			Date.now() - this.#u > V ? this.#n?.close() : this.#s && this.#n?.send("{\"type\":\"ping\"}");
+		}, B);
 	}
 	#_(e) {
 		let t = this.#s;
 		if (this.#y(), e === G) return this.#b(new d("conflict", "The same id signed in elsewhere."));
-		t ? this.emit("lost", void 0) : this.#e.token.doubt(), this.#v(new d("network_lost", "The server cannot be reached, or it refused the connection."));
+		t ? this.emit("lost", void 0) : this.#l && this.#e.refused(), this.#v(new d("network_lost", "The server cannot be reached, or it refused the connection."));
 	}
 	#v(e) {
 		if (this.#c) return;
 		if (!this.#l) return this.#b(e);
-		let t = Math.min(U * 2 ** this.#o, W);
+		let t = Math.min(ae * 2 ** this.#o, W);
 		this.#o += 1, this.#f = setTimeout(() => void this.#p(), t / 2 + Math.random() * t / 2);
 	}
 	#y() {
@@ -1128,14 +1133,17 @@ var z = 15e3, B = 45e3, V = 15e3, H = 1e4, U = 250, W = 1e4, G = 4001, K = class
 };
 // sdk/src/connect.ts
 async function q(e = {}) {
-	let t = new URL(e.url ?? location.origin), n = new k(t.href, e.token), r = new URL(`${n.base}/v1/signal`);
+	let t = new URL(e.url ?? location.origin), n = new O(t.href, e.token), r = new URL(`${n.base}/v1/signal`);
 	r.protocol = t.protocol === "https:" || t.protocol === "wss:" ? "wss:" : "ws:";
 	let { participant: i, maxCalls: a } = e, o = new K({
 		url: r.href,
 		token: n.token,
 		participant: i,
-		maxCalls: a
-	}), s = new L(n, o, await J(n, o), e.rtc);
+		maxCalls: a,
+		refused: () => {
+			n.token.isRenewable && n.send("GET", "/v1/signal").catch(() => void 0);
+		}
+	}), s = new R(n, o, await J(n, o), e.rtc);
 	return globalThis.addEventListener?.("pagehide", ({ persisted: e }) => {
 		e || s.abandon();
 	}), s;
@@ -1169,8 +1177,8 @@ var Y = {
 	"480p": [640, 480],
 	"720p": [1280, 720],
 	"1080p": [1920, 1080]
-}, ie = Object.keys(Y);
-function ae(e) {
+}, oe = Object.keys(Y);
+function se(e) {
 	let t = Y[e];
 	return t && {
 		width: { ideal: t[0] },
@@ -1224,15 +1232,15 @@ var X = class extends S {
 		e.addEventListener?.("ended", () => this.emit("track_ended", { kind: e.kind === "audio" ? "audio" : "video" }));
 	}
 };
-async function oe(e = {}) {
+async function ce(e = {}) {
 	let { audio: t = !0, video: n = !0 } = e;
 	if (t === !1 && n === !1) throw new d("invalid_argument", "A stream needs audio, video or both.");
 	return new X(await Z({
 		audio: t,
-		video: ce(n)
+		video: ue(n)
 	}));
 }
-async function se(e = {}) {
+async function le(e = {}) {
 	try {
 		let t = {
 			video: { frameRate: { max: 30 } },
@@ -1243,10 +1251,10 @@ async function se(e = {}) {
 		throw $(e);
 	}
 }
-function ce(e) {
+function ue(e) {
 	if (typeof e != "string") return e;
-	let t = ae(e);
-	if (!t) throw new d("invalid_argument", `"${e}" is no video preset; there are ${ie.join(", ")}.`);
+	let t = se(e);
+	if (!t) throw new d("invalid_argument", `"${e}" is no video preset; there are ${oe.join(", ")}.`);
 	return t;
 }
 async function Z(e) {
@@ -1261,7 +1269,7 @@ function Q() {
 	if (e) return e;
 	throw new d("device_unavailable", "Camera and microphone need a page served by HTTPS, or by localhost.");
 }
-var le = {
+var de = {
 	NotAllowedError: "The browser was not allowed to use the camera, the microphone or the screen.",
 	NotFoundError: "There is no such camera or microphone.",
 	NotReadableError: "The camera or microphone is used by another program.",
@@ -1269,17 +1277,17 @@ var le = {
 };
 function $(e) {
 	if (e instanceof d) return e;
-	let t = e instanceof Error ? le[e.name] : void 0;
+	let t = e instanceof Error ? de[e.name] : void 0;
 	return t ? new d("device_unavailable", t, { cause: e }) : m(e, "device_unavailable");
 }
 // sdk/src/program.ts
-function ue({ url: e, token: t, conference: n, rtc: r = {} }) {
+function fe({ url: e, token: t, conference: n, rtc: r = {} }) {
 	return new C("program", {
-		rest: new k(e ?? location.origin, t),
-		path: `/v1/conferences/${A(n)}/program/whep`,
+		rest: new O(e ?? location.origin, t),
+		path: `/v1/conferences/${k(n)}/program/whep`,
 		configuration: () => r,
 		audio: !0,
 		video: !0
 	});
 }
-export { T as Call, L as Client, F as Conference, X as LocalStream, j as MeetingCast, d as MeetingCastError, N as Participant, C as RemoteStream, q as connect, se as createScreenStream, oe as createStream, ue as receiveProgram };
+export { T as Call, R as Client, I as Conference, X as LocalStream, A as MeetingCast, d as MeetingCastError, M as Participant, C as RemoteStream, q as connect, le as createScreenStream, ce as createStream, fe as receiveProgram };

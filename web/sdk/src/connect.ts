@@ -26,7 +26,11 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   const signal = new URL(`${rest.base}/v1/signal`);
   signal.protocol = base.protocol === 'https:' || base.protocol === 'wss:' ? 'wss:' : 'ws:';
   const { participant, maxCalls } = options;
-  const socket = new SignalSocket({ url: signal.href, token: rest.token, participant, maxCalls });
+  const refused = (): void => {
+    // Whoever asks with an expired token gets another, and the next attempt has it.
+    if (rest.token.isRenewable) void rest.send('GET', '/v1/signal').catch(() => undefined);
+  };
+  const socket = new SignalSocket({ url: signal.href, token: rest.token, participant, maxCalls, refused });
   const client = new Client(rest, socket, await opened(rest, socket), options.rtc);
   globalThis.addEventListener?.('pagehide', ({ persisted }) => {
     if (!persisted) client.abandon();

@@ -30,6 +30,8 @@ export interface SocketOptions {
   token: Token;
   participant?: string | undefined;
   maxCalls?: number | undefined;
+  /** Not let in again, for a reason that a browser does not tell of a WebSocket. */
+  refused: () => void;
 }
 
 interface Waiting {
@@ -183,7 +185,7 @@ export class SignalSocket extends Emitter<SocketEvents> {
     this.#forget();
     if (code === CONFLICT) return this.#end(new MeetingCastError('conflict', 'The same id signed in elsewhere.'));
     if (wasReady) this.emit('lost', undefined);
-    else this.#options.token.doubt();
+    else if (this.#everWelcome) this.#options.refused();
     this.#refused(new MeetingCastError('network_lost', 'The server cannot be reached, or it refused the connection.'));
   }
 

@@ -1,7 +1,7 @@
 // The token that we show the server: one for good, or one that is fetched anew before it expires.
 import { asError } from './problem.js';
 
-/** A token, or what gives one: asked at the beginning, and again whenever the last one is about to expire or was refused. */
+/** A token, or what gives one: asked at the beginning, and again whenever the last one is about to expire, or was refused since it had. */
 export type TokenSource = string | (() => string | Promise<string>);
 
 /** So long before its end another one is asked for; of a short life it is the last quarter. */
@@ -50,11 +50,6 @@ export class Token {
     return this.isRenewable && this.#current === refused ? this.#ask() : this.#current;
   }
 
-  /** It may be the reason why we were not let in, which browsers do not tell of WebSockets: the next is a fresh one. */
-  doubt(): void {
-    this.#renewAt = this.#endsAt = Number.NEGATIVE_INFINITY;
-  }
-
   #ask(): Promise<string> {
     this.#asking ??= this.#fetch().finally(() => (this.#asking = undefined));
     return this.#asking;
@@ -75,15 +70,17 @@ export class Token {
 }
 
 /**
- * How long a token that was just given holds, milliseconds: `exp` less `iat` (RFC 7519 §4.1), which our own clock need not agree with.
- * Without an `exp` it holds until the server says otherwise.
+ * How long a token still holds, milliseconds, by `exp` (RFC 7519 §4.1.4). A clock of ours that says it is over already, or that it
+ * holds for longer than from its `iat` on, is wrong: then it counts as new. Without an `exp` it holds until the server says otherwise.
  */
 function lifetime(token: string): number {
   try {
     const payload = (token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/');
     const { exp, iat } = JSON.parse(atob(payload)) as { exp?: unknown; iat?: unknown };
     if (typeof exp !== 'number') return Number.POSITIVE_INFINITY;
-    return Math.max(0, exp * 1000 - (typeof iat === 'number' ? iat * 1000 : Date.now()));
+    const left = exp * 1000 - Date.now();
+    const whole = typeof iat === 'number' ? (exp - iat) * 1000 : Math.max(0, left);
+    return left > 0 && left < whole ? left : whole;
   } catch {
     return Number.POSITIVE_INFINITY;
   }

@@ -49,6 +49,22 @@ test('before it expires its successor is asked for; meanwhile it is still good',
   }
 });
 
+test('one that was issued a while ago holds for what is left of it', async () => {
+  mock.timers.enable({ apis: ['Date'], now: 1_000_000 });
+  try {
+    const { give, asked } = source(jwt('first', { iat: 0, exp: 1_060 }), 'second');
+    const client = await connect({ url, token: give });
+    mock.timers.tick(44_000);
+    await client.rest.json('GET', '/v1/early');
+    assert.equal(asked.length, 1);
+    mock.timers.tick(2_000);
+    await client.rest.json('GET', '/v1/late');
+    assert.equal(asked.length, 2);
+  } finally {
+    mock.timers.reset();
+  }
+});
+
 test('one that is over is never shown', async () => {
   mock.timers.enable({ apis: ['Date'], now: 1_000_000 });
   try {
@@ -80,10 +96,11 @@ test('a text is shown as it is, and its expiry told', async () => {
   assert.equal(sent('GET', '/v1/x').length, 1);
 });
 
-test('a socket that is not let in again tries with a fresh token', async () => {
+test('a socket that is not let in again since its token has expired tries with another', async () => {
   const { give } = source('first', 'second');
   await connect({ url, token: give });
   FakeSocket.answers.hello = () => undefined;
+  http.answer = ({ path, headers }) => (path === '/v1/signal' && headers.authorization === 'Bearer first' ? expired : undefined);
   FakeSocket.last.drop();
   await new Promise((resolve) => setTimeout(resolve, 400));
   assert.deepEqual(FakeSocket.last.protocols, ['bearer.first']);

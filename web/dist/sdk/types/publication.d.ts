@@ -1,10 +1,10 @@
 import type { LocalStream } from './local-stream.js';
 import { MediaSession } from './media-session.js';
 import { type Rest } from './rest.js';
-/** What the server can use of a stream. */
+/** What the server can use of a stream; nothing where it can use all. */
 export interface Quality {
-    maxHeight: number | undefined;
-    maxKbps: number | undefined;
+    maxHeight: number | null | undefined;
+    maxKbps: number | null | undefined;
 }
 export interface PublicationOptions {
     rest: Rest;

@@ -17,6 +17,8 @@ export interface SocketOptions {
     token: Token;
     participant?: string | undefined;
     maxCalls?: number | undefined;
+    /** Not let in again, for a reason that a browser does not tell of a WebSocket. */
+    refused: () => void;
 }
 export declare class SignalSocket extends Emitter<SocketEvents> {
     #private;

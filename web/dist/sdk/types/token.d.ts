@@ -1,4 +1,4 @@
-/** A token, or what gives one: asked at the beginning, and again whenever the last one is about to expire or was refused. */
+/** A token, or what gives one: asked at the beginning, and again whenever the last one is about to expire, or was refused since it had. */
 export type TokenSource = string | (() => string | Promise<string>);
 export declare class Token {
     #private;
@@ -13,6 +13,4 @@ export declare class Token {
     get(): Promise<string | undefined>;
     /** The server would not have it: another, unless somebody else got that already. */
     insteadOf(refused: string): Promise<string | undefined>;
-    /** It may be the reason why we were not let in, which browsers do not tell of WebSockets: the next is a fresh one. */
-    doubt(): void;
 }
