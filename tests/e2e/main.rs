@@ -50,6 +50,7 @@ mod relay_by_coturn;
 mod renditions;
 mod rtmp_outage;
 mod rtmp_play;
+mod seeds_in_chromium;
 mod stall;
 mod switching;
 mod two_casts_share_nothing;
