@@ -31,6 +31,8 @@ fn three_see_and_hear_each_other_and_a_viewer_follows_each_click() {
     let pids = [server.workers()[0].0, server.process.child.id()];
     let used = cores(&pids, Duration::from_secs(5));
     let events = tool.succeed(LIMIT);
+    let said = server.process.said();
+    assert!(!said.contains("CRITICAL"), "{said}");
     let of = |name: &'static str| events.iter().filter(move |event| event["event"] == name);
     assert_eq!(of("sees_and_hears").count(), 6, "{events:?}");
     assert_eq!(of("quality").count(), 2, "{events:?}");
