@@ -4,10 +4,12 @@
 //! `cargo bench --bench program_picture`
 
 use gst::prelude::*;
-use meetingcast::worker::program::{
-    canvas::{Canvas, Layer},
-    frame::{self, Frame},
+use meetingcast::{
     layout,
+    worker::program::{
+        canvas::{Canvas, Layer},
+        frame::{self, Frame},
+    },
 };
 use std::time::Duration;
 

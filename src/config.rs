@@ -208,6 +208,9 @@ pub struct ProgramConfig {
 pub struct SwitchingConfig {
     /// A switch that is not on the program within is given up, milliseconds.
     pub switch_timeout_ms: u32,
+    /// What senders that take hints are asked for while nobody sees them, pixels of height: it can be on the air
+    /// at once, and grows to its tile's size within a second. 0 = as they like.
+    pub standby_height: u32,
 }
 
 /// `[rtmp]`
@@ -400,7 +403,7 @@ impl Default for ProgramConfig {
 
 impl Default for SwitchingConfig {
     fn default() -> Self {
-        Self { switch_timeout_ms: 3000 }
+        Self { switch_timeout_ms: 3000, standby_height: 360 }
     }
 }
 

@@ -25,8 +25,8 @@ pub enum WorkerCommand {
     OpenIngest { request: RequestId, session: SessionId, source: SourceId, offer: IngestOffer },
     /// Trickled ICE candidates of the peer (`PATCH`); unknown sessions are ignored.
     AddCandidates { session: SessionId, candidates: Vec<Candidate> },
-    /// Send a source's media to a subscriber as it comes. Reply: [`ReplyOk::ForwardOpened`].
-    OpenForward { request: RequestId, session: SessionId, source: SourceId, offer: IngestOffer, mutes: Mutes },
+    /// Send a source's media to a subscriber as it comes, or the program. Reply: [`ReplyOk::ForwardOpened`].
+    OpenForward { request: RequestId, session: SessionId, of: ForwardOf, offer: IngestOffer, mutes: Mutes },
     /// From now on what subscribers of the source do not get.
     MuteForwards { source: SourceId, mutes: Mutes },
     /// Hang a subscriber up. No `SessionEnded` follows. Unknown sessions are ignored.
@@ -81,6 +81,15 @@ pub struct WebrtcSetup {
     pub jitter_ms: u32,
     /// A publisher without RTP for so long is ended, milliseconds.
     pub inactivity_ms: u32,
+}
+
+/// What a subscriber gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ForwardOf {
+    /// A source's media, untranscoded.
+    Source(SourceId),
+    /// The program: its H.264, and its sound in Opus.
+    Program,
 }
 
 /// What the server keeps from everybody.
@@ -324,7 +333,7 @@ pub enum SessionEndReason {
     Inactive,
     /// The peer closed, or ICE or DTLS failed.
     Disconnected,
-    /// A subscriber's publisher is gone or was replaced.
+    /// A subscriber's publisher is gone or was replaced, or the program it received has ended.
     SourceGone,
     /// The DTLS certificate is not the one the offer named.
     FingerprintMismatch,

@@ -15,6 +15,7 @@ pub mod doctor;
 pub mod egress;
 pub mod ids;
 pub mod ipc;
+pub mod layout;
 pub mod media;
 pub mod publisher;
 pub mod redacted;

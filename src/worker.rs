@@ -3,8 +3,10 @@
 //!
 //! Start at [`controller`] (commands in, events out). A publisher is an [`ingest`], what it delivers a
 //! [`source`]; the [`program`] makes one picture and one sound of all sources, the [`encoder`] frames of
-//! both. A [`forward`] sends a publisher's packets to a subscriber as they come.
+//! both. A [`forward`] sends a publisher's packets to a subscriber as they come, or the program's, which a
+//! [`broadcast`] makes.
 
+pub mod broadcast;
 pub mod controller;
 pub mod elements;
 pub mod encoder;

@@ -194,6 +194,14 @@ impl Config {
             }
         }
         faults.range("switching.switch_timeout_ms", self.switching.switch_timeout_ms, 100..=60_000, "ms");
+        if self.switching.standby_height != 0 {
+            faults.range(
+                "switching.standby_height",
+                self.switching.standby_height,
+                90..=2160,
+                "pixels, or 0",
+            );
+        }
         let colour = self.program.background.strip_prefix('#');
         if !colour.is_some_and(|hex| hex.len() == 6 && hex.bytes().all(|b| b.is_ascii_hexdigit())) {
             faults.add("program.background", "is not a colour", "#rrggbb, six hexadecimal digits");
@@ -381,7 +389,7 @@ mod tests {
     #[test]
     fn every_fault_is_one_exact_sentence() {
         type Change = fn(&mut Config);
-        let table: [(Change, &str); 32] = [
+        let table: [(Change, &str); 33] = [
             (
                 |c| c.server.public_url = "https://cast.example/".into(),
                 "server.public_url is not usable; allowed: \"\" or http(s)://host[:port][/path] without a \
@@ -462,6 +470,10 @@ mod tests {
             (
                 |c| c.switching.switch_timeout_ms = 50,
                 "switching.switch_timeout_ms = 50 is not allowed; allowed: 100 to 60000 ms",
+            ),
+            (
+                |c| c.switching.standby_height = 10,
+                "switching.standby_height = 10 is not allowed; allowed: 90 to 2160 pixels, or 0",
             ),
             (
                 |c| c.program.background = "red".into(),

@@ -5,6 +5,7 @@ pub mod ask;
 pub mod calls;
 pub mod outputs;
 pub mod presence;
+pub mod quality;
 pub mod roster;
 pub mod runner;
 pub mod scene;
@@ -56,7 +57,7 @@ pub enum ConferenceRequest {
         publish: Publish,
         answer: Answer<Published>,
     },
-    /// Receive a participant's media (WHEP).
+    /// Receive a participant's media, or the program (WHEP).
     Subscribe {
         subscribe: Subscribe,
         answer: Answer<Published>,
@@ -140,10 +141,17 @@ pub struct Publish {
 /// A WHEP subscription, validated.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subscribe {
-    pub participant: ParticipantId,
-    /// The main one when absent.
-    pub stream: Option<StreamName>,
+    pub to: SubscribeTo,
     pub offers: SubscriberOffers,
+}
+
+/// What a subscriber is to receive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubscribeTo {
+    /// A participant's stream as it comes; the main one when `stream` is absent.
+    Participant { participant: ParticipantId, stream: Option<StreamName> },
+    /// The program of the cast.
+    Program,
 }
 
 /// A subscriber's offer as it is for each codec that a publisher may send.

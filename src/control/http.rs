@@ -8,7 +8,6 @@ pub mod conferences;
 pub mod extract;
 pub mod health;
 pub mod hls;
-pub mod later;
 pub mod layers;
 pub mod metrics;
 pub mod openapi;

@@ -114,6 +114,11 @@ impl Listener {
         }
     }
 
+    /// Samples taken in so far.
+    pub const fn samples(&self) -> u64 {
+        self.heard.samples
+    }
+
     /// Takes the next samples, from −1 to 1.
     pub fn push(&mut self, samples: &[f32]) {
         for sample in samples {

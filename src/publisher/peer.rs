@@ -289,6 +289,7 @@ impl Peer {
         on_packets_in(&self.pipeline, move || {
             last.store(monotonic_ns(), Ordering::Relaxed);
             packets.fetch_add(1, Ordering::Relaxed);
+            gst::PadProbeReturn::Ok
         });
     }
 }

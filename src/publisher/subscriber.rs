@@ -7,15 +7,29 @@ use super::{
     pattern::{self, Reading, Tile},
     peer::{PeerError, gather, take_answer, until},
     planes::{Picture, PictureSize, Plane},
+    source::monotonic_ns,
+    tone::RATE,
 };
-use crate::worker::pipeline_file::{PipelineFile, Role};
+use crate::worker::{
+    pipeline,
+    pipeline_file::{ParamValue, PipelineFile, Role},
+    timeline::presented_at,
+};
 use gst::prelude::*;
 use gst_video::prelude::*;
 use gst_webrtc::{WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection};
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
+
+/// How long it waits for lost packets: what browsers come to where little is lost.
+const JITTER_MS: i64 = 40;
+/// Arrivals that are kept: ten minutes at 30 a second.
+const MOST_ARRIVALS: usize = 18_000;
 
 /// What has come in.
 #[derive(Debug, Default)]
@@ -23,6 +37,13 @@ struct Received {
     frames: u64,
     reading: Option<Reading>,
     sound: Listener,
+    /// Counter of each frame that could be read, and when it was decoded.
+    arrivals: Vec<(u32, u64)>,
+    /// Running time of the first picture of each flash, and when the last picture was one.
+    flashes: Vec<u64>,
+    flashing: bool,
+    /// Running time of the first sample of `sound`, by the newest buffer.
+    sound_began: Option<i64>,
 }
 
 /// A receiving peer connection. Dropping it stops it, which blocks.
@@ -37,7 +58,7 @@ impl Subscriber {
     pub fn open(codec: VideoCodec) -> Result<(Self, String), PeerError> {
         gst::init().map_err(PeerError::Init)?;
         let file = PipelineFile::of(Role::Ingest)?;
-        let pipeline = file.pipeline(&[])?;
+        let pipeline = file.pipeline(&[("jitter", ParamValue::Int(JITTER_MS))])?;
         let peer = file.element(&pipeline, "peer")?;
         let video = match codec {
             VideoCodec::H264 => {
@@ -77,7 +98,48 @@ impl Subscriber {
     /// What was heard since the last call.
     pub fn heard(&self) -> Heard {
         let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+        received.sound_began = None;
         std::mem::take(&mut received.sound).finish()
+    }
+
+    /// The counters of the frames that could be read, in the order they came.
+    pub fn counters(&self) -> Vec<u32> {
+        let received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+        received.arrivals.iter().map(|(counter, _)| *counter).collect()
+    }
+
+    /// From now on every `nth` packet from the network is lost.
+    pub fn lose_every(&self, nth: u64) {
+        let count = Arc::new(AtomicU64::new(0));
+        pipeline::on_packets_in(&self.pipeline, move || match count.fetch_add(1, Relaxed) % nth {
+            0 => gst::PadProbeReturn::Drop,
+            _ => gst::PadProbeReturn::Ok,
+        });
+    }
+
+    /// Milliseconds from `capture_ns` of a frame's counter to its decoding here, for those that could be read.
+    pub fn delays_ms(&self, capture_ns: impl Fn(u64) -> u64) -> Vec<f64> {
+        let received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+        let delay = |(counter, at): &(u32, u64)| (*at as f64 - capture_ns((*counter).into()) as f64) / 1e6;
+        received.arrivals.iter().map(delay).collect()
+    }
+
+    /// Nanoseconds from each flash to its beep, as they are presented here, since the last call of this or
+    /// [`Self::heard`].
+    pub fn flash_to_beep_ns(&self) -> Vec<i64> {
+        let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+        let flashes = std::mem::take(&mut received.flashes);
+        let began = received.sound_began.take();
+        let Some(began) = began else { return Vec::new() };
+        let heard = std::mem::take(&mut received.sound).finish();
+        let beeps: Vec<i64> =
+            heard.beeps.iter().map(|beep| began + (beep.onset * 1e9 / f64::from(RATE)) as i64).collect();
+        let nearest = |flash: &u64| {
+            let flash = i64::try_from(*flash).ok()?;
+            beeps.iter().map(|beep| beep - flash).min_by_key(|distance| distance.abs())
+        };
+        // Flash and beep come each second: further off, its beep was not heard.
+        flashes.iter().filter_map(nearest).filter(|distance| distance.abs() < 400_000_000).collect()
     }
 
     /// Waits until a picture was decoded; how long that took.
@@ -129,10 +191,9 @@ fn attach(
         let sample = out.pull_sample().map_err(|_| gst::FlowError::Eos)?;
         let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
         if role == Role::IngestOpus {
-            hear(&mut received.sound, &sample);
+            hear(&mut received, &sample);
         } else {
-            received.frames += 1;
-            received.reading = look(&sample);
+            see(&mut received, &sample);
         }
         Ok(gst::FlowSuccess::Ok)
     };
@@ -144,12 +205,27 @@ fn attach(
 }
 
 /// The left one of two channels.
-fn hear(listener: &mut Listener, sample: &gst::Sample) -> Option<()> {
+fn hear(received: &mut Received, sample: &gst::Sample) -> Option<()> {
     let map = sample.buffer()?.map_readable().ok()?;
+    let before = received.sound.samples() as i64 * 1_000_000_000 / i64::from(RATE);
+    received.sound_began = presented_at(sample).map(|at| at.0 as i64 - before);
     for frame in map.chunks_exact(8) {
-        listener.push(&[f32::from_le_bytes([frame[0], frame[1], frame[2], frame[3]])]);
+        received.sound.push(&[f32::from_le_bytes([frame[0], frame[1], frame[2], frame[3]])]);
     }
     Some(())
+}
+
+fn see(received: &mut Received, sample: &gst::Sample) {
+    received.frames += 1;
+    received.reading = look(sample);
+    let Some(reading) = received.reading else { return };
+    if let Some(counter) = reading.counter.filter(|_| received.arrivals.len() < MOST_ARRIVALS) {
+        received.arrivals.push((counter, monotonic_ns()));
+    }
+    if let Some(at) = presented_at(sample).filter(|_| reading.flash && !received.flashing) {
+        received.flashes.push(at.0);
+    }
+    received.flashing = reading.flash;
 }
 
 fn look(sample: &gst::Sample) -> Option<Reading> {

@@ -5,13 +5,14 @@ mod forwards;
 use crate::{
     ids::{RequestId, SessionId, SourceId},
     ipc::{
-        IngestOffer, ProgramSpec, ReplyError, ReplyOk, SessionEndReason, WorkerCommand, WorkerEvent,
-        WorkerReport, WorkerSetup,
+        ForwardOf, IngestOffer, ProgramSpec, ReplyError, ReplyOk, SessionEndReason, WorkerCommand,
+        WorkerEvent, WorkerReport, WorkerSetup,
     },
     units::MediaTime,
     worker::{
+        broadcast::{Broadcast, BroadcastEvent},
         encoder::Encoder,
-        forward::relay::Relay,
+        forward::relay::PacketRelay,
         ingest::{Ingest, IngestError, IngestEvent, IngestSetup},
         pipeline::PipelineEvent,
         program::{
@@ -52,14 +53,19 @@ pub enum Finish {
 struct Session {
     ingest: Ingest,
     source: SourceId,
+    /// Later ones have larger numbers.
+    serial: u64,
     meter: Arc<SourceMeter>,
-    relay: Relay,
+    relay: PacketRelay,
     /// Whom to tell about the answer.
     opening: Option<RequestId>,
 }
 
 struct Program {
     encoder: Encoder,
+    /// While somebody watches by WebRTC.
+    broadcast: Option<Broadcast>,
+    audio_kbps: u32,
     /// Whom to tell about the first frame.
     starting: Option<RequestId>,
     started: MediaTime,
@@ -75,12 +81,15 @@ pub struct Controller {
     mixer: Mixer,
     mixer_events: mpsc::Receiver<MixerEvent>,
     sessions: HashMap<SessionId, Session>,
+    next_serial: u64,
     ingest_events_in: mpsc::Sender<(SessionId, IngestEvent)>,
     ingest_events: mpsc::Receiver<(SessionId, IngestEvent)>,
     subscribers: HashMap<SessionId, Subscriber>,
     forward_events_in: mpsc::Sender<(SessionId, IngestEvent)>,
     forward_events: mpsc::Receiver<(SessionId, IngestEvent)>,
     program: Option<Program>,
+    broadcast_events_in: mpsc::Sender<BroadcastEvent>,
+    broadcast_events: mpsc::Receiver<BroadcastEvent>,
     encoder_events_in: mpsc::Sender<PipelineEvent>,
     encoder_events: mpsc::Receiver<PipelineEvent>,
 }
@@ -95,6 +104,7 @@ impl Controller {
         let (ingest_events_in, ingest_events) = mpsc::channel(EVENTS);
         let (forward_events_in, forward_events) = mpsc::channel(EVENTS);
         let (encoder_events_in, encoder_events) = mpsc::channel(8);
+        let (broadcast_events_in, broadcast_events) = mpsc::channel(8);
         Self {
             setup,
             timeline,
@@ -102,12 +112,15 @@ impl Controller {
             mixer,
             mixer_events,
             sessions: HashMap::new(),
+            next_serial: 0,
             ingest_events_in,
             ingest_events,
             subscribers: HashMap::new(),
             forward_events_in,
             forward_events,
             program: None,
+            broadcast_events_in,
+            broadcast_events,
             encoder_events_in,
             encoder_events,
         }
@@ -127,6 +140,7 @@ impl Controller {
                 Some((session, event)) = self.ingest_events.recv() => self.on_ingest(session, event).await,
                 Some((session, event)) = self.forward_events.recv() => self.on_forward(session, event).await,
                 Some(event) = self.mixer_events.recv() => self.on_mixer(event).await,
+                Some(event) = self.broadcast_events.recv() => self.on_broadcast(event).await,
                 Some(event) = self.encoder_events.recv() => self.on_encoder(event).await,
                 _ = heartbeats.tick() => self.beat().await,
             };
@@ -171,17 +185,13 @@ impl Controller {
                 }
             }
             WorkerCommand::CloseIngest { session } => self.remove(&session).await?,
-            WorkerCommand::OpenForward { request, session, source, offer, mutes } => {
-                if let Err(error) = self.open_forward(request, session, source, offer, mutes) {
+            WorkerCommand::OpenForward { request, session, of, offer, mutes } => {
+                if let Err(error) = self.open_forward(request, session, of, offer, mutes).await {
                     self.reply(request, Err(error)).await;
                 }
             }
             WorkerCommand::MuteForwards { source, mutes } => self.mute_forwards(source, mutes).await,
-            WorkerCommand::CloseForward { session } => {
-                if let Some(subscriber) = self.subscribers.remove(&session) {
-                    subscriber.forward.close();
-                }
-            }
+            WorkerCommand::CloseForward { session } => self.close_forward(&session),
             WorkerCommand::StartProgram { request, program } => {
                 let started = self.start_program(request, program).await;
                 if let Err(error) = started {
@@ -237,14 +247,17 @@ impl Controller {
             },
             self.ingest_events_in.clone(),
         );
-        self.sessions.insert(session, Session { ingest, source, meter, relay, opening: Some(request) });
+        self.next_serial += 1;
+        let serial = self.next_serial;
+        self.sessions
+            .insert(session, Session { ingest, source, serial, meter, relay, opening: Some(request) });
         Ok(())
     }
 
     async fn remove(&mut self, session: &SessionId) -> Result<(), Finish> {
         let Some(removed) = self.sessions.remove(session) else { return Ok(()) };
         removed.ingest.close();
-        self.end_forwards(SessionEndReason::SourceGone, |one| one.publisher == *session).await;
+        self.end_forwards(SessionEndReason::SourceGone, |one| one.publisher.as_ref() == Some(session)).await;
         self.ask(MixerRequest::RemoveSource { source: removed.source, session: session.clone() })
     }
 
@@ -347,7 +360,14 @@ impl Controller {
             .map_err(|error| internal(&error))?;
         let now = self.timeline.now();
         let input = encoder.input();
-        self.program = Some(Program { encoder, starting: Some(request), started: now, seen: (0, now) });
+        self.program = Some(Program {
+            encoder,
+            broadcast: None,
+            audio_kbps: spec.encoding.audio_kbps,
+            starting: Some(request),
+            started: now,
+            seen: (0, now),
+        });
         self.mixer
             .ask(MixerRequest::Start(Box::new(StartProgram { spec, input, canvas, slate })))
             .map_err(|error| internal(&error))
@@ -358,6 +378,7 @@ impl Controller {
             None => Err(ReplyError::WrongState { detail: "no program runs".to_owned() }),
             Some(program) => {
                 self.ask(MixerRequest::Stop)?;
+                self.end_forwards(SessionEndReason::SourceGone, |one| one.of == ForwardOf::Program).await;
                 if let Some(starting) = program.starting {
                     let detail = "the program was stopped".to_owned();
                     self.reply(starting, Err(ReplyError::WrongState { detail })).await;

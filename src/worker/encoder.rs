@@ -8,7 +8,6 @@ use crate::{
     worker::{
         pipeline::{PipelineError, PipelineEvent, RunningPipeline},
         pipeline_file::{ParamValue, PipelineFile, PipelineFileError, Role},
-        program::sound,
         timeline::Timeline,
     },
 };
@@ -21,10 +20,12 @@ use std::{
 };
 use tokio::sync::mpsc;
 
+pub mod feed;
 mod frames_out;
 mod picture_input;
 mod rendition;
 
+use feed::{FedFrame, ProgramFeed};
 use frames_out::{AudioOut, Counters, Outlet, VideoOut, on_sample};
 use picture_input::{PictureInput, TimedPicture};
 use rendition::{RenditionEncoder, RenditionInput};
@@ -52,6 +53,7 @@ pub struct Encoder {
     input: EncoderInput,
     renditions: Vec<RenditionEncoder>,
     counters: Arc<Counters>,
+    feed: ProgramFeed,
     eos: mpsc::Receiver<PipelineEvent>,
 }
 
@@ -61,6 +63,7 @@ pub struct EncoderInput {
     picture: PictureInput,
     renditions: Vec<RenditionInput>,
     audio: gst_app::AppSrc,
+    feed: ProgramFeed,
 }
 
 /// What all pictures of a program are encoded with.
@@ -105,6 +108,7 @@ impl Encoder {
             filler: spec.filler,
         };
         let counters = Arc::new(Counters::default());
+        let feed = ProgramFeed::default();
         let outlet = |rendition| Outlet::new(out.clone(), counters.clone(), rendition);
         let renditions = spec.renditions.iter().enumerate().map(|(index, rendition)| {
             // Control allows a handful.
@@ -119,14 +123,7 @@ impl Encoder {
         let pipeline = file.pipeline(&values)?;
         let picture = PictureInput::of(&file, &pipeline, video, spec.fps)?;
         let audio: gst_app::AppSrc = file.typed(&pipeline, "audio-in")?;
-        audio.set_caps(Some(
-            &gst::Caps::builder("audio/x-raw")
-                .field("format", "F32LE")
-                .field("layout", "interleaved")
-                .field("rate", sound::RATE as i32)
-                .field("channels", sound::CHANNELS as i32)
-                .build(),
-        ));
+        audio.set_caps(Some(&feed::sound_caps()));
         let config = VideoConfig {
             avcc: Bytes::new(),
             width: spec.width,
@@ -134,7 +131,7 @@ impl Encoder {
             fps: spec.fps,
             kbps: spec.video_kbps,
         };
-        let video_out = VideoOut::new(outlet(None), config);
+        let video_out = VideoOut::new(outlet(None), config).heard_by(feed.clone());
         on_sample(&file.typed(&pipeline, "video-out")?, video_out.callback());
         let audio_out = AudioOut::new(outlet(None), spec.audio_kbps);
         on_sample(&file.typed(&pipeline, "audio-out")?, audio_out.callback());
@@ -143,6 +140,7 @@ impl Encoder {
             picture,
             renditions: renditions.iter().map(RenditionEncoder::input).collect(),
             audio,
+            feed: feed.clone(),
         };
         let (eos_in, eos) = mpsc::channel(1);
         let running =
@@ -153,12 +151,17 @@ impl Encoder {
                 event
             })
             .await?;
-        Ok(Self { running, input, renditions, counters, eos })
+        Ok(Self { running, input, renditions, counters, feed, eos })
     }
 
     /// Where frames go in.
     pub fn input(&self) -> EncoderInput {
         self.input.clone()
+    }
+
+    /// The program's picture as it is encoded, and its sound as it goes in.
+    pub const fn feed(&self) -> &ProgramFeed {
+        &self.feed
     }
 
     /// Frames that were lost on the way to control.
@@ -219,6 +222,7 @@ impl EncoderInput {
         if let Some(header) = buffer.get_mut() {
             header.set_pts(gst::ClockTime::from_nseconds(pts.0));
         }
+        self.feed.pass_with(|| Some(FedFrame::sound(buffer.clone())));
         let _ = self.audio.push_buffer(buffer);
     }
 

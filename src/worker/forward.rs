@@ -1,5 +1,5 @@
 //! Forward: one pipeline and one webrtcbin per subscriber of a publisher, which sends the publisher's RTP on as
-//! it came.
+//! it came; or of the program, whose RTP a [`broadcast`](super::broadcast) makes.
 //!
 //! [`Forward`] is the handle, [`ForwardRunner`] the task that owns the pipeline. The packets come by the
 //! publisher's [`relay`]; what is changed in them is the pure [`packet`].
@@ -9,9 +9,10 @@ pub mod relay;
 pub mod sender;
 
 use crate::{
-    ids::{SessionId, SourceId},
-    ipc::{Candidate, IngestOffer, Mutes, SessionEndReason, WebrtcSetup},
+    ids::SessionId,
+    ipc::{Candidate, ForwardOf, IngestOffer, Mutes, SessionEndReason, WebrtcSetup},
     worker::{
+        broadcast::Broadcast,
         ingest::{
             Ingest, IngestError, IngestEvent,
             peer::{self, Peer, PeerEvent, Verdict},
@@ -21,7 +22,7 @@ use crate::{
         timeline::Timeline,
     },
 };
-use relay::{Relay, RelayedMedium, RelayedPacket};
+use relay::{PacketRelay, RelayedMedium, RelayedPacket};
 use sender::Sender;
 use std::{
     sync::{
@@ -42,15 +43,36 @@ const KEYFRAME_PATIENCE: u32 = 2;
 /// A subscriber.
 pub struct ForwardSetup {
     pub session: SessionId,
-    pub source: SourceId,
+    pub of: ForwardOf,
     pub offer: IngestOffer,
     pub webrtc: WebrtcSetup,
     pub timeline: Timeline,
     pub mutes: Mutes,
-    /// The publisher: asked for keyframes.
-    pub publisher: Ingest,
-    /// The publisher's packets.
-    pub relay: Relay,
+    pub origin: Origin,
+}
+
+/// Where a subscriber's packets come from.
+#[derive(Debug, Clone)]
+pub enum Origin {
+    /// A publisher, and its packets.
+    Publisher(Ingest, PacketRelay),
+    Program(Broadcast),
+}
+
+impl Origin {
+    fn request_keyframe(&self) {
+        match self {
+            Self::Publisher(ingest, _) => ingest.request_keyframe(),
+            Self::Program(broadcast) => broadcast.request_keyframe(),
+        }
+    }
+
+    fn listen(&self) -> broadcast::Receiver<RelayedPacket> {
+        match self {
+            Self::Publisher(_, packets) => packets.listen(),
+            Self::Program(broadcast) => broadcast.packets().listen(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -130,7 +152,7 @@ impl ForwardRunner {
         &self,
         events: mpsc::Sender<PeerEvent>,
     ) -> Result<(RunningPipeline, Peer, Vec<Sender>, String), IngestError> {
-        let ForwardSetup { offer, webrtc, timeline, source, .. } = &self.setup;
+        let ForwardSetup { offer, webrtc, timeline, of, .. } = &self.setup;
         let file = PipelineFile::of(Role::Forward)?;
         let pipeline = file.pipeline(&[])?;
         let webrtcbin = file.element(&pipeline, "peer")?;
@@ -138,7 +160,10 @@ impl ForwardRunner {
         let bell = Arc::default();
         let (senders, transceivers) = sender::senders(&pipeline, &webrtcbin, offer, &bell)?;
         let peer = Peer::new(webrtcbin, transceivers, bell, events.clone());
-        let name = format!("forward {source}");
+        let name = match of {
+            ForwardOf::Source(source) => format!("forward {source}"),
+            ForwardOf::Program => "forward program".to_owned(),
+        };
         let running = RunningPipeline::start(pipeline, name, timeline, events, PeerEvent::Pipeline).await?;
         match peer.negotiate(offer, webrtc).await {
             Ok(answer) => {
@@ -156,7 +181,10 @@ impl ForwardRunner {
     /// Notes when packets come in, which tells whether the subscriber is still there.
     fn listen_to_network(&self, pipeline: &gst::Pipeline) {
         let (heard_at, timeline) = (self.heard_at.clone(), self.setup.timeline.clone());
-        pipeline::on_packets_in(pipeline, move || heard_at.store(timeline.now().0, Relaxed));
+        pipeline::on_packets_in(pipeline, move || {
+            heard_at.store(timeline.now().0, Relaxed);
+            gst::PadProbeReturn::Ok
+        });
     }
 
     /// Serves an open subscription until it ends; `None` when it was asked to.
@@ -180,11 +208,11 @@ impl ForwardRunner {
                         let shown = self.mutes.video && !mutes.video;
                         self.mutes = mutes;
                         if shown {
-                            self.setup.publisher.request_keyframe();
+                            self.setup.origin.request_keyframe();
                         }
                     }
                 },
-                () = peer.wants_keyframe() => self.setup.publisher.request_keyframe(),
+                () = peer.wants_keyframe() => self.setup.origin.request_keyframe(),
                 packet = next(&mut packets) => match packet {
                     Ok(packet) => sent_since_watch |= self.send(&mut senders, &packet),
                     // Left behind: the gap is a loss to the subscriber, who asks for a keyframe.
@@ -195,8 +223,8 @@ impl ForwardRunner {
                     match peer.judge(event, &self.setup.offer.fingerprint_sha256, packets.is_some()) {
                         Verdict::Nothing => {}
                         Verdict::Trusted => {
-                            packets = Some(self.setup.relay.listen());
-                            self.setup.publisher.request_keyframe();
+                            packets = Some(self.setup.origin.listen());
+                            self.setup.origin.request_keyframe();
                             self.tell(IngestEvent::Connected).await;
                         }
                         Verdict::Ended(reason) => return Some(reason),
@@ -215,7 +243,7 @@ impl ForwardRunner {
                     }
                     let waits = !self.mutes.video && senders.iter().any(Sender::awaits_keyframe);
                     if connected && waits && ticks % KEYFRAME_PATIENCE == 0 {
-                        self.setup.publisher.request_keyframe();
+                        self.setup.origin.request_keyframe();
                     }
                 }
             }

@@ -184,7 +184,7 @@ impl IngestRunner {
                     Some(IngestRequest::Keyframe) => keyframes.want(),
                 },
                 () = peer.wants_keyframe() => keyframes.want(),
-                () = due(keyframes.due()) => {
+                () = keyframes::due(keyframes.due()) => {
                     keyframes.asked(tokio::time::Instant::now());
                     peer.request_keyframe();
                 }
@@ -210,13 +210,5 @@ impl IngestRunner {
                 }
             }
         }
-    }
-}
-
-/// Waits for the moment, for ever if there is none.
-async fn due(at: Option<tokio::time::Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }

@@ -101,18 +101,19 @@ impl RunningPipeline {
         }
     }
 }
-/// Calls `heard` with each packet that a webrtcbin's pipeline gets from the network, on the thread that gets it:
-/// without consent checks (RFC 7675, not in libnice 0.1.21) this is the only way to see that the other end is
-/// gone. The transports must be there already.
-pub fn on_packets_in(pipeline: &gst::Pipeline, heard: impl Fn() + Clone + Send + Sync + 'static) {
+
+/// Calls `take` with each packet that a webrtcbin's pipeline gets from the network, on the thread that gets it, to
+/// say what becomes of it: without consent checks (RFC 7675, not in libnice 0.1.21) this is the only way to see
+/// that the other end is gone. The transports must be there already.
+pub fn on_packets_in(
+    pipeline: &gst::Pipeline,
+    take: impl Fn() -> gst::PadProbeReturn + Clone + Send + Sync + 'static,
+) {
     let mut elements = pipeline.iterate_recurse();
     while let Ok(Some(element)) = elements.next() {
         let from_network = element.factory().is_some_and(|factory| factory.name() == "nicesrc");
         let Some(pad) = element.static_pad("src").filter(|_| from_network) else { continue };
-        let heard = heard.clone();
-        pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, _| {
-            heard();
-            gst::PadProbeReturn::Ok
-        });
+        let take = take.clone();
+        pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, _| take());
     }
 }

@@ -33,11 +33,13 @@ pub enum Role {
     Forward,
     /// RTP packets in, for a subscriber's webrtcbin.
     ForwardRtp,
+    /// The program's pictures and sound in, RTP out.
+    Broadcast,
 }
 
 impl Role {
     /// All of them: for the test that loads each, and for `doctor`.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Card,
         Self::Encoder,
         Self::Rendition,
@@ -49,6 +51,7 @@ impl Role {
         Self::IngestDiscard,
         Self::Forward,
         Self::ForwardRtp,
+        Self::Broadcast,
     ];
 
     /// The file's name below `pipelines/`.
@@ -65,6 +68,7 @@ impl Role {
             Self::IngestDiscard => "ingest-discard.toml",
             Self::Forward => "forward.toml",
             Self::ForwardRtp => "forward-rtp.toml",
+            Self::Broadcast => "broadcast.toml",
         }
     }
 
@@ -81,6 +85,7 @@ impl Role {
             Self::IngestDiscard => include_str!("../../pipelines/ingest-discard.toml"),
             Self::Forward => include_str!("../../pipelines/forward.toml"),
             Self::ForwardRtp => include_str!("../../pipelines/forward-rtp.toml"),
+            Self::Broadcast => include_str!("../../pipelines/broadcast.toml"),
         }
     }
 

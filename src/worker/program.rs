@@ -3,7 +3,6 @@ pub mod canvas;
 pub mod card;
 pub mod director;
 pub mod frame;
-pub mod layout;
 pub mod mixer;
 pub mod picture;
 pub mod players;

@@ -7,7 +7,7 @@ use crate::{
     ids::{SessionId, SourceId},
     ipc::{SourceReport, VideoReport},
     units::MediaTime,
-    worker::{forward::relay::Relay, program::frame::Frame},
+    worker::{forward::relay::PacketRelay, program::frame::Frame},
 };
 use std::sync::{
     Arc,
@@ -102,7 +102,7 @@ pub struct SourceTap {
     meter: Arc<SourceMeter>,
     pictures: SyncSender<(MediaTime, Frame)>,
     chunks: SyncSender<Chunk>,
-    relay: Relay,
+    relay: PacketRelay,
 }
 
 impl SourceTap {
@@ -128,7 +128,7 @@ impl SourceTap {
     }
 
     /// Where subscribers get its packets.
-    pub const fn relay(&self) -> &Relay {
+    pub const fn relay(&self) -> &PacketRelay {
         &self.relay
     }
 
@@ -165,7 +165,11 @@ pub fn source(session: SessionId, has_video: bool) -> (SourceTap, SourceFeed) {
     });
     let (picture_in, pictures) = sync_channel(PICTURES);
     let (chunk_in, chunks) = sync_channel(CHUNKS);
-    let tap =
-        SourceTap { meter: meter.clone(), pictures: picture_in, chunks: chunk_in, relay: Relay::default() };
+    let tap = SourceTap {
+        meter: meter.clone(),
+        pictures: picture_in,
+        chunks: chunk_in,
+        relay: PacketRelay::default(),
+    };
     (tap, SourceFeed { session, meter, pictures, chunks })
 }

@@ -3,7 +3,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The contract's table, and the pages.
-const ROUTES: [&str; 42] = [
+const ROUTES: [&str; 44] = [
     "GET /v1/conferences",
     "PUT /v1/conferences/{conference}",
     "GET /v1/conferences/{conference}",
@@ -19,6 +19,8 @@ const ROUTES: [&str; 42] = [
     "GET /v1/conferences/{conference}/participants/{participant}/whep",
     "OPTIONS /v1/conferences/{conference}/participants/{participant}/whep",
     "POST /v1/conferences/{conference}/program/whep",
+    "GET /v1/conferences/{conference}/program/whep",
+    "OPTIONS /v1/conferences/{conference}/program/whep",
     "PATCH /v1/sessions/{session}",
     "DELETE /v1/sessions/{session}",
     "GET /v1/sessions/{session}",

@@ -10,7 +10,7 @@ use meetingcast::{
         },
         conference::{
             Conference, ConferenceRequest, ConferenceSettings, ConferenceView, ParticipantView, Publish,
-            Published, StreamView,
+            Published, StreamView, SubscribeTo,
         },
         error::ControlError,
         http::state::Conferences,
@@ -220,20 +220,28 @@ impl Actor {
                 drop(answer.send(Ok(Published { session, answer: "v=0\r\ns=answer\r\n".to_owned() })));
             }
             ConferenceRequest::Subscribe { subscribe, answer } => {
-                let participant = subscribe.participant;
-                let opened = match participant.as_str() {
-                    SILENT => Err(ControlError::NothingToForward(SILENT.to_owned())),
-                    "alice" => match subscribe.stream.unwrap_or_default() {
+                let found = match subscribe.to {
+                    SubscribeTo::Program => match self.cast.state {
+                        CastState::Live => Ok(()),
+                        _ => Err(ControlError::CastNotStarted),
+                    },
+                    SubscribeTo::Participant { participant, .. } if participant.as_str() == SILENT => {
+                        Err(ControlError::NothingToForward(SILENT.to_owned()))
+                    }
+                    SubscribeTo::Participant { participant, .. } if participant.as_str() != "alice" => {
+                        Err(ControlError::ParticipantNotFound(participant))
+                    }
+                    SubscribeTo::Participant { participant, stream } => match stream.unwrap_or_default() {
                         stream if stream != StreamName::default() => {
                             Err(ControlError::StreamNotFound { participant, stream })
                         }
-                        _ => subscribe.offers.h264.map(|_| Published {
-                            session: SessionId::from(SUBSCRIBED),
-                            answer: "v=0\r\ns=forwarded\r\n".to_owned(),
-                        }),
+                        _ => Ok(()),
                     },
-                    _ => Err(ControlError::ParticipantNotFound(participant)),
                 };
+                let opened = found.and(subscribe.offers.h264).map(|_| Published {
+                    session: SessionId::from(SUBSCRIBED),
+                    answer: "v=0\r\ns=forwarded\r\n".to_owned(),
+                });
                 drop(answer.send(opened));
             }
             // Signalling is tested with real conferences.

@@ -2,14 +2,6 @@ use super::harness::Api;
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn routes_of_later_are_501_after_the_check_of_rights() {
-    for (method, path) in [("POST", "/v1/conferences/room/program/whep")] {
-        Api::open().call(method, path, &[], "").await.is(501, "not_implemented");
-        Api::with_tokens().call(method, path, &[], "").await.is(401, "token_missing");
-    }
-}
-
-#[tokio::test]
 async fn fields_of_later_are_501_and_never_ignored() {
     let api = Api::open();
     let start = |more: Value| {

@@ -3,6 +3,7 @@ use super::{
     harness::{Api, OFFER, bearer},
 };
 use meetingcast::control::auth::Grant;
+use serde_json::{Value, json};
 
 const WHEP: &str = "/v1/conferences/room/participants/alice/whep";
 
@@ -48,4 +49,27 @@ async fn subscribing_needs_its_own_grant() {
         assert_eq!(hung_up, if status == 201 { 200 } else { 403 });
     }
     api.sdp(WHEP, OFFER).await.is(401, "token_missing");
+}
+
+const PROGRAM: &str = "/v1/conferences/room/program/whep";
+
+#[tokio::test]
+async fn the_program_can_be_watched_while_a_cast_runs() {
+    let api = Api::open();
+    api.sdp(PROGRAM, OFFER).await.is(409, "cast_not_started");
+    assert_eq!(api.get("/v1/conferences/room/cast").await.json()["play"]["whep"], Value::Null);
+    let started =
+        api.json("POST", "/v1/conferences/room/cast/start", json!({"participant": "alice"})).await.json();
+    let whep = started["play"]["whep"].as_str().unwrap();
+    assert!(whep.starts_with("http") && whep.ends_with(PROGRAM), "{whep}");
+    let reply = api.sdp(PROGRAM, OFFER).await;
+    assert_eq!(reply.status, 201);
+    assert_eq!(reply.text(), "v=0\r\ns=forwarded\r\n");
+    assert_eq!(reply.header("location"), Some(format!("/v1/sessions/{SUBSCRIBED}").as_str()));
+    api.sdp(PROGRAM, "v=0\r\na=rtpmap:only-av1").await.is(406, "codec_unsupported");
+    api.sdp("/v1/conferences/nowhere/program/whep", OFFER).await.is(404, "conference_not_found");
+    api.call("POST", PROGRAM, &[], OFFER).await.is(415, "codec_unsupported");
+    let options = api.call("OPTIONS", PROGRAM, &[], "").await;
+    assert_eq!(options.header("accept-post"), Some("application/sdp"));
+    Api::with_tokens().sdp(PROGRAM, OFFER).await.is(401, "token_missing");
 }

@@ -6,12 +6,13 @@ use crate::{
     stage::{Stage, cores},
 };
 use meetingcast::{
+    layout,
     publisher::{
         palette::Colour,
         pattern,
         planes::{Picture, PictureSize},
     },
-    worker::program::{card::field_colour, layout},
+    worker::program::card::field_colour,
 };
 use serde_json::json;
 use std::{collections::BTreeSet, time::Duration};

@@ -3,6 +3,7 @@
 
 use crate::{
     film::tile,
+    sdp::{fragment, send, without_candidates},
     server::{figure, load, one_at_a_time, wait_for},
     stage::{ROOM, Stage},
 };
@@ -59,33 +60,10 @@ impl RawPeer {
     }
 }
 
-/// A request with a body that is not JSON: status, headers, text.
-fn send(
-    stage: &Stage,
-    method: &str,
-    path: &str,
-    headers: &[(&str, &str)],
-    body: &[u8],
-) -> (u16, ureq::http::HeaderMap, String) {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_global(Some(Duration::from_secs(20)))
-        .http_status_as_error(false)
-        .build()
-        .into();
-    let url = if path.starts_with('/') { format!("{}{path}", stage.server.base) } else { path.to_owned() };
-    let mut request = ureq::http::Request::builder().method(method).uri(url);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let mut response = agent.run(request.body(body).unwrap()).unwrap();
-    let text = response.body_mut().read_to_string().unwrap();
-    (response.status().as_u16(), response.headers().clone(), text)
-}
-
 fn offer(stage: &Stage, participant: &str, sdp: &str) -> Created {
     let url = stage.server.whip(ROOM, participant);
     let (status, headers, answer) =
-        send(stage, "POST", &url, &[("content-type", "application/sdp")], sdp.as_bytes());
+        send(&stage.server, "POST", &url, &[("content-type", "application/sdp")], sdp.as_bytes());
     assert_eq!(status, 201, "{answer}");
     let header = |name: &str| headers[name].to_str().unwrap().to_owned();
     Created { location: header("location"), etag: header("etag"), answer }
@@ -134,12 +112,6 @@ fn free_ports(count: u16) -> (u16, u16) {
     (first, first + count - 1)
 }
 
-fn without_candidates(sdp: &str) -> String {
-    sdp.split_inclusive("\r\n")
-        .filter(|line| !line.starts_with("a=candidate:") && !line.starts_with("a=end-of-candidates"))
-        .collect()
-}
-
 #[test]
 fn a_publisher_whose_media_stops_is_ended() {
     let _turn = one_at_a_time();
@@ -164,7 +136,7 @@ fn a_publisher_whose_media_stops_is_ended() {
     figure(&format!("inactivity_timeout_s = 3: ended after {:.1} s", after.as_secs_f64()));
     // It is looked for every half second; and a little for the machine.
     assert!((2.8..5.0).contains(&after.as_secs_f64()), "after {after:?} ({})", load());
-    let (status, ..) = send(&stage, "GET", &created.location, &[], b"");
+    let (status, ..) = send(&stage.server, "GET", &created.location, &[], b"");
     assert_eq!(status, 404);
 }
 
@@ -208,15 +180,9 @@ fn candidates_may_come_by_patch_alone() {
     ann.peer.answer(&without_candidates(&created.answer)).unwrap();
     assert!(!ann.connects(Duration::from_secs(1)), "connected without any candidate");
 
-    let of_offer = |start: &str| ann.offer.lines().find(|line| line.starts_with(start)).unwrap().to_owned();
-    let mut fragment = format!("{}\r\n{}\r\n", of_offer("a=ice-ufrag:"), of_offer("a=ice-pwd:"));
-    fragment += &format!("{}\r\n{}\r\n", of_offer("m="), of_offer("a=mid:"));
-    for line in ann.offer.lines().filter(|line| line.starts_with("a=candidate:")).collect::<BTreeSet<_>>() {
-        fragment += &format!("{line}\r\n");
-    }
-    fragment += "a=end-of-candidates\r\n";
+    let fragment = fragment(&ann.offer);
     let headers = [("content-type", "application/trickle-ice-sdpfrag"), ("if-match", created.etag.as_str())];
-    let (status, _, text) = send(&stage, "PATCH", &created.location, &headers, fragment.as_bytes());
+    let (status, _, text) = send(&stage.server, "PATCH", &created.location, &headers, fragment.as_bytes());
     assert_eq!((status, text.as_str()), (204, ""));
     assert!(ann.connects(Duration::from_secs(10)), "{}", load());
     ann.peer.go_live();
@@ -248,7 +214,7 @@ fn a_certificate_other_than_the_offered_one_ends_the_session() {
         assert!(stream["connected"] != true && stream["width"].is_null(), "{}", eve.body);
         (eve.status == 404).then_some(())
     });
-    let (status, ..) = send(&stage, "GET", &created.location, &[], b"");
+    let (status, ..) = send(&stage.server, "GET", &created.location, &[], b"");
     assert_eq!((status, stage.present()), (404, vec!["ann".to_owned()]));
     std::thread::sleep(Duration::from_millis(300));
 
@@ -256,7 +222,7 @@ fn a_certificate_other_than_the_offered_one_ends_the_session() {
     assert_eq!(stage.worker(), worker);
     film.cadence_is_unbroken(Duration::from_nanos(33_333_333));
     // Wherever her tile was, her colour never was in it.
-    let halves = meetingcast::worker::program::layout::grid(2, 640, 360);
+    let halves = meetingcast::layout::grid(2, 640, 360);
     let mut two = 0;
     film.each(|time, picture| {
         let seen = pattern::read(picture, tile(halves[1])).unwrap().colour;
@@ -295,7 +261,8 @@ fn what_is_no_offer_is_refused_and_harms_nobody() {
     tries.extend((1..8).map(|n| (format!("{n} eighths"), cut(good.len() * n / 8))));
     for (what, body) in &tries {
         let url = stage.server.whip(ROOM, "eve");
-        let (status, _, text) = send(&stage, "POST", &url, &[("content-type", "application/sdp")], body);
+        let (status, _, text) =
+            send(&stage.server, "POST", &url, &[("content-type", "application/sdp")], body);
         // What was cut may be a whole offer still, or one whose codecs were cut off.
         let cut = what.ends_with("eighths")
             && (status == 201 || status == 406 && text.contains("codec_unsupported"));

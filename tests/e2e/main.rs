@@ -20,6 +20,8 @@ mod part_follower;
 #[path = "../support/rogue.rs"]
 #[allow(dead_code, reason = "tests/egress uses more of its tricks")]
 mod rogue;
+#[path = "../support/sdp.rs"]
+mod sdp;
 #[path = "../support/server.rs"]
 mod server;
 #[path = "../support/stage.rs"]

@@ -7,11 +7,9 @@ use crate::{
     stage::Stage,
 };
 use meetingcast::{
+    layout::{self, Rect},
     publisher::{palette::Colour, pattern, planes::Picture},
-    worker::program::{
-        card::field_colour,
-        layout::{self, Rect},
-    },
+    worker::program::card::field_colour,
 };
 use serde_json::{Value, json};
 use std::time::Duration;

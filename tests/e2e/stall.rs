@@ -6,8 +6,8 @@ use crate::{
     stage::{ROOM, Stage},
 };
 use meetingcast::{
+    layout::Rect,
     publisher::{palette::Colour, pattern},
-    worker::program::layout::Rect,
 };
 use rustix::process::Signal;
 use serde_json::json;

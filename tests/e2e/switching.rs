@@ -1,5 +1,5 @@
 //! Three real publishers (Chromium with H.264, Chromium with VP8, our own client), one cast to nginx by
-//! RTMP and to HLS, ten switches in a minute. Everything is judged from what the receivers got.
+//! RTMP and to HLS, ten switches. Everything is judged from what the receivers got.
 
 use crate::{
     nginx::Nginx,
@@ -28,7 +28,7 @@ const CONTENT: PictureSize = PictureSize { width: 640, height: 360 };
 const WHO: [(&str, usize); 3] = [("chrome-h264", 0), ("chrome-vp8", 1), ("client", 2)];
 
 #[test]
-fn ten_switches_in_a_minute_leave_no_seam_in_rtmp_or_hls() {
+fn ten_switches_leave_no_seam_in_rtmp_or_hls() {
     let _turn = one_at_a_time();
     let nginx = Nginx::start();
     let server = Server::start();
@@ -103,17 +103,17 @@ fn ten_switches_in_a_minute_leave_no_seam_in_rtmp_or_hls() {
         std::fs::metadata(&flv).ok().filter(|file| file.len() > 50_000)
     });
 
-    // Sixty seconds, a switch every five and a half.
+    // A switch every three and a half seconds: not in step with segments or keyframes.
     let began = Instant::now();
     let mut promised = Vec::new();
     for n in 0..10usize {
-        let due = Duration::from_millis(3000 + 5500 * n as u64);
+        let due = Duration::from_millis(3000 + 3500 * n as u64);
         std::thread::sleep(due.saturating_sub(began.elapsed()));
         let to = WHO[n % 3].0;
         let result = server.ok("POST", "/v1/conferences/room/cast/switch", Some(json!({"participant": to})));
         promised.push((result["program_pts_ms"].as_u64().unwrap(), result["took_ms"].as_u64().unwrap()));
     }
-    std::thread::sleep(Duration::from_secs(61).saturating_sub(began.elapsed()));
+    std::thread::sleep(Duration::from_secs(39).saturating_sub(began.elapsed()));
     let stopped = server.ok("POST", "/v1/conferences/room/cast/stop", None);
     let hls = recorder.finish().unwrap();
     wait_for("the RTMP receiver to end", Duration::from_secs(10), || pull.child.try_wait().unwrap());
@@ -173,7 +173,7 @@ fn sound_is_whole(output: &str, recording: &Recording) {
     assert!(silences.is_empty(), "{output}: silent {silences:?} ({})", load());
     // Flash and beep of our own client, whose media time is exact for both codecs' sakes.
     let offsets = recording.av_offsets(0);
-    assert!(offsets.len() > 10, "{output}: {} flashes", offsets.len());
+    assert!(offsets.len() > 6, "{output}: {} flashes", offsets.len());
 }
 
 /// What a player's parser says of the file.
@@ -217,7 +217,7 @@ fn probe(output: &str, path: &Path) {
     let on_grid = |at: &f64| ((end - at) / 2.0 - ((end - at) / 2.0).round()).abs() < 0.001;
     let (regular, asked_for): (Vec<f64>, Vec<f64>) = keyframes.iter().partition(|at| on_grid(at));
     let complete = regular.windows(2).all(|pair| (pair[1] - pair[0] - 2.0).abs() < 0.002);
-    assert!(complete && regular.len() >= 28 && asked_for.len() <= 1, "{output}: keyframes at {keyframes:?}");
+    assert!(complete && regular.len() >= 17 && asked_for.len() <= 1, "{output}: keyframes at {keyframes:?}");
     let audio = ffprobe(path, &["-select_streams", "a:0", "-show_entries", "packet=pts_time"]);
     let times: Vec<f64> = audio["packets"]
         .as_array()

@@ -8,28 +8,27 @@ use crate::{
 use meetingcast::{
     control::offer,
     ids::{SessionId, SourceId},
-    ipc::{self, Mutes, ReplyError, ReplyOk, SessionEndReason, WorkerCommand, WorkerEvent},
+    ipc::{self, ForwardOf, Mutes, ReplyError, ReplyOk, SessionEndReason, WorkerCommand, WorkerEvent},
     publisher::{options::VideoCodec, palette::Colour, subscriber::Subscriber},
 };
 use std::time::Duration;
 
-/// webrtcbin leaves the channels out (RFC 7587 §7 wants them).
-fn stereo(sdp: &str) -> String {
-    sdp.replace("OPUS/48000\r\n", "OPUS/48000/2\r\n")
-}
-
-async fn subscribe(worker: &mut WorkerProcess, number: u32, codec: VideoCodec) -> (Subscriber, SessionId) {
+pub async fn subscribe(
+    worker: &mut WorkerProcess,
+    of: ForwardOf,
+    codec: VideoCodec,
+) -> (Subscriber, SessionId) {
     let (subscriber, sdp) =
         tokio::task::spawn_blocking(move || Subscriber::open(codec).unwrap()).await.unwrap();
     let video = match codec {
         VideoCodec::H264 => ipc::VideoCodec::H264,
         VideoCodec::Vp8 => ipc::VideoCodec::Vp8,
     };
-    let offer = offer::parse_subscriber(&stereo(&sdp), video).unwrap();
+    let offer = offer::parse_subscriber(&sdp, video).unwrap();
     let session = SessionId::generate_subscriber();
-    let (id, source, mutes) = (session.clone(), SourceId(number), Mutes::default());
+    let (id, mutes) = (session.clone(), Mutes::default());
     let opened =
-        worker.ask(|request| WorkerCommand::OpenForward { request, session: id, source, offer, mutes }).await;
+        worker.ask(|request| WorkerCommand::OpenForward { request, session: id, of, offer, mutes }).await;
     let Ok(ReplyOk::ForwardOpened { answer }) = opened else { panic!("not opened: {opened:?}") };
     let subscriber = tokio::task::spawn_blocking(move || {
         subscriber.answer(&answer).unwrap();
@@ -43,16 +42,16 @@ async fn subscribe(worker: &mut WorkerProcess, number: u32, codec: VideoCodec) -
     (subscriber, session)
 }
 
-async fn a_while() {
+pub async fn a_while() {
     tokio::time::sleep(Duration::from_millis(1200)).await;
 }
 
 async fn watch(codec: VideoCodec) {
     let mut worker = WorkerProcess::start().await;
     let publisher = DirectPublisher::join(&mut worker, 2, codec, monotonic_ns()).await;
-    let (first, session) = subscribe(&mut worker, 2, codec).await;
+    let (first, session) = subscribe(&mut worker, ForwardOf::Source(SourceId(2)), codec).await;
     a_while().await;
-    let (late, _) = subscribe(&mut worker, 2, codec).await;
+    let (late, _) = subscribe(&mut worker, ForwardOf::Source(SourceId(2)), codec).await;
     a_while().await;
     for subscriber in [&first, &late] {
         let (frames, reading) = subscriber.seen();
@@ -103,10 +102,11 @@ async fn nobody_is_forwarded_who_sends_nothing() {
     let mut worker = WorkerProcess::start().await;
     let (subscriber, sdp) =
         tokio::task::spawn_blocking(|| Subscriber::open(VideoCodec::H264).unwrap()).await.unwrap();
-    let offer = offer::parse_subscriber(&stereo(&sdp), ipc::VideoCodec::H264).unwrap();
+    let offer = offer::parse_subscriber(&sdp, ipc::VideoCodec::H264).unwrap();
     let (session, source, mutes) = (SessionId::generate_subscriber(), SourceId(9), Mutes::default());
+    let of = ForwardOf::Source(source);
     let opened =
-        worker.ask(|request| WorkerCommand::OpenForward { request, session, source, offer, mutes }).await;
+        worker.ask(|request| WorkerCommand::OpenForward { request, session, of, offer, mutes }).await;
     assert_eq!(opened, Err(ReplyError::MediaNotReady { which: source }));
     tokio::task::spawn_blocking(move || drop(subscriber)).await.unwrap();
 }

@@ -9,6 +9,7 @@ mod turn;
 #[path = "../support/worker_process.rs"]
 mod worker_process;
 
+mod broadcast;
 mod forwarding;
 mod join_leave;
 mod offer_webrtcbin;

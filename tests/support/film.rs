@@ -2,6 +2,7 @@
 //! the ground between tiles).
 
 use meetingcast::{
+    layout::Rect,
     publisher::{
         pattern::Tile,
         planes::{Picture, PictureSize},
@@ -9,7 +10,6 @@ use meetingcast::{
         tone::TONES,
         viewer,
     },
-    worker::program::layout::Rect,
 };
 use std::{
     io::{BufReader, Read},

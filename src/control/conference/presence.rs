@@ -1,7 +1,7 @@
 //! What those inside a conference are told by the signalling WebSocket: who comes, who goes, what can be
 //! received, how the cast is.
 
-use super::ParticipantView;
+use super::{ParticipantView, quality::Quality};
 use crate::{
     control::cast::CastView,
     ids::{ConferenceId, ParticipantId, StreamName},
@@ -51,6 +51,8 @@ pub enum ConferenceEvent {
     StreamRemoved { participant: ParticipantId, stream: StreamTold },
     /// State, source, outputs … changed; counters alone are no change.
     CastChanged(Box<CastView>),
+    /// To a stream's owner: what the server can use of it from now on; `None`: as much as it likes to send.
+    Quality { stream: StreamName, quality: Option<Quality> },
     /// The media worker was lost: whoever published does so again.
     WorkerRestarted,
     /// The seat is gone: the conference is over, or its holder was removed.

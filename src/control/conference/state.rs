@@ -9,6 +9,7 @@ mod casting;
 mod forwarding;
 mod presence;
 mod publishing;
+mod quality;
 mod snapshots;
 mod views;
 mod working;
@@ -26,6 +27,7 @@ use super::{
     ConferenceSettings,
     ask::{Ask, Reply, Ticket},
     presence::{ConferenceEvent, SeatEvent, SeatId},
+    quality::Hints,
     roster::Roster,
 };
 use crate::{
@@ -174,6 +176,7 @@ pub struct ConferenceState {
     cast: Option<CastRun>,
     snapshots: Snapshots,
     told: Told,
+    hints: Hints,
     emptiness: Emptiness,
     /// The cast is live and nobody is in, since.
     deserted_since: Option<Instant>,
@@ -213,6 +216,7 @@ impl ConferenceState {
             cast: None,
             snapshots: Snapshots::default(),
             told: Told::default(),
+            hints: Hints::default(),
             emptiness: Emptiness::Since(now.at),
             deserted_since: None,
             ending: None,
@@ -270,6 +274,7 @@ impl ConferenceState {
             self.worker_deadline(),
             self.cast.as_ref().and_then(CastRun::next_deadline),
             self.snapshots.next_deadline(),
+            self.hints.next_deadline(),
         ]
         .into_iter()
         .flatten()
@@ -356,6 +361,7 @@ impl ConferenceState {
         self.drive_phase(now);
         self.mind_emptiness(now);
         self.tell_changes(now);
+        self.tell_quality(now);
         if self.ending.is_some() && !self.cast.as_ref().is_some_and(CastRun::is_active) {
             self.finish();
         }

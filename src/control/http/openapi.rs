@@ -1,7 +1,7 @@
 //! The API's routes and, from the same list, their description: `/openapi.json` and `/docs`.
 
 use super::{
-    cast, conferences, health, later, metrics, pages, participants, recordings, sessions, signal, snapshot,
+    cast, conferences, health, metrics, pages, participants, recordings, sessions, signal, snapshot,
     state::AppState, whep, whip, wire,
 };
 use axum::{
@@ -74,7 +74,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(recordings::playlist))
         .routes(routes!(snapshot::snapshot))
         .routes(routes!(whep::subscribe, whep::nothing, whep::options))
-        .routes(routes!(later::program_whep))
+        .routes(routes!(whep::subscribe_to_program, whep::program_nothing, whep::program_options))
         .routes(routes!(signal::signal))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))

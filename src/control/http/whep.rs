@@ -1,4 +1,5 @@
-//! `POST /v1/conferences/{c}/participants/{p}/whep`: WHEP out, a participant's media as it comes.
+//! WHEP out: `POST /v1/conferences/{c}/participants/{p}/whep`, a participant's media as it comes, and
+//! `POST /v1/conferences/{c}/program/whep`, the program.
 
 use super::{
     extract::{InConference, Named, ToSubscribe},
@@ -8,7 +9,7 @@ use super::{
 };
 use crate::{
     control::{
-        conference::{ConferenceRequest, Subscribe, SubscriberOffers},
+        conference::{ConferenceRequest, Subscribe, SubscribeTo, SubscriberOffers},
         error::ControlError,
     },
     ids::ParticipantId,
@@ -64,9 +65,46 @@ pub async fn subscribe(
         detail: "the query could not be read; allowed: stream, once".to_owned(),
         field: None,
     })?;
-    require_sdp(&headers)?;
     let stream = query.stream.map(|stream| stream.parse().map_err(ControlError::InvalidId)).transpose()?;
-    let text = read_sdp(&app, &headers, body).await?;
+    open(&app, at, SubscribeTo::Participant { participant, stream }, &headers, body).await
+}
+
+/// Receive the program (WHEP), with sub-second delay: H.264 as it goes to the other outputs, and its sound in
+/// Opus. The session ends with the cast, or with the media worker. Grant: `subscribe`.
+#[utoipa::path(post, path = "/v1/conferences/{conference}/program/whep", tag = "whep",
+    params(("conference" = String, Path, description = "Conference id")),
+    request_body(content = String, content_type = "application/sdp"), responses(
+    (status = 201, body = String, content_type = "application/sdp", description = "the SDP answer",
+     headers(("Location" = String, description = "the session: `/v1/sessions/{session}`"),
+             ("ETag" = String, description = "for `If-Match` of a trickle PATCH"),
+             ("Link" = String, description = "STUN and TURN servers, `rel=\"ice-server\"`"))),
+    (status = 401, body = Problem, description = "`token_missing`, `token_expired`, `token_invalid`"),
+    (status = 403, body = Problem, description = "`forbidden`"),
+    (status = 404, body = Problem, description = "`conference_not_found`"),
+    (status = 406, body = Problem, description = "`codec_unsupported`: H.264 was not offered"),
+    (status = 409, body = Problem, description = "`cast_not_started`"),
+    (status = 415, body = Problem, description = "`codec_unsupported`: the body is not `application/sdp`"),
+    (status = 422, body = Problem, description = "`sdp_invalid`, `invalid_id`"),
+    (status = 429, body = Problem, description = "`too_many_subscribers`"),
+    (status = 503, body = Problem, description = "`overloaded`, `worker_unavailable`, `shutting_down`")))]
+pub async fn subscribe_to_program(
+    State(app): State<AppState>,
+    at: InConference<ToSubscribe>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, HttpError> {
+    open(&app, at, SubscribeTo::Program, &headers, body).await
+}
+
+async fn open(
+    app: &AppState,
+    at: InConference<ToSubscribe>,
+    to: SubscribeTo,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, HttpError> {
+    require_sdp(headers)?;
+    let text = read_sdp(app, headers, body).await?;
     let offers = SubscriberOffers {
         h264: (app.sdp.subscriber)(&text, VideoCodec::H264),
         vp8: (app.sdp.subscriber)(&text, VideoCodec::Vp8),
@@ -76,9 +114,9 @@ pub async fn subscribe(
     let tag_ufrag = ice_ufrag(&any.sdp).map(str::to_owned);
     let conference = app.conferences.find(&at.conference).await?;
     let client = at.identity.participant.as_ref().map_or("subscriber", ParticipantId::as_str).to_owned();
-    let subscribe = Subscribe { participant, stream, offers };
+    let subscribe = Subscribe { to, offers };
     let opened = conference.ask(|answer| ConferenceRequest::Subscribe { subscribe, answer }).await?;
-    created(&app, opened, tag_ufrag.as_deref(), &client)
+    created(app, opened, tag_ufrag.as_deref(), &client)
 }
 
 /// Nothing to read here: a success without content.
@@ -99,4 +137,20 @@ pub async fn nothing() -> StatusCode {
     responses((status = 200, description = "CORS and `Accept-Post`")))]
 pub async fn options() -> impl IntoResponse {
     ([(ACCEPT_POST, SDP), (header::ALLOW, "GET,HEAD,OPTIONS,POST")], "")
+}
+
+/// Nothing to read here: a success without content.
+#[utoipa::path(get, path = "/v1/conferences/{conference}/program/whep", tag = "whep",
+    operation_id = "program_whep_nothing", params(("conference" = String, Path, description = "Conference id")),
+    responses((status = 204, description = "nothing to read here")))]
+pub async fn program_nothing() -> StatusCode {
+    StatusCode::NO_CONTENT
+}
+
+/// What may be posted; needs no token.
+#[utoipa::path(options, path = "/v1/conferences/{conference}/program/whep", tag = "whep",
+    operation_id = "program_whep_options", params(("conference" = String, Path, description = "Conference id")),
+    responses((status = 200, description = "CORS and `Accept-Post`")))]
+pub async fn program_options() -> impl IntoResponse {
+    options().await
 }

@@ -47,9 +47,12 @@ impl Codec {
                 .or_else(|| formats.first("H264/90000", |parameter| h264_profile(parameter).is_some()))
                 .map(|pt| (pt, Some(VideoCodec::H264)))
         };
+        // webrtcbin leaves out the channels, which RFC 7587 §7 wants: it means the same.
+        let opus =
+            || formats.first("OPUS/48000/2", |_| true).or_else(|| formats.first("OPUS/48000", |_| true));
         let vp8 = || formats.first("VP8/90000", |_| true).map(|pt| (pt, Some(VideoCodec::Vp8)));
         let chosen = match (kind, role) {
-            (Kind::Audio, _) => formats.first("OPUS/48000/2", |_| true).map(|pt| (pt, None)),
+            (Kind::Audio, _) => opus().map(|pt| (pt, None)),
             (Kind::Video, Role::Publisher) => h264().or_else(vp8),
             (Kind::Video, Role::Subscriber(VideoCodec::H264)) => h264(),
             (Kind::Video, Role::Subscriber(VideoCodec::Vp8)) => vp8(),

@@ -286,6 +286,12 @@ fn event_value(conference: &ConferenceId, event: &ConferenceEvent, base_url: &st
         ConferenceEvent::CastChanged(cast) => {
             ("cast.changed", json!({"cast": CastJson::new(cast, base_url)}))
         }
+        ConferenceEvent::Quality { stream, quality } => {
+            let mut value = json!({"stream": stream});
+            set(&mut value, "max_height", quality.map(|quality| quality.max_height));
+            set(&mut value, "max_kbps", quality.map(|quality| quality.max_kbps.0));
+            ("quality", value)
+        }
         ConferenceEvent::WorkerRestarted => ("worker.restarted", json!({})),
         ConferenceEvent::Ended { removed } => {
             ("ended", json!({"reason": if *removed { "removed" } else { "conference_ended" }}))

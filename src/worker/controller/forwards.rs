@@ -1,58 +1,121 @@
 //! Subscribers in the controller.
 
-use super::{Controller, Finish, refusal};
+use super::{Controller, Finish, chain, refusal};
 use crate::{
     ids::{RequestId, SessionId, SourceId},
-    ipc::{IngestOffer, Mutes, ReplyError, ReplyOk, SessionEndReason, WorkerEvent},
+    ipc::{ForwardOf, IngestOffer, Mutes, ReplyError, ReplyOk, SessionEndReason, WorkerEvent},
     worker::{
-        forward::{Forward, ForwardSetup},
+        broadcast::{Broadcast, BroadcastEvent},
+        forward::{Forward, ForwardSetup, Origin},
         ingest::IngestEvent,
+        program::mixer::MixerRequest,
     },
 };
 
 /// A subscriber.
 pub(super) struct Subscriber {
     pub(super) forward: Forward,
-    source: SourceId,
+    pub(super) of: ForwardOf,
     /// The publisher's session: the subscription ends with it.
-    pub(super) publisher: SessionId,
+    pub(super) publisher: Option<SessionId>,
     /// Whom to tell about the answer.
     opening: Option<RequestId>,
 }
 
 impl Controller {
-    pub(super) fn open_forward(
+    pub(super) async fn open_forward(
         &mut self,
         request: RequestId,
         session: SessionId,
-        source: SourceId,
+        of: ForwardOf,
         offer: IngestOffer,
         mutes: Mutes,
     ) -> Result<(), ReplyError> {
-        let feeding = self.sessions.iter().find(|(_, one)| one.source == source && one.meter.delivers());
-        let Some((publisher, feeding)) = feeding else {
-            return Err(ReplyError::MediaNotReady { which: source });
+        let (publisher, origin) = match of {
+            ForwardOf::Source(source) => {
+                let (publisher, origin) = self.publisher(source)?;
+                (Some(publisher), origin)
+            }
+            ForwardOf::Program => (None, Origin::Program(self.broadcast().await?)),
         };
         let setup = ForwardSetup {
             session: session.clone(),
-            source,
+            of,
             offer,
             webrtc: self.setup.webrtc.clone(),
             timeline: self.timeline.clone(),
             mutes,
-            publisher: feeding.ingest.clone(),
-            relay: feeding.relay.clone(),
+            origin,
         };
-        let publisher = publisher.clone();
         let forward = Forward::open(setup, self.forward_events_in.clone());
-        self.subscribers.insert(session, Subscriber { forward, source, publisher, opening: Some(request) });
+        self.subscribers.insert(session, Subscriber { forward, of, publisher, opening: Some(request) });
+        Ok(())
+    }
+
+    /// Who delivers a source's media. While one publication replaces another there are two for a moment: the
+    /// later one stays.
+    fn publisher(&self, source: SourceId) -> Result<(SessionId, Origin), ReplyError> {
+        let feeding = self.sessions.iter().filter(|(_, one)| one.source == source && one.meter.delivers());
+        let latest = feeding.max_by_key(|(_, one)| one.serial);
+        let (session, feeding) = latest.ok_or(ReplyError::MediaNotReady { which: source })?;
+        Ok((session.clone(), Origin::Publisher(feeding.ingest.clone(), feeding.relay.clone())))
+    }
+
+    /// The broadcast of the running program, started for the first who listens.
+    async fn broadcast(&mut self) -> Result<Broadcast, ReplyError> {
+        let Some(program) = &mut self.program else {
+            return Err(ReplyError::WrongState { detail: "no program runs".to_owned() });
+        };
+        if let Some(broadcast) = &program.broadcast {
+            return Ok(broadcast.clone());
+        }
+        let (feed, events) = (program.encoder.feed().clone(), self.broadcast_events_in.clone());
+        let started = Broadcast::start(feed, program.audio_kbps, &self.timeline, events).await;
+        let broadcast = started.map_err(|error| ReplyError::Internal { detail: chain(&error) })?;
+        program.broadcast = Some(broadcast.clone());
+        Ok(broadcast)
+    }
+
+    /// Nobody watches the program any more: it is made into packets no longer.
+    fn rest_broadcast(&mut self) {
+        if let Some(program) = &mut self.program
+            && !self.subscribers.values().any(|one| one.of == ForwardOf::Program)
+        {
+            program.broadcast = None;
+        }
+    }
+
+    pub(super) async fn on_broadcast(&mut self, event: BroadcastEvent) -> Result<(), Finish> {
+        match event {
+            BroadcastEvent::WantsKeyframe => self.ask(MixerRequest::Keyframe)?,
+            BroadcastEvent::Failed { detail } => {
+                tracing::warn!(error = detail, "the broadcast failed");
+                if let Some(program) = &mut self.program {
+                    program.broadcast = None;
+                }
+                let reason = SessionEndReason::PipelineError { detail };
+                self.end_forwards(reason, |one| one.of == ForwardOf::Program).await;
+            }
+            BroadcastEvent::Frozen => {
+                tracing::error!("the broadcast's pipeline is frozen");
+                return Err(Finish::Broken);
+            }
+        }
         Ok(())
     }
 
     /// A subscriber that does not take a mute is ended: it would go on hearing what it must not.
     pub(super) async fn mute_forwards(&mut self, source: SourceId, mutes: Mutes) {
-        self.end_forwards(SessionEndReason::Inactive, |one| one.source == source && !one.forward.mute(mutes))
-            .await;
+        let of = ForwardOf::Source(source);
+        self.end_forwards(SessionEndReason::Inactive, |one| one.of == of && !one.forward.mute(mutes)).await;
+    }
+
+    /// As asked.
+    pub(super) fn close_forward(&mut self, session: &SessionId) {
+        if let Some(subscriber) = self.subscribers.remove(session) {
+            subscriber.forward.close();
+            self.rest_broadcast();
+        }
     }
 
     pub(super) async fn end_forwards(
@@ -65,7 +128,12 @@ impl Controller {
             subscriber.forward.close();
             match subscriber.opening {
                 Some(request) => {
-                    let error = ReplyError::MediaNotReady { which: subscriber.source };
+                    let error = match subscriber.of {
+                        ForwardOf::Source(which) => ReplyError::MediaNotReady { which },
+                        ForwardOf::Program => {
+                            ReplyError::WrongState { detail: "the program ended".to_owned() }
+                        }
+                    };
                     self.reply(request, Err(error)).await;
                 }
                 None => self.tell(WorkerEvent::SessionEnded { session, reason: reason.clone() }).await,
@@ -87,6 +155,7 @@ impl Controller {
             }
             IngestEvent::Opened(Err(error)) => {
                 let opening = self.subscribers.remove(&id).and_then(|one| one.opening);
+                self.rest_broadcast();
                 if let Some(request) = opening {
                     self.reply(request, Err(refusal(&error))).await;
                 }
@@ -97,6 +166,7 @@ impl Controller {
             IngestEvent::Connected => {}
             IngestEvent::Ended(reason) => {
                 if self.subscribers.remove(&id).is_some() {
+                    self.rest_broadcast();
                     if let SessionEndReason::PipelineError { detail } = &reason {
                         tracing::warn!(session = %id, error = detail, "a forward failed");
                     }

@@ -1,6 +1,9 @@
 //! From an encoder's output to the frames that go to control.
 
-use super::AAC_FRAME;
+use super::{
+    AAC_FRAME,
+    feed::{FedFrame, ProgramFeed},
+};
 use crate::{
     ipc::WorkerEvent,
     media::{AudioConfig, EncodedFrame, RenditionIndex, Track, TrackConfig, VideoConfig},
@@ -105,12 +108,18 @@ pub(super) struct VideoOut {
     /// All but the avcC.
     config: VideoConfig,
     told: Option<Bytes>,
+    feed: Option<ProgramFeed>,
 }
 
 impl VideoOut {
     /// `config` is what is known before: its avcC comes from the encoder.
     pub(super) fn new(outlet: Outlet, config: VideoConfig) -> Self {
-        Self { outlet, config, told: None }
+        Self { outlet, config, told: None, feed: None }
+    }
+
+    /// Passes each picture on to `feed` as well.
+    pub(super) fn heard_by(self, feed: ProgramFeed) -> Self {
+        Self { feed: Some(feed), ..self }
     }
 
     pub(super) fn callback(mut self) -> impl FnMut(&gst::Sample) + Send {
@@ -120,6 +129,9 @@ impl VideoOut {
     }
 
     fn take(&mut self, sample: &gst::Sample) -> Option<()> {
+        if let Some(feed) = &self.feed {
+            feed.pass_with(|| FedFrame::picture(sample));
+        }
         let (data, codec_data) = payload(sample)?;
         let buffer = sample.buffer()?;
         if let Some(avcc) = codec_data

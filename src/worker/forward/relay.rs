@@ -17,18 +17,55 @@ pub enum RelayedMedium {
 /// An RTP packet in order, stamped with running time on the worker's timeline.
 pub type RelayedPacket = (RelayedMedium, gst::Buffer);
 
-/// The publisher's end.
+/// Of RTP packets.
+pub type PacketRelay = Relay<RelayedPacket, PACKETS>;
+
+/// The sender's end of a ring of `KEPT` items.
 ///
 /// The ring is made for the first who listens: most publishers are only in the program.
-#[derive(Debug, Clone, Default)]
-pub struct Relay {
-    packets: Arc<OnceLock<broadcast::Sender<RelayedPacket>>>,
+#[derive(Debug)]
+pub struct Relay<T, const KEPT: usize> {
+    items: Arc<OnceLock<broadcast::Sender<T>>>,
 }
 
-impl Relay {
+impl<T, const KEPT: usize> Clone for Relay<T, KEPT> {
+    fn clone(&self) -> Self {
+        Self { items: self.items.clone() }
+    }
+}
+
+impl<T, const KEPT: usize> Default for Relay<T, KEPT> {
+    fn default() -> Self {
+        Self { items: Arc::default() }
+    }
+}
+
+impl<T: Clone, const KEPT: usize> Relay<T, KEPT> {
+    /// The ring, if somebody listens.
+    fn heard(&self) -> Option<&broadcast::Sender<T>> {
+        self.items.get().filter(|items| items.receiver_count() > 0)
+    }
+
+    /// Passes on what `make` makes. Costs nothing while nobody listens.
+    pub fn pass_with(&self, make: impl FnOnce() -> Option<T>) {
+        if let Some(items) = self.heard()
+            && let Some(item) = make()
+        {
+            // An error says that the last one has just gone.
+            drop(items.send(item));
+        }
+    }
+
+    /// From now on.
+    pub fn listen(&self) -> broadcast::Receiver<T> {
+        self.items.get_or_init(|| broadcast::Sender::new(KEPT)).subscribe()
+    }
+}
+
+impl PacketRelay {
     /// Passes on what a streaming thread pushes. Costs nothing while nobody listens.
     pub fn pass(&self, medium: Option<RelayedMedium>, info: &gst::PadProbeInfo<'_>) {
-        let Some(packets) = self.packets.get().filter(|packets| packets.receiver_count() > 0) else { return };
+        let Some(packets) = self.heard() else { return };
         let Some(medium) = medium else { return };
         // An error says that the last one has just gone.
         match &info.data {
@@ -40,10 +77,5 @@ impl Relay {
             }
             _ => {}
         }
-    }
-
-    /// From now on.
-    pub fn listen(&self) -> broadcast::Receiver<RelayedPacket> {
-        self.packets.get_or_init(|| broadcast::Sender::new(PACKETS)).subscribe()
     }
 }

@@ -1,4 +1,4 @@
-//! How often a publisher is asked for a keyframe, pure.
+//! How often a publisher, or the program, is asked for a keyframe.
 
 use std::time::Duration;
 use tokio::time::Instant;
@@ -32,6 +32,14 @@ impl KeyframeThrottle {
     pub fn asked(&mut self, now: Instant) {
         self.due = None;
         self.next = now + self.interval;
+    }
+}
+
+/// Waits for the moment, for ever if there is none.
+pub async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

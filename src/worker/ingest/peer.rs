@@ -292,10 +292,12 @@ pub fn configure_transport(webrtcbin: &gst::Element, webrtc: &WebrtcSetup) {
             agent.set_property(unwanted, false);
         }
     }
+    let Some(rtpbin) = rtpbin(webrtcbin) else { return };
+    // Our own map RTP time to the time of capture. By default it is the time of sending, and a subscriber keeps
+    // the different delays of picture and sound on their way through us.
+    rtpbin.set_property("rtcp-sync-send-time", false);
     // Sender reports further off than a second were ignored by default before 1.26: never right.
-    if let Some(rtpbin) =
-        rtpbin(webrtcbin).filter(|rtpbin| rtpbin.find_property("max-rtcp-rtp-time-diff").is_some())
-    {
+    if rtpbin.find_property("max-rtcp-rtp-time-diff").is_some() {
         rtpbin.set_property("max-rtcp-rtp-time-diff", -1i32);
     }
 }

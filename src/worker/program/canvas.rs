@@ -3,10 +3,8 @@
 //! A single frame that already has the output's size goes through untouched, and a picture whose layers
 //! are those of the tick before is not drawn again.
 
-use super::{
-    frame::{self, Frame},
-    layout::Rect,
-};
+use super::frame::{self, Frame};
+use crate::layout::Rect;
 use gst_video::{VideoFrameRef, VideoInfo, prelude::*};
 
 /// One frame at its place. Later layers cover earlier ones.
@@ -166,7 +164,7 @@ impl Scaler {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worker::program::layout;
+    use crate::layout;
 
     fn pixel(buffer: &gst::Buffer, info: &VideoInfo, x: u32, y: u32) -> u8 {
         Frame::new(buffer.clone(), info.clone()).luma()[(y * info.width() + x) as usize]

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     ids::{RequestId, SessionId, SourceId},
     ipc::{PictureSpec, ProgramReport, ProgramSpec, ReplyError, ReplyOk, SceneSpec},
+    layout::{self, Rect},
     units::{FrameRate, MediaTime},
     worker::{encoder::EncoderInput, source::SourceFeed, timeline::Timeline},
 };
@@ -397,11 +398,10 @@ impl MixerRunner {
     fn layers(&mut self, program: &Running, due: MediaTime) -> Vec<Layer> {
         let (width, height) = (program.canvas.info().width(), program.canvas.info().height());
         let hold = u64::from(program.spec.stall_hold_ms) * 1_000_000;
-        let places = scene::places(&program.director.scene().picture, width, height);
+        let places = layout::places(&program.director.scene().picture, width, height);
         let mut layers = Vec::with_capacity(places.len() + 1);
         if places.is_empty() {
-            layers
-                .push(Layer { rect: super::layout::Rect::full(width, height), frame: program.slate.clone() });
+            layers.push(Layer { rect: Rect::full(width, height), frame: program.slate.clone() });
         }
         for place in &places {
             match scene::content(place, |source| self.players.sight(source, due, hold)) {

@@ -1,21 +1,9 @@
-//! From a scene to places, pure: which rectangle shows which source, or which card.
+//! From places to what stands in them, pure: which rectangle shows which source, or which card.
 
-use super::layout::{self, Rect};
 use crate::{
     ids::SourceId,
-    ipc::{PictureSpec, TileSpec},
+    layout::{Place, Rect},
 };
-
-/// What a rectangle shows, before it is known whether the source has a picture.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Place<'a> {
-    /// Where.
-    pub rect: Rect,
-    /// Who, and the name to show instead.
-    pub tile: &'a TileSpec,
-    /// It fills the frame: without a picture the slate stands in, not a name tile.
-    pub main: bool,
-}
 
 /// A source's picture at a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,25 +29,6 @@ pub enum Content {
     Slate,
 }
 
-/// The places of a picture, later ones above earlier ones.
-pub fn places(picture: &PictureSpec, width: u32, height: u32) -> Vec<Place<'_>> {
-    match picture {
-        PictureSpec::Slate => Vec::new(),
-        PictureSpec::Full(tile) => vec![Place { rect: Rect::full(width, height), tile, main: true }],
-        PictureSpec::Grid(tiles) => layout::grid(tiles.len(), width, height)
-            .into_iter()
-            .zip(tiles)
-            .map(|(rect, tile)| Place { rect, tile, main: false })
-            .collect(),
-        PictureSpec::Speaker { focus, others } => {
-            let (large, strip) = layout::speaker(others.len(), width, height);
-            std::iter::once(Place { rect: large, tile: focus, main: false })
-                .chain(strip.into_iter().zip(others).map(|(rect, tile)| Place { rect, tile, main: false }))
-                .collect()
-        }
-    }
-}
-
 /// What a place shows, given the sight of its source.
 pub fn content(place: &Place<'_>, sight: impl Fn(SourceId) -> Sight) -> Content {
     let card = || Content::NameCard { rect: place.rect, label: place.tile.label.clone() };
@@ -78,6 +47,10 @@ pub fn content(place: &Place<'_>, sight: impl Fn(SourceId) -> Sight) -> Content 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        ipc::{PictureSpec, TileSpec},
+        layout::places,
+    };
 
     fn tile(source: Option<u32>, muted: bool) -> TileSpec {
         TileSpec { source: source.map(SourceId), label: "Ann".to_owned(), video_muted: muted }

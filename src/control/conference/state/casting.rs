@@ -148,6 +148,11 @@ impl CastRun {
         matches!(self.phase, Phase::Starting { .. } | Phase::Live)
     }
 
+    /// The scenes of switches that are about to happen.
+    pub(super) fn coming(&self) -> impl Iterator<Item = &SceneSpec> {
+        self.switches.values().map(|switching| &switching.scene)
+    }
+
     /// Frames still belong to this cast.
     fn is_open(&self) -> bool {
         match &self.phase {

@@ -1,17 +1,17 @@
 //! Subscribers coming and going.
 
-use super::{ConferenceState, Effect, Now, working::Expected};
+use super::{ConferenceState, Effect, Now, casting::CastRun, working::Expected};
 use crate::{
     control::{
         conference::{
-            Published, Subscribe,
+            Published, Subscribe, SubscribeTo, SubscriberOffers,
             ask::{Reply, Ticket},
             roster::{Feed, Participant},
         },
         error::ControlError,
     },
-    ids::{ParticipantId, SessionId, SourceId},
-    ipc::{Mutes, ReplyError, ReplyOk, WorkerCommand},
+    ids::{ParticipantId, SessionId, StreamName},
+    ipc::{ForwardOf, IngestOffer, Mutes, ReplyError, ReplyOk, VideoCodec, WorkerCommand},
 };
 use std::{
     collections::BTreeMap,
@@ -25,7 +25,7 @@ const FORWARD_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(super) struct Forwards {
     opening: BTreeMap<u64, Opening>,
-    open: BTreeMap<SessionId, SourceId>,
+    open: BTreeMap<SessionId, ForwardOf>,
 }
 
 #[derive(Debug)]
@@ -33,9 +33,9 @@ struct Opening {
     /// Who waits; `None` once that was answered, and the worker's reply only tells what to close.
     ticket: Option<Ticket>,
     /// For a message.
-    participant: ParticipantId,
+    to: SubscribeTo,
     session: SessionId,
-    source: SourceId,
+    of: ForwardOf,
     deadline: Instant,
 }
 
@@ -53,33 +53,22 @@ impl Forwards {
         self.open.remove(session).is_some()
     }
 
-    fn concerns(&self, source: SourceId) -> bool {
-        self.open.values().chain(self.opening.values().map(|one| &one.source)).any(|one| *one == source)
+    /// Somebody receives it, or is about to.
+    pub(super) fn has(&self, of: ForwardOf) -> bool {
+        self.open.values().chain(self.opening.values().map(|one| &one.of)).any(|one| *one == of)
     }
 }
 
 impl ConferenceState {
     pub(super) fn subscribe(&mut self, now: Now, ticket: Ticket, subscribe: &Subscribe, session: SessionId) {
-        let found = self.roster.participant(&subscribe.participant).and_then(|participant| {
-            let name = subscribe.stream.clone().unwrap_or_default();
-            let stream = match &subscribe.stream {
-                Some(name) => participant.stream(name),
-                None => participant.main_stream(),
-            };
-            let stream = stream.ok_or_else(|| ControlError::StreamNotFound {
-                participant: participant.id.clone(),
-                stream: name,
-            })?;
-            // What the client cannot take, it cannot take later either.
-            let offer = subscribe.offers.offer(stream.video)?;
-            let flows = matches!(stream.feed, Feed::Session { connected: true, .. });
-            if !flows || !self.worker.is_ready() {
-                return Err(ControlError::NothingToForward(participant.label().to_owned()));
+        let found = match &subscribe.to {
+            SubscribeTo::Participant { participant, stream } => {
+                self.find_stream(participant, stream.as_ref(), &subscribe.offers)
             }
-            Ok((stream.source, offer, mutes(participant)))
-        });
+            SubscribeTo::Program => self.find_program(&subscribe.offers),
+        };
         let max = self.config.limits.max_subscribers;
-        let (source, offer, mutes) = match found {
+        let (of, offer, mutes) = match found {
             Ok(_) if self.forwards.opening.len() + self.forwards.open.len() >= max => {
                 return self.refuse(ticket, ControlError::TooManySubscribers { max });
             }
@@ -90,27 +79,67 @@ impl ConferenceState {
         let request = self.worker.expect(Expected::Forward(serial));
         let opening = Opening {
             ticket: Some(ticket),
-            participant: subscribe.participant.clone(),
+            to: subscribe.to.clone(),
             session: session.clone(),
-            source,
+            of,
             deadline: now.at + FORWARD_TIMEOUT,
         };
         self.forwards.opening.insert(serial, opening);
-        self.command(WorkerCommand::OpenForward { request, session, source, offer, mutes });
+        self.command(WorkerCommand::OpenForward { request, session, of, offer, mutes });
+    }
+
+    fn find_stream(
+        &self,
+        participant: &ParticipantId,
+        stream: Option<&StreamName>,
+        offers: &SubscriberOffers,
+    ) -> Result<(ForwardOf, IngestOffer, Mutes), ControlError> {
+        let participant = self.roster.participant(participant)?;
+        let found = match stream {
+            Some(name) => participant.stream(name),
+            None => participant.main_stream(),
+        };
+        let found = found.ok_or_else(|| ControlError::StreamNotFound {
+            participant: participant.id.clone(),
+            stream: stream.cloned().unwrap_or_default(),
+        })?;
+        // What the client cannot take, it cannot take later either.
+        let offer = offers.offer(found.video)?;
+        let flows = matches!(found.feed, Feed::Session { connected: true, .. });
+        if !flows || !self.worker.is_ready() {
+            return Err(ControlError::NothingToForward(participant.label().to_owned()));
+        }
+        Ok((ForwardOf::Source(found.source), offer, mutes(participant)))
+    }
+
+    fn find_program(
+        &self,
+        offers: &SubscriberOffers,
+    ) -> Result<(ForwardOf, IngestOffer, Mutes), ControlError> {
+        if !self.cast.as_ref().is_some_and(CastRun::needs_worker) {
+            return Err(ControlError::CastNotStarted);
+        }
+        let offer = offers.offer(Some(VideoCodec::H264))?;
+        if !self.program_is_on() {
+            return Err(ControlError::WorkerUnavailable);
+        }
+        Ok((ForwardOf::Program, offer, Mutes::default()))
     }
 
     pub(super) fn forward_reply(&mut self, serial: u64, result: Result<ReplyOk, ReplyError>) {
-        let Some(Opening { ticket, participant, session, source, .. }) =
-            self.forwards.opening.remove(&serial)
-        else {
+        let Some(Opening { ticket, to, session, of, .. }) = self.forwards.opening.remove(&serial) else {
             return;
         };
         let opened = match result {
             Ok(ReplyOk::ForwardOpened { answer }) => Ok(answer),
             Err(ReplyError::OfferRefused { detail }) => Err(ControlError::SdpInvalid(detail)),
-            Err(ReplyError::MediaNotReady { .. }) => {
-                Err(ControlError::NothingToForward(participant.to_string()))
-            }
+            // It went while the subscriber was on the way in.
+            Err(ReplyError::MediaNotReady { .. } | ReplyError::WrongState { .. }) => Err(match to {
+                SubscribeTo::Participant { participant, .. } => {
+                    ControlError::NothingToForward(participant.to_string())
+                }
+                SubscribeTo::Program => ControlError::CastNotStarted,
+            }),
             Ok(_) | Err(_) => Err(ControlError::Internal),
         };
         match (opened, ticket) {
@@ -118,7 +147,7 @@ impl ConferenceState {
             (Err(_), None) => {}
             (Err(error), Some(ticket)) => self.refuse(ticket, error),
             (Ok(answer), Some(ticket)) => {
-                self.forwards.open.insert(session.clone(), source);
+                self.forwards.open.insert(session.clone(), of);
                 self.out.push(Effect::SessionOpened(session.clone()));
                 self.answer(ticket, Ok(Reply::Published(Published { session, answer })));
             }
@@ -130,7 +159,10 @@ impl ConferenceState {
         let Ok(participant) = self.roster.participant(id) else { return };
         let mutes = mutes(participant);
         let sources: Vec<_> = participant.streams.iter().map(|stream| stream.source).collect();
-        for source in sources.into_iter().filter(|source| self.forwards.concerns(*source)).collect::<Vec<_>>()
+        for source in sources
+            .into_iter()
+            .filter(|source| self.forwards.has(ForwardOf::Source(*source)))
+            .collect::<Vec<_>>()
         {
             self.command(WorkerCommand::MuteForwards { source, mutes });
         }

@@ -53,6 +53,8 @@ impl ConferenceState {
         if let Some(former) = former.filter(|former| *former != join.seat) {
             self.out.push(Effect::Unseat(former));
         }
+        // A connection that comes anew has heard nothing.
+        self.hints.forget(join.seat);
         let others = self.roster.present().filter(|one| one.id != join.participant);
         let participants = others.map(|one| one.view(self.worker.sources())).collect();
         let cast = Box::new(self.cast_view(now));

@@ -5,5 +5,6 @@ mod casts;
 mod forwarding;
 mod listeners;
 mod people;
+mod quality;
 mod random;
 mod snapshots;

@@ -89,6 +89,8 @@ impl CastJson {
         let has_hls = cast.outputs.iter().any(|output| output.kind == "hls");
         // Every character that an id may have may stand in a path segment as it is (RFC 3986 §3.3).
         let hls = has_hls.then(|| format!("{base_url}/hls/{}/index.m3u8", cast.conference));
+        let on = matches!(cast.state, CastState::Starting | CastState::Live);
+        let whep = on.then(|| format!("{base_url}/v1/conferences/{}/program/whep", cast.conference));
         let rtmp = cast.outputs.iter().find_map(|output| output.status.play_url.clone());
         Self {
             conference: cast.conference.to_string(),
@@ -104,7 +106,7 @@ impl CastJson {
             started_at: cast.started_at.map(|at| at.to_string()),
             stopped_at: cast.stopped_at.map(|at| at.to_string()),
             encoding: cast.encoding.as_ref().map(EncodingJson::from),
-            play: PlayJson { hls, rtmp, whep: None },
+            play: PlayJson { hls, rtmp, whep },
             outputs: cast.outputs.iter().map(OutputJson::from).collect(),
             program: ProgramJson {
                 frames: cast.program.frames,

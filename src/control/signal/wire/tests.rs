@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    control::conference::presence::Absence,
+    control::conference::{presence::Absence, quality::Quality},
     ids::{ParticipantId, StreamName},
 };
 use std::sync::Arc;
@@ -111,4 +111,11 @@ fn what_is_written_has_the_contracts_names() {
         json!({"type": "stream.added", "conference": "room", "participant": "ann", "stream": "camera",
                "audio": true, "video": false})
     );
+    let hint = |quality| written(&event(ConferenceEvent::Quality { stream: StreamName::default(), quality }));
+    assert_eq!(
+        hint(Quality::for_height(348)),
+        json!({"type": "quality", "conference": "room", "stream": "camera", "max_height": 360, "max_kbps": 700})
+    );
+    // No limit: neither field.
+    assert_eq!(hint(None), json!({"type": "quality", "conference": "room", "stream": "camera"}));
 }

@@ -2,24 +2,22 @@
 
 use super::{super::*, bench::*};
 use crate::{
-    control::conference::{ParticipantPatch, Published, Subscribe, SubscriberOffers},
+    control::conference::{ParticipantPatch, Published, Subscribe, SubscribeTo, SubscriberOffers},
     ids::{RequestId, SourceId},
-    ipc::{Mutes, ReplyOk, SessionEndReason},
+    ipc::{ForwardOf, Mutes, ReplyError, ReplyOk, SessionEndReason},
 };
 
 fn subscribe(bench: &mut Bench, id: &str, stream: Option<&str>, session: &str) -> Ticket {
     let none = || Err(ControlError::NoCommonCodec("only H.264".to_owned()));
-    let subscribe = Subscribe {
-        participant: who(id),
-        stream: stream.map(|stream| stream.parse().unwrap()),
-        offers: SubscriberOffers { h264: Ok(offer()), vp8: none() },
-    };
+    let stream = stream.map(|stream| stream.parse().unwrap());
+    let to = SubscribeTo::Participant { participant: who(id), stream };
+    let subscribe = Subscribe { to, offers: SubscriberOffers { h264: Ok(offer()), vp8: none() } };
     bench.ask(Ask::Subscribe { subscribe, session: session.into() })
 }
 
-fn opened(bench: &mut Bench) -> (RequestId, SourceId, Mutes) {
+fn opened(bench: &mut Bench) -> (RequestId, ForwardOf, Mutes) {
     let open = |command| match command {
-        WorkerCommand::OpenForward { request, source, mutes, .. } => Some((request, source, mutes)),
+        WorkerCommand::OpenForward { request, of, mutes, .. } => Some((request, of, mutes)),
         _ => None,
     };
     bench.commands().into_iter().find_map(open).expect("an OpenForward")
@@ -32,7 +30,7 @@ fn with_subscriber() -> (Bench, SourceId) {
     bench.feed(Input::Worker(WorkerEvent::SessionConnected { session }));
     let ticket = subscribe(&mut bench, "alice", None, "w1");
     let (request, of, mutes) = opened(&mut bench);
-    assert_eq!((of, mutes), (source, Mutes::default()));
+    assert_eq!((of, mutes), (ForwardOf::Source(source), Mutes::default()));
     bench.reply(request, Ok(ReplyOk::ForwardOpened { answer: "answer".to_owned() }));
     let published = Published { session: "w1".into(), answer: "answer".to_owned() };
     assert_eq!(bench.ok(ticket), &Reply::Published(published));
@@ -84,6 +82,51 @@ fn subscribers_end_with_their_source_and_with_the_worker() {
     bench.feed(Input::WorkerGone);
     assert_eq!(bench.error(waiting), &ControlError::WorkerUnavailable);
     assert!(bench.effects().contains(&Effect::SessionClosed("w1".into())));
+}
+
+fn watch(bench: &mut Bench, session: &str) -> Ticket {
+    let vp8 = Err(ControlError::NoCommonCodec("only H.264".to_owned()));
+    let subscribe =
+        Subscribe { to: SubscribeTo::Program, offers: SubscriberOffers { h264: Ok(offer()), vp8 } };
+    bench.ask(Ask::Subscribe { subscribe, session: session.into() })
+}
+
+#[test]
+fn the_program_is_watched_while_there_is_one() {
+    let mut bench = Bench::new();
+    bench.publish("alice", "camera");
+    let early = watch(&mut bench, "w1");
+    assert_eq!(bench.error(early), &ControlError::CastNotStarted);
+    let (_, start) = bench.begin_cast(camera("alice"), &[hls()]);
+    let early = watch(&mut bench, "w1");
+    assert_eq!(bench.error(early), &ControlError::WorkerUnavailable, "it is on the way");
+    bench.reply(start, Ok(ReplyOk::ProgramStarted));
+    let ticket = watch(&mut bench, "w1");
+    let (request, of, mutes) = opened(&mut bench);
+    assert_eq!((of, mutes), (ForwardOf::Program, Mutes::default()));
+    bench.reply(request, Ok(ReplyOk::ForwardOpened { answer: "answer".to_owned() }));
+    assert!(matches!(bench.ok(ticket), Reply::Published(_)));
+
+    let late = watch(&mut bench, "w2");
+    let (request, ..) = opened(&mut bench);
+    bench.reply(request, Err(ReplyError::WrongState { detail: "no program runs".to_owned() }));
+    assert_eq!(bench.error(late), &ControlError::CastNotStarted, "it ended meanwhile");
+    // Mutes of participants are in the program already.
+    let patch = ParticipantPatch { audio_muted: Some(true), ..ParticipantPatch::default() };
+    bench.ask(Ask::PatchParticipant { participant: who("alice"), patch });
+    assert!(!bench.commands().iter().any(|one| matches!(one, WorkerCommand::MuteForwards { .. })));
+}
+
+#[test]
+fn who_cannot_take_h264_cannot_watch_the_program() {
+    let mut bench = Bench::new();
+    bench.publish("alice", "camera");
+    bench.go_live(camera("alice"), &[hls()]);
+    let no = || Err(ControlError::NoCommonCodec("only VP8".to_owned()));
+    let subscribe =
+        Subscribe { to: SubscribeTo::Program, offers: SubscriberOffers { h264: no(), vp8: Ok(offer()) } };
+    let ticket = bench.ask(Ask::Subscribe { subscribe, session: "w1".into() });
+    assert_eq!(bench.error(ticket).code_and_status(), ("codec_unsupported", 406));
 }
 
 #[test]

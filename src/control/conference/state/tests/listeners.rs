@@ -90,6 +90,7 @@ fn take(picture: &mut Option<Picture>, event: &ConferenceEvent) {
         }
         ConferenceEvent::Joined { .. }
         | ConferenceEvent::CastChanged(_)
+        | ConferenceEvent::Quality { .. }
         | ConferenceEvent::WorkerRestarted
         | ConferenceEvent::Ended { .. } => {}
     }

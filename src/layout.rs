@@ -1,6 +1,9 @@
-//! Where tiles stand: pure geometry on the output's pixel grid.
+//! Where tiles stand: pure geometry on the output's pixel grid. The worker draws by it, and control knows by it
+//! how large a picture is shown.
 //!
 //! All coordinates are even, since I420 shares one colour sample among 2×2 pixels.
+
+use crate::ipc::{PictureSpec, TileSpec};
 
 /// A rectangle in output pixels; all four numbers are even.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,6 +49,36 @@ impl Rect {
             y: self.y + even((self.height - height) / 2),
             width,
             height,
+        }
+    }
+}
+
+/// What a rectangle shows, before it is known whether the source has a picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place<'a> {
+    /// Where.
+    pub rect: Rect,
+    /// Who, and the name to show instead.
+    pub tile: &'a TileSpec,
+    /// It fills the frame: without a picture the slate stands in, not a name tile.
+    pub main: bool,
+}
+
+/// The places of a picture, later ones above earlier ones.
+pub fn places(picture: &PictureSpec, width: u32, height: u32) -> Vec<Place<'_>> {
+    match picture {
+        PictureSpec::Slate => Vec::new(),
+        PictureSpec::Full(tile) => vec![Place { rect: Rect::full(width, height), tile, main: true }],
+        PictureSpec::Grid(tiles) => grid(tiles.len(), width, height)
+            .into_iter()
+            .zip(tiles)
+            .map(|(rect, tile)| Place { rect, tile, main: false })
+            .collect(),
+        PictureSpec::Speaker { focus, others } => {
+            let (large, strip) = speaker(others.len(), width, height);
+            std::iter::once(Place { rect: large, tile: focus, main: false })
+                .chain(strip.into_iter().zip(others).map(|(rect, tile)| Place { rect, tile, main: false }))
+                .collect()
         }
     }
 }
