@@ -428,7 +428,8 @@ fn link_branches(
             sink.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| match info.event() {
                 Some(event) if gst_video::UpstreamForceKeyUnitEvent::parse(event).is_ok() => {
                     keyframe.notify_one();
-                    gst::PadProbeReturn::Drop
+                    // Not Drop: the binding (0.25) frees the event and leaves GStreamer a null pointer to free.
+                    gst::PadProbeReturn::Handled
                 }
                 _ => gst::PadProbeReturn::Ok,
             });
