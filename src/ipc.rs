@@ -33,7 +33,7 @@ pub enum WorkerCommand {
     CloseForward { session: SessionId },
     /// Hang a publisher up. No `SessionEnded` follows. Unknown sessions are ignored.
     CloseIngest { session: SessionId },
-    /// Start composing and encoding. Reply: [`ReplyOk::ProgramStarted`], after the first encoded
+    /// Start composing and encoding, or passing through. Reply: [`ReplyOk::ProgramStarted`], after the first encoded
     /// video keyframe. A second start is an error.
     StartProgram { request: RequestId, program: ProgramSpec },
     /// Show another scene. With `wait_ready` the sources in it must deliver decoded media first
@@ -160,9 +160,21 @@ pub struct Candidate {
     pub candidate: String,
 }
 
+/// Where a program's pictures come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProgramMode {
+    /// Decoded, composed and encoded anew.
+    #[default]
+    Compose,
+    /// One source's H.264 as it comes; only sound is coded. Scenes are [`PictureSpec::Full`] ones.
+    Passthrough,
+}
+
 /// The program to make.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProgramSpec {
+    /// Where its pictures come from.
+    pub mode: ProgramMode,
     /// How to encode it.
     pub encoding: EncodingSpec,
     /// What to show first; sources that do not deliver yet are waited for as the scene says
@@ -178,17 +190,18 @@ pub struct ProgramSpec {
 /// The program's encoding, validated by control.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EncodingSpec {
-    /// Pixels, even, 16–3840.
+    /// Pixels, even, 16–3840. With [`ProgramMode::Passthrough`] the slate's, until a stream's size is known.
     pub width: u32,
-    /// Pixels, even, 16–2160.
+    /// Pixels, even, 16–2160. As `width`.
     pub height: u32,
-    /// Frames a second, 5–60.
+    /// Frames a second, 5–60. With [`ProgramMode::Passthrough`] nominal: frames come as they were sent.
     pub fps: u32,
-    /// Video target, kbit/s.
+    /// Video target, kbit/s. Means nothing with [`ProgramMode::Passthrough`].
     pub video_kbps: u32,
     /// Audio target, kbit/s.
     pub audio_kbps: u32,
-    /// Distance of IDRs, milliseconds; a whole number of frames.
+    /// Distance of IDRs, milliseconds; a whole number of frames. With [`ProgramMode::Passthrough`] the
+    /// publisher is asked for one so often.
     pub keyframe_ms: u32,
     /// Fill up to the target rate (strict CBR) instead of sending less when less is enough.
     pub filler: bool,

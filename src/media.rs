@@ -53,9 +53,10 @@ pub struct VideoConfig {
     pub width: u32,
     /// Pixels.
     pub height: u32,
-    /// Frames a second.
+    /// Frames a second; nominal where a participant sends them.
     pub fps: u32,
-    /// The encoder's target, kbit/s: what RTMP metadata and HLS `BANDWIDTH` announce.
+    /// The encoder's target, kbit/s: what RTMP metadata and HLS `BANDWIDTH` announce. 0: nobody knows, since the
+    /// pictures come as a participant sends them.
     pub kbps: u32,
 }
 

@@ -4,7 +4,7 @@
 use crate::{
     egress::{output::OutputStatus, rtmp::url::RtmpUrl},
     ids::{ConferenceId, OutputId, ParticipantId, StreamName},
-    ipc::ProgramReport,
+    ipc::{ProgramMode, ProgramReport},
     units::MediaTime,
 };
 use jiff::Timestamp;
@@ -36,6 +36,8 @@ pub enum AudioChoice {
 /// How the program is encoded; complete and valid (`http::wire` fills defaults in).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoding {
+    pub mode: ProgramMode,
+    /// While pictures pass through: the newest stream's, once one is known; so is `height`.
     pub width: u32,
     pub height: u32,
     pub fps: u32,

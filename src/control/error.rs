@@ -58,6 +58,18 @@ pub enum ControlError {
     SdpInvalid(String),
     #[error("{0}")]
     WrongContentType(String),
+    #[error(
+        "{participant} sends {sends} in {stream}, and encoding.mode \"passthrough\" takes h264 as it comes; \
+         publish h264, or cast with mode \"compose\""
+    )]
+    CodecUnsupported { participant: ParticipantId, stream: StreamName, sends: &'static str },
+    #[error(
+        "encoding.mode \"passthrough\" shows one participant's stream as it comes; allowed sources: \
+         {{\"participant\": …}}; layouts and the slate need mode \"compose\""
+    )]
+    SourceUnsupported,
+    #[error("a cast with encoding.mode \"passthrough\" decodes no picture, so there is none to give out")]
+    SnapshotUnavailable,
     #[error("no common codec: {0}")]
     NoCommonCodec(String),
     #[error("{0} sends no media yet; the program stays as it is")]
@@ -119,6 +131,9 @@ impl ControlError {
             Self::SdpInvalid(_) => ("sdp_invalid", 422),
             Self::WrongContentType(_) => ("codec_unsupported", 415),
             Self::NoCommonCodec(_) => ("codec_unsupported", 406),
+            Self::CodecUnsupported { .. } => ("codec_unsupported", 409),
+            Self::SourceUnsupported => ("source_unsupported", 422),
+            Self::SnapshotUnavailable => ("snapshot_unavailable", 409),
             Self::MediaNotReady(_) => ("media_not_ready", 409),
             Self::SwitchTimeout(_) => ("switch_timeout", 504),
             Self::SwitchSuperseded => ("switch_superseded", 409),
@@ -144,6 +159,7 @@ impl ControlError {
     pub fn field(&self) -> Option<&str> {
         match self {
             Self::InvalidRequest { field, .. } => field.as_deref(),
+            Self::SourceUnsupported => Some("source"),
             _ => None,
         }
     }

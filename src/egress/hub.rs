@@ -39,10 +39,17 @@ pub struct QueueLimits {
 }
 
 /// A cast's fan-out. Cheap to clone.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Hub {
     inner: Arc<Mutex<HubState>>,
     renditions: Arc<[RenditionHub]>,
+    steady: bool,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self { inner: Arc::default(), renditions: Arc::default(), steady: true }
+    }
 }
 
 /// A smaller rendition's own fan-out: one picture, no sound.
@@ -120,6 +127,17 @@ impl Hub {
     pub fn with_renditions(names: impl IntoIterator<Item = String>) -> Self {
         let renditions = names.into_iter().map(|name| RenditionHub { name, hub: Self::new() });
         Self { renditions: renditions.collect(), ..Self::default() }
+    }
+
+    /// The same hub, not yet cloned, for frames as [`Self::steady`] says.
+    pub fn paced(self, steady: bool) -> Self {
+        Self { steady, ..self }
+    }
+
+    /// Pictures come at the rate that their parameters say, keyframes at exact distances. Otherwise they come as
+    /// a participant sends them: at a rate that varies, keyframes a little early or late.
+    pub fn steady(&self) -> bool {
+        self.steady
     }
 
     /// The smaller renditions, by [`RenditionIndex`](crate::media::RenditionIndex). They break and

@@ -210,6 +210,20 @@ impl Peer {
         self.counters.close_gate();
     }
 
+    /// Has `handle` called with each coded picture (H.264: an access unit with start codes), on the encoder's
+    /// thread: for who compares what arrives with what was sent.
+    pub fn on_coded_picture(&self, handle: impl Fn(&[u8]) + Send + Sync + 'static) {
+        let Some(pad) = self.video_encoder.as_ref().and_then(|encoder| encoder.static_pad("src")) else {
+            return;
+        };
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            if let Some(map) = info.buffer().and_then(|buffer| buffer.map_readable().ok()) {
+                handle(&map);
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+
     /// For how long nothing came from the other end (no STUN, no RTCP), and how many packets came
     /// in all.
     pub fn incoming(&self) -> (Duration, u64) {

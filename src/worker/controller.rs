@@ -1,31 +1,30 @@
 //! The worker's centre: commands in, events out, ingests and the program between.
 
 mod forwards;
+mod programs;
 
 use crate::{
     ids::{RequestId, SessionId, SourceId},
     ipc::{
-        ForwardOf, IngestOffer, ProgramSpec, ReplyError, ReplyOk, SessionEndReason, WorkerCommand,
-        WorkerEvent, WorkerReport, WorkerSetup,
+        IngestOffer, ReplyError, ReplyOk, SessionEndReason, WorkerCommand, WorkerEvent, WorkerReport,
+        WorkerSetup,
     },
     units::MediaTime,
     worker::{
         broadcast::{Broadcast, BroadcastEvent},
-        encoder::Encoder,
         forward::relay::PacketRelay,
         ingest::{Ingest, IngestError, IngestEvent, IngestSetup},
         pipeline::PipelineEvent,
         program::{
-            canvas::Canvas,
-            card::{self, CardSpec},
-            mixer::{Mixer, MixerEvent, MixerRequest, MixerSetup, StartProgram},
+            mixer::{Mixer, MixerEvent, MixerRequest, MixerSetup},
             snapshot::{SnapshotError, Still},
         },
-        source::{self, SourceMeter},
+        source::{self, Demand, SourceMeter},
         timeline::Timeline,
     },
 };
 use forwards::Subscriber;
+use programs::ProgramEncoder;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
@@ -62,7 +61,9 @@ struct Session {
 }
 
 struct Program {
-    encoder: Encoder,
+    encoder: ProgramEncoder,
+    /// How long it may be without a picture.
+    patience: Duration,
     /// While somebody watches by WebRTC.
     broadcast: Option<Broadcast>,
     audio_kbps: u32,
@@ -88,6 +89,8 @@ pub struct Controller {
     forward_events_in: mpsc::Sender<(SessionId, IngestEvent)>,
     forward_events: mpsc::Receiver<(SessionId, IngestEvent)>,
     program: Option<Program>,
+    /// What the program takes of publishers' pictures.
+    demand: Arc<Demand>,
     broadcast_events_in: mpsc::Sender<BroadcastEvent>,
     broadcast_events: mpsc::Receiver<BroadcastEvent>,
     encoder_events_in: mpsc::Sender<PipelineEvent>,
@@ -119,6 +122,7 @@ impl Controller {
             forward_events_in,
             forward_events,
             program: None,
+            demand: Arc::default(),
             broadcast_events_in,
             broadcast_events,
             encoder_events_in,
@@ -233,7 +237,7 @@ impl Controller {
         source: SourceId,
         offer: IngestOffer,
     ) -> Result<(), Finish> {
-        let (tap, feed) = source::source(session.clone(), offer.video.is_some());
+        let (tap, feed) = source::source(session.clone(), offer.video.is_some(), self.demand.clone());
         let (meter, relay) = (tap.meter().clone(), tap.relay().clone());
         self.ask(MixerRequest::AddSource { source, feed })?;
         let ingest = Ingest::open(
@@ -340,62 +344,6 @@ impl Controller {
         Ok(())
     }
 
-    async fn start_program(&mut self, request: RequestId, spec: ProgramSpec) -> Result<(), ReplyError> {
-        if self.program.is_some() {
-            return Err(ReplyError::WrongState { detail: "a program runs".to_owned() });
-        }
-        let internal = |error: &dyn std::error::Error| ReplyError::Internal { detail: chain(error) };
-        let encoding = &spec.encoding;
-        let (width, height, colour) = (encoding.width, encoding.height, spec.slate.colour);
-        let canvas = Canvas::new(width, height, colour).map_err(|error| internal(&error))?;
-        let text = spec.slate.text.clone();
-        let slate =
-            tokio::task::spawn_blocking(move || card::draw(&CardSpec { width, height, colour, text }))
-                .await
-                .map_err(|error| internal(&error))?
-                .map_err(|error| internal(&error))?;
-        let failed = self.encoder_events_in.clone();
-        let encoder = Encoder::start(encoding, canvas.info(), &self.timeline, self.out.clone(), failed)
-            .await
-            .map_err(|error| internal(&error))?;
-        let now = self.timeline.now();
-        let input = encoder.input();
-        self.program = Some(Program {
-            encoder,
-            broadcast: None,
-            audio_kbps: spec.encoding.audio_kbps,
-            starting: Some(request),
-            started: now,
-            seen: (0, now),
-        });
-        self.mixer
-            .ask(MixerRequest::Start(Box::new(StartProgram { spec, input, canvas, slate })))
-            .map_err(|error| internal(&error))
-    }
-
-    async fn stop_program(&mut self, request: RequestId) -> Result<(), Finish> {
-        let result = match self.program.take() {
-            None => Err(ReplyError::WrongState { detail: "no program runs".to_owned() }),
-            Some(program) => {
-                self.ask(MixerRequest::Stop)?;
-                self.end_forwards(SessionEndReason::SourceGone, |one| one.of == ForwardOf::Program).await;
-                if let Some(starting) = program.starting {
-                    let detail = "the program was stopped".to_owned();
-                    self.reply(starting, Err(ReplyError::WrongState { detail })).await;
-                }
-                match program.encoder.finish().await {
-                    Ok(()) => Ok(ReplyOk::ProgramStopped),
-                    Err(error) => {
-                        tracing::error!(error = &error as &dyn std::error::Error, "the encoder is frozen");
-                        return Err(Finish::Broken);
-                    }
-                }
-            }
-        };
-        self.reply(request, result).await;
-        Ok(())
-    }
-
     /// The heartbeat, and the watch over the program.
     async fn beat(&mut self) -> Result<(), Finish> {
         let now = self.timeline.now();
@@ -424,8 +372,8 @@ impl Controller {
             return;
         }
         let (since, patience) = match program.starting {
-            Some(_) => (program.started, START_PATIENCE),
-            None => (program.seen.1, PROGRAM_PATIENCE),
+            Some(_) => (program.started, START_PATIENCE + program.patience),
+            None => (program.seen.1, PROGRAM_PATIENCE + program.patience),
         };
         if now.since(since) >= patience {
             program.seen.1 = now;

@@ -20,15 +20,21 @@ use std::{
 };
 use tokio::sync::mpsc;
 
+mod coded_out;
 pub mod feed;
 mod frames_out;
+mod passthrough;
 mod picture_input;
 mod rendition;
+mod sound_input;
 
-use feed::{FedFrame, ProgramFeed};
-use frames_out::{AudioOut, Counters, Outlet, VideoOut, on_sample};
+pub use passthrough::{CodedInput, PassthroughEncoder};
+
+use feed::ProgramFeed;
+use frames_out::{Counters, Outlet, VideoOut, on_sample};
 use picture_input::{PictureInput, TimedPicture};
 use rendition::{RenditionEncoder, RenditionInput};
+use sound_input::SoundInput;
 
 /// Samples in an AAC-LC frame (ISO 14496-3).
 const AAC_FRAME: u64 = 1024;
@@ -62,8 +68,7 @@ pub struct Encoder {
 pub struct EncoderInput {
     picture: PictureInput,
     renditions: Vec<RenditionInput>,
-    audio: gst_app::AppSrc,
-    feed: ProgramFeed,
+    sound: SoundInput,
 }
 
 /// What all pictures of a program are encoded with.
@@ -122,8 +127,6 @@ impl Encoder {
         values.push(("audio_bps", ParamValue::Int(i64::from(spec.audio_kbps) * 1000)));
         let pipeline = file.pipeline(&values)?;
         let picture = PictureInput::of(&file, &pipeline, video, spec.fps)?;
-        let audio: gst_app::AppSrc = file.typed(&pipeline, "audio-in")?;
-        audio.set_caps(Some(&feed::sound_caps()));
         let config = VideoConfig {
             avcc: Bytes::new(),
             width: spec.width,
@@ -133,24 +136,17 @@ impl Encoder {
         };
         let video_out = VideoOut::new(outlet(None), config).heard_by(feed.clone());
         on_sample(&file.typed(&pipeline, "video-out")?, video_out.callback());
-        let audio_out = AudioOut::new(outlet(None), spec.audio_kbps);
-        on_sample(&file.typed(&pipeline, "audio-out")?, audio_out.callback());
+        let sound = SoundInput::of(&file, &pipeline, outlet(None), spec.audio_kbps, feed.clone())?;
 
         let input = EncoderInput {
             picture,
             renditions: renditions.iter().map(RenditionEncoder::input).collect(),
-            audio,
-            feed: feed.clone(),
+            sound,
         };
         let (eos_in, eos) = mpsc::channel(1);
         let running =
-            RunningPipeline::start(pipeline, "encoder".to_owned(), timeline, failed, move |event| {
-                if event == PipelineEvent::Eos {
-                    let _ = eos_in.try_send(event.clone());
-                }
-                event
-            })
-            .await?;
+            RunningPipeline::start(pipeline, "encoder".to_owned(), timeline, failed, tell_end(eos_in))
+                .await?;
         Ok(Self { running, input, renditions, counters, feed, eos })
     }
 
@@ -178,10 +174,20 @@ impl Encoder {
     pub async fn finish(mut self) -> Result<(), EncoderError> {
         let renditions = join_all(self.renditions.into_iter().map(RenditionEncoder::finish));
         // Refused only when it is not running, and then there is nothing to wait for.
-        let ended = self.input.picture.end() && self.input.audio.end_of_stream().is_ok();
+        let ended = self.input.picture.end() && self.input.sound.end();
         let ((), renditions) = tokio::join!(await_end(ended, &mut self.eos, "encoder"), renditions);
         self.running.stop().await?;
         renditions.into_iter().collect()
+    }
+}
+
+/// How an encoder pipeline's end is told to whom waits for it.
+fn tell_end(eos: mpsc::Sender<PipelineEvent>) -> impl Fn(PipelineEvent) -> PipelineEvent + Send + 'static {
+    move |event| {
+        if event == PipelineEvent::Eos {
+            let _ = eos.try_send(event.clone());
+        }
+        event
     }
 }
 
@@ -217,13 +223,7 @@ impl EncoderInput {
 
     /// Interleaved 48 kHz stereo.
     pub fn push_sound(&self, samples: &[f32], pts: MediaTime) {
-        let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-        let mut buffer = gst::Buffer::from_mut_slice(bytes);
-        if let Some(header) = buffer.get_mut() {
-            header.set_pts(gst::ClockTime::from_nseconds(pts.0));
-        }
-        self.feed.pass_with(|| Some(FedFrame::sound(buffer.clone())));
-        let _ = self.audio.push_buffer(buffer);
+        self.sound.push(samples, pts);
     }
 
     /// Pictures that wait for the program's encoder.

@@ -15,6 +15,10 @@ pub enum Role {
     Card,
     /// Program frames in, H.264 and AAC out.
     Encoder,
+    /// Program samples in, AAC out.
+    Sound,
+    /// A card in, H.264 of it out.
+    Still,
     /// Program frames in, smaller H.264 out.
     Rendition,
     /// A program frame in, a JPEG out.
@@ -39,9 +43,11 @@ pub enum Role {
 
 impl Role {
     /// All of them: for the test that loads each, and for `doctor`.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Card,
         Self::Encoder,
+        Self::Sound,
+        Self::Still,
         Self::Rendition,
         Self::Snapshot,
         Self::Ingest,
@@ -59,6 +65,8 @@ impl Role {
         match self {
             Self::Card => "card.toml",
             Self::Encoder => "encoder.toml",
+            Self::Sound => "sound.toml",
+            Self::Still => "still.toml",
             Self::Rendition => "rendition.toml",
             Self::Snapshot => "snapshot.toml",
             Self::Ingest => "ingest.toml",
@@ -76,6 +84,8 @@ impl Role {
         match self {
             Self::Card => include_str!("../../pipelines/card.toml"),
             Self::Encoder => include_str!("../../pipelines/encoder.toml"),
+            Self::Sound => include_str!("../../pipelines/sound.toml"),
+            Self::Still => include_str!("../../pipelines/still.toml"),
             Self::Rendition => include_str!("../../pipelines/rendition.toml"),
             Self::Snapshot => include_str!("../../pipelines/snapshot.toml"),
             Self::Ingest => include_str!("../../pipelines/ingest.toml"),

@@ -4,6 +4,7 @@ pub mod card;
 pub mod director;
 pub mod frame;
 pub mod mixer;
+pub mod passthrough;
 pub mod picture;
 pub mod players;
 pub mod scene;

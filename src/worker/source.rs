@@ -7,7 +7,7 @@ use crate::{
     ids::{SessionId, SourceId},
     ipc::{SourceReport, VideoReport},
     units::MediaTime,
-    worker::{forward::relay::PacketRelay, program::frame::Frame},
+    worker::{coded::CodedPicture, forward::relay::PacketRelay, program::frame::Frame},
 };
 use std::sync::{
     Arc,
@@ -17,10 +17,26 @@ use std::sync::{
 
 /// Decoded pictures under way to the program: it fetches them at every frame of its own.
 const PICTURES: usize = 8;
+/// Coded pictures under way to the program, which fetches them thirty times a second: a burst of two seconds.
+const CODED: usize = 128;
 /// Decoded chunks of sound under way (20 ms each as a rule; shortest 2.5 ms).
 const CHUNKS: usize = 100;
 /// No time yet.
 const NEVER: u64 = u64::MAX;
+
+/// What the worker's program takes of publishers' pictures: decoded ones, or coded ones and no decoder runs.
+#[derive(Debug, Default)]
+pub struct Demand {
+    coded: AtomicBool,
+}
+
+impl Demand {
+    /// From now on pictures are taken as they come (`true`), or decoded. Whoever changes back asks for keyframes:
+    /// decoders go on with the next one.
+    pub fn take_coded(&self, coded: bool) {
+        self.coded.store(coded, Relaxed);
+    }
+}
 
 /// What is known of a source without asking anybody.
 #[derive(Debug)]
@@ -34,6 +50,8 @@ pub struct SourceMeter {
     sound_at: AtomicU64,
     /// The peer's certificate is the one its offer named; before that no media is let in.
     trusted: AtomicBool,
+    /// A coded picture was lost on the way: those that follow are of no use before the next IDR.
+    coded_lost: AtomicBool,
 }
 
 impl SourceMeter {
@@ -62,7 +80,7 @@ impl SourceMeter {
         age_ms(&self.rtp_at, now)
     }
 
-    /// How long ago a picture was decoded.
+    /// How long ago a picture was decoded; where nothing is decoded, came.
     pub fn picture_age_ms(&self, now: MediaTime) -> Option<u64> {
         age_ms(&self.picture_at, now)
     }
@@ -70,6 +88,16 @@ impl SourceMeter {
     /// How long ago sound was decoded.
     pub fn sound_age_ms(&self, now: MediaTime) -> Option<u64> {
         age_ms(&self.sound_at, now)
+    }
+
+    /// A picture of this size (none: of the last one's) was there at `now`.
+    fn pictured(&self, size: Option<(u32, u32)>, now: MediaTime) {
+        if let Some((width, height)) = size {
+            self.width.store(width, Relaxed);
+            self.height.store(height, Relaxed);
+        }
+        self.pictures.fetch_add(1, Relaxed);
+        self.picture_at.store(now.0, Relaxed);
     }
 
     /// The figures for control.
@@ -101,8 +129,10 @@ pub type Chunk = (MediaTime, gst::Buffer);
 pub struct SourceTap {
     meter: Arc<SourceMeter>,
     pictures: SyncSender<(MediaTime, Frame)>,
+    coded: SyncSender<(MediaTime, CodedPicture)>,
     chunks: SyncSender<Chunk>,
     relay: PacketRelay,
+    demand: Arc<Demand>,
 }
 
 impl SourceTap {
@@ -111,11 +141,33 @@ impl SourceTap {
         if !self.meter.trusted.load(Relaxed) {
             return;
         }
-        self.meter.width.store(frame.width(), Relaxed);
-        self.meter.height.store(frame.height(), Relaxed);
-        self.meter.pictures.fetch_add(1, Relaxed);
-        self.meter.picture_at.store(now.0, Relaxed);
+        self.meter.pictured(Some((frame.width(), frame.height())), now);
         let _ = self.pictures.try_send((pts, frame));
+    }
+
+    /// Pictures are taken as they come, and not decoded.
+    pub fn takes_coded(&self) -> bool {
+        self.demand.coded.load(Relaxed)
+    }
+
+    /// A coded picture came at `now`. One that finds no room takes those with it that refer to it.
+    pub fn coded(&self, pts: MediaTime, picture: CodedPicture, now: MediaTime) {
+        if !self.meter.trusted.load(Relaxed) {
+            return;
+        }
+        self.meter.pictured(Some((picture.format.width, picture.format.height)), now);
+        if !picture.idr && self.meter.coded_lost.load(Relaxed) {
+            return;
+        }
+        let lost = self.coded.try_send((pts, picture)).is_err();
+        self.meter.coded_lost.store(lost, Relaxed);
+    }
+
+    /// A picture came at `now` that is neither decoded nor of a codec that can pass through.
+    pub fn unused_picture(&self, size: Option<(u32, u32)>, now: MediaTime) {
+        if self.meter.trusted.load(Relaxed) {
+            self.meter.pictured(size, now);
+        }
     }
 
     /// Sound was decoded at `now`.
@@ -147,12 +199,14 @@ pub struct SourceFeed {
     pub meter: Arc<SourceMeter>,
     /// Decoded pictures.
     pub pictures: Receiver<(MediaTime, Frame)>,
+    /// Coded pictures, while a program passes them through.
+    pub coded: Receiver<(MediaTime, CodedPicture)>,
     /// Decoded sound.
     pub chunks: Receiver<Chunk>,
 }
 
 /// Both ends of a source.
-pub fn source(session: SessionId, has_video: bool) -> (SourceTap, SourceFeed) {
+pub fn source(session: SessionId, has_video: bool, demand: Arc<Demand>) -> (SourceTap, SourceFeed) {
     let meter = Arc::new(SourceMeter {
         has_video,
         rtp_at: AtomicU64::new(NEVER),
@@ -162,14 +216,18 @@ pub fn source(session: SessionId, has_video: bool) -> (SourceTap, SourceFeed) {
         height: AtomicU32::new(0),
         sound_at: AtomicU64::new(NEVER),
         trusted: AtomicBool::new(false),
+        coded_lost: AtomicBool::new(false),
     });
     let (picture_in, pictures) = sync_channel(PICTURES);
+    let (coded_in, coded) = sync_channel(CODED);
     let (chunk_in, chunks) = sync_channel(CHUNKS);
     let tap = SourceTap {
         meter: meter.clone(),
         pictures: picture_in,
+        coded: coded_in,
         chunks: chunk_in,
         relay: PacketRelay::default(),
+        demand,
     };
-    (tap, SourceFeed { session, meter, pictures, chunks })
+    (tap, SourceFeed { session, meter, pictures, coded, chunks })
 }

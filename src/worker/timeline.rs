@@ -33,6 +33,11 @@ impl Timeline {
 /// When a sample's buffer is presented. Its timestamp alone would not do: x264enc, for one, counts from
 /// 1000 hours and says so in the segment.
 pub fn presented_at(sample: &gst::Sample) -> Option<MediaTime> {
-    let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
-    Some(MediaTime(segment.to_running_time(sample.buffer()?.pts()?)?.nseconds()))
+    running_time(sample.segment()?, sample.buffer()?)
+}
+
+/// The same of a buffer in its segment.
+pub fn running_time(segment: &gst::Segment, buffer: &gst::BufferRef) -> Option<MediaTime> {
+    let segment = segment.downcast_ref::<gst::ClockTime>()?;
+    Some(MediaTime(segment.to_running_time(buffer.pts()?)?.nseconds()))
 }

@@ -55,6 +55,31 @@ async fn one_participant_is_a_whole_start() {
 }
 
 #[tokio::test]
+async fn a_passthrough_cast_says_so_and_refuses_what_needs_an_encoder() {
+    let api = Api::open();
+    let start = |encoding: Value| json!({"participant": "alice", "encoding": encoding});
+    for (more, field) in [
+        (json!({"mode": "passthrough", "video_kbps": 900}), "encoding.video_kbps"),
+        (
+            json!({"mode": "passthrough", "renditions": [{"height": 180, "video_kbps": 200}]}),
+            "encoding.renditions",
+        ),
+        (json!({"mode": "passthrough", "keyframe_ms": 500}), "encoding.keyframe_ms"),
+    ] {
+        let reply = post(&api, "start", start(more)).await;
+        reply.is(400, "invalid_request");
+        assert_eq!(reply.json()["field"], field, "{}", reply.text());
+    }
+    let reply = post(&api, "start", start(json!({"mode": "passthrough", "renditions": []}))).await;
+    assert_eq!(reply.status, 201);
+    assert_eq!(
+        reply.json()["encoding"],
+        json!({"mode": "passthrough", "width": 1280, "height": 720, "fps": 30, "video_kbps": null,
+               "audio_kbps": 128, "keyframe_ms": 2000, "renditions": []})
+    );
+}
+
+#[tokio::test]
 async fn everything_of_a_start_reaches_the_conference() {
     let api = Api::open();
     let reply = post(

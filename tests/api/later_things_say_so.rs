@@ -1,16 +1,10 @@
 use super::harness::Api;
-use serde_json::{Value, json};
+use serde_json::json;
 
 #[tokio::test]
 async fn fields_of_later_are_501_and_never_ignored() {
     let api = Api::open();
-    let start = |more: Value| {
-        let mut body = json!({"participant": "alice"});
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        body
-    };
     for body in [
-        start(json!({"encoding": {"mode": "passthrough"}})),
         json!({"source": {"follow": "active_speaker", "hold_ms": 1500}}),
         json!({"source": {"layout": "custom", "tiles": [{"participant": "a", "x": 0, "y": 0, "width": 0.5, "height": 1}]}}),
     ] {

@@ -463,6 +463,7 @@ pub fn rtmp(id: &str) -> OutputSpec {
 
 pub async fn start(room: &Conference, source: Source) -> Result<CastView, ControlError> {
     let encoding = Encoding {
+        mode: meetingcast::ipc::ProgramMode::Compose,
         width: 640,
         height: 360,
         fps: 20,

@@ -47,6 +47,7 @@ mod mutes;
 mod neighbours;
 mod outputs_come_and_go;
 mod pages_in_chromium;
+mod passthrough;
 mod recording;
 mod relay_by_coturn;
 mod renditions;

@@ -214,7 +214,7 @@ fn rgb(number: usize) -> String {
     format!("{r:02x}{g:02x}{b:02x}")
 }
 
-fn only_if(server: &Server, state: &str) -> Option<Value> {
+pub fn only_if(server: &Server, state: &str) -> Option<Value> {
     let list = server.ok("GET", "/v1/recordings?conference=room", None);
     let recordings = list["recordings"].as_array().unwrap();
     assert!(recordings.len() <= 1, "{list}");
@@ -232,7 +232,7 @@ fn packets(path: &Path) -> usize {
 }
 
 /// The recording's file, fetched in two ranges.
-fn download(server: &Server, recording: &Value, folder: &Path, name: &str) -> PathBuf {
+pub fn download(server: &Server, recording: &Value, folder: &Path, name: &str) -> PathBuf {
     let path = folder.join(format!("recording-{name}.mp4"));
     let mut file = File::create(&path).unwrap();
     let url = recording["download"].as_str().unwrap();

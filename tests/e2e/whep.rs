@@ -200,3 +200,25 @@ fn four_see_each_other_and_one_bad_line_harms_nobody() {
         stage.leave(publisher);
     }
 }
+
+#[test]
+fn the_program_is_watched_by_whep_while_pictures_pass_through() {
+    let _turn = one_at_a_time();
+    let program = format!("/v1/conferences/{ROOM}/program/whep");
+    let stage = Stage::set(&[]);
+    let _ann = stage.join(stage.options(1, "ann"));
+    let mut options = stage.options(2, "bob");
+    (options.size.width, options.size.height, options.rate.0) = (480, 270, 30);
+    let _bob = stage.join(options);
+    stage.seen("ann");
+    stage.seen("bob");
+    let start = json!({"participant": "ann", "encoding": {"mode": "passthrough"}});
+    stage.server.ok("POST", &format!("/v1/conferences/{ROOM}/cast/start"), Some(start));
+    let (viewer, _) = subscribe(&stage, &program);
+    shows(&viewer, 1);
+    // Another size, with other parameter sets.
+    for (id, number) in [("bob", 2), ("ann", 1)] {
+        stage.switch(json!({"participant": id}));
+        shows(&viewer, number);
+    }
+}

@@ -14,6 +14,7 @@ mod clip;
 mod forwarding;
 mod join_leave;
 mod offer_webrtcbin;
+mod passthrough;
 mod program_cadence;
 mod renditions;
 mod snapshot;

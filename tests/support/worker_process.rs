@@ -3,8 +3,8 @@
 use meetingcast::{
     ids::{Incarnation, RequestId},
     ipc::{
-        EncodingSpec, PictureSpec, ProgramSpec, ReplyError, ReplyOk, SceneSpec, SlateSpec, WebrtcSetup,
-        WorkerCommand, WorkerEvent, WorkerSetup, link,
+        EncodingSpec, PictureSpec, ProgramMode, ProgramSpec, ReplyError, ReplyOk, SceneSpec, SlateSpec,
+        WebrtcSetup, WorkerCommand, WorkerEvent, WorkerSetup, link,
     },
     media::{EncodedFrame, Track, TrackConfig},
 };
@@ -21,6 +21,8 @@ pub struct WorkerProcess {
     pub events: link::LinkReader<WorkerEvent>,
     pub commands: link::LinkWriter<WorkerCommand>,
     pub configs: Vec<TrackConfig>,
+    /// How many frames were there when each of the configs came.
+    pub configs_at: Vec<usize>,
     pub frames: Vec<EncodedFrame>,
     pub others: Vec<WorkerEvent>,
     requests: u64,
@@ -29,6 +31,7 @@ pub struct WorkerProcess {
 /// A small program: 320×180 at 30 fps, IDR every second.
 pub fn small_program() -> ProgramSpec {
     ProgramSpec {
+        mode: ProgramMode::Compose,
         encoding: EncodingSpec {
             width: 320,
             height: 180,
@@ -82,6 +85,7 @@ impl WorkerProcess {
             events,
             commands,
             configs: Vec::new(),
+            configs_at: Vec::new(),
             frames: Vec::new(),
             others: Vec::new(),
             requests: 0,
@@ -126,7 +130,10 @@ impl WorkerProcess {
             .unwrap_or_else(|| panic!("the worker ended while waiting for {what}"));
         match event {
             WorkerEvent::Frame(frame) => self.frames.push(frame),
-            WorkerEvent::Config(config) => self.configs.push(config),
+            WorkerEvent::Config(config) => {
+                self.configs.push(config);
+                self.configs_at.push(self.frames.len());
+            }
             other => self.others.push(other),
         }
     }

@@ -263,9 +263,9 @@ impl ConferenceRunner {
             Effect::Tell { audience, event } => self.tell(&audience, &event),
             Effect::Unseat(seat) => drop(self.seats.remove(&seat)),
             Effect::SessionClosed(session) => self.notify(Notice::SessionClosed { session }).await,
-            Effect::OpenHub { renditions } => {
+            Effect::OpenHub { renditions, steady } => {
                 tracing::info!("cast starts");
-                self.hub = Hub::with_renditions(renditions);
+                self.hub = Hub::with_renditions(renditions).paced(steady);
             }
             Effect::Config(config) => self.hub.set_config(config),
             Effect::Frame(frame) => self.hub.push(frame),

@@ -112,6 +112,8 @@ pub enum Effect {
     OpenHub {
         /// The smaller renditions' names.
         renditions: Vec<String>,
+        /// See [`Hub::steady`](crate::egress::hub::Hub::steady).
+        steady: bool,
     },
     /// Parameters, frames and breaks of the program, for the hub.
     Config(TrackConfig),

@@ -43,8 +43,10 @@ pub async fn get(
     (status = 401, body = Problem, description = "`token_missing`, `token_expired`, `token_invalid`"),
     (status = 403, body = Problem, description = "`forbidden`, `cast_disabled`, `output_url_forbidden`"),
     (status = 404, body = Problem, description = "`conference_not_found`, `participant_not_found`, `stream_not_found`"),
-    (status = 409, body = Problem, description = "`cast_already_started`, `output_exists`, `media_not_ready`"),
-    (status = 422, body = Problem, description = "`invalid_id`, `output_url_invalid`"),
+    (status = 409, body = Problem, description = "`cast_already_started`, `output_exists`, `media_not_ready`, \
+        `codec_unsupported`: `passthrough` of who does not send H.264"),
+    (status = 422, body = Problem, description = "`invalid_id`, `output_url_invalid`, \
+        `source_unsupported`: `passthrough` of a layout or the slate"),
     (status = 429, body = Problem, description = "`too_many_outputs`"),
     (status = 501, body = Problem, description = "`not_implemented`"),
     (status = 502, body = Problem, description = "`cast_failed`"),
@@ -72,8 +74,10 @@ pub async fn start(
     (status = 401, body = Problem, description = "`token_missing`, `token_expired`, `token_invalid`"),
     (status = 403, body = Problem, description = "`forbidden`"),
     (status = 404, body = Problem, description = "`conference_not_found`, `participant_not_found`, `stream_not_found`"),
-    (status = 409, body = Problem, description = "`cast_not_started`, `media_not_ready`, `switch_superseded`"),
-    (status = 422, body = Problem, description = "`invalid_id`"),
+    (status = 409, body = Problem, description = "`cast_not_started`, `media_not_ready`, `switch_superseded`, \
+        `codec_unsupported`: `passthrough` of who does not send H.264"),
+    (status = 422, body = Problem, description = "`invalid_id`, `source_unsupported`: `passthrough` of a layout \
+        or the slate"),
     (status = 501, body = Problem, description = "`not_implemented`"),
     (status = 504, body = Problem, description = "`switch_timeout`: the old source stays")))]
 pub async fn switch(

@@ -19,7 +19,8 @@ use axum::{
     (status = 401, body = Problem, description = "`token_missing`, `token_expired`, `token_invalid`"),
     (status = 403, body = Problem, description = "`forbidden`"),
     (status = 404, body = Problem, description = "`conference_not_found`"),
-    (status = 409, body = Problem, description = "`cast_not_started`"),
+    (status = 409, body = Problem, description = "`cast_not_started`, `snapshot_unavailable`: the cast is \
+        a `passthrough` one, nothing is decoded"),
     (status = 422, body = Problem, description = "`invalid_id`"),
     (status = 503, body = Problem, description = "`overloaded`, `worker_unavailable`")))]
 pub async fn snapshot(

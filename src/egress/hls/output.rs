@@ -7,6 +7,7 @@ use crate::{
             HlsLibrary, PROGRAM, SOUND, disk,
             library::LiveStream,
             packager::{Cutting, LaneKind, Packaged, Packager},
+            segmenter::Pace,
             store::Targets,
         },
         hub::{Hub, HubItem, HubReader, QueueLimits, RenditionHub},
@@ -113,6 +114,7 @@ impl HlsOutput {
         let cutting = Cutting {
             segment: Duration::from_millis(config.segment_ms.into()),
             part: config.low_latency.then(|| Duration::from_millis(config.part_ms.into())),
+            pace: if hub.steady() { Pace::Steady } else { Pace::AsSent },
         };
         let rendition =
             |one: &RenditionHub| RenditionReader { reader: one.hub.subscribe(QUEUE), breaks: 0, next: None };

@@ -10,7 +10,7 @@ use crate::{
             codec,
             fmp4::Fmp4Error,
             playlist::{SegmentEntry, Variant},
-            segmenter::{Cut, Part, Segmenter},
+            segmenter::{Cut, Pace, Part, Segmenter},
         },
         hub::HubItem,
     },
@@ -19,6 +19,10 @@ use crate::{
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use std::{collections::VecDeque, time::Duration};
+
+/// What a picture is taken to need whose rate nobody knows before: as much as libwebrtc sends of 720p at most
+/// unless it is told otherwise.
+const UNKNOWN_KBPS: u32 = 2500;
 
 mod lane;
 
@@ -43,6 +47,8 @@ pub struct Cutting {
     pub segment: Duration,
     /// Longest part; none without low latency.
     pub part: Option<Duration>,
+    /// How regularly frames come.
+    pub pace: Pace,
 }
 
 /// [`handle`](Self::handle) items, then [`poll`](Self::poll) what came of them.
@@ -64,7 +70,8 @@ impl Packager {
     pub fn new(lanes: &[LaneKind], cutting: Cutting, epoch: Timestamp, first_msn: u64) -> Self {
         let renditions = lanes.iter().filter(|kind| matches!(kind, LaneKind::Rendition(_))).count();
         Self {
-            segmenter: Segmenter::with_renditions(cutting.segment, cutting.part, renditions),
+            segmenter: Segmenter::with_renditions(cutting.segment, cutting.part, renditions)
+                .paced(cutting.pace),
             epoch,
             cutting,
             next_msn: first_msn,
@@ -136,7 +143,8 @@ impl Packager {
         if !lane.is_begun() {
             return None;
         }
-        let kbps = video.map_or(0, |video| video.kbps) + audio.map_or(0, |audio| audio.kbps);
+        let kbps = video.map_or(0, |video| if video.kbps == 0 { UNKNOWN_KBPS } else { video.kbps })
+            + audio.map_or(0, |audio| audio.kbps);
         // Per fragment styp, moof and their like; per sample at most duration, size and flags.
         let fragment = self.part_target().unwrap_or(self.cutting.segment);
         let boxes = 250.0 / fragment.as_secs_f64().max(0.1)

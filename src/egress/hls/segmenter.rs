@@ -31,6 +31,10 @@
 //! 7. Smaller renditions follow the program's picture: their parts and segments end where its do, and wait
 //!    for their pictures as they wait for their sound. They decide nothing.
 //!
+//! 8. Pictures that come as a participant sends them ([`Pace::AsSent`]) are less regular: a keyframe was asked for
+//!    and comes a little early or late, so rule 1 takes one that comes three quarters of a segment after its
+//!    start; a segment without one ends [`RESERVE`] before rule 2 forbids more; and a frame is shown until the next one for up to [`AS_SENT_GAP`] before rule 5 calls it a hole.
+//!
 //! The track that leads is video. Only if no video parameters came in [`SOUND_ALONE_AFTER`] of sound
 //! does sound lead, so that a cast without a picture can be heard.
 
@@ -55,6 +59,12 @@ pub use segment::{Cut, Era, FrameRun, Part, PictureRun};
 pub const SOUND_PATIENCE: Duration = Duration::from_millis(500);
 /// A longer hole in the leading track is a discontinuity; a shorter one prolongs a frame.
 pub const MAX_GAP: Duration = Duration::from_millis(500);
+/// The same where a participant sends: after a second without a picture the worker shows the slate, whose
+/// parameters begin an era anyway. A hole in a GOP would cost all of the GOP's rest.
+pub const AS_SENT_GAP: Duration = Duration::from_millis(1500);
+/// By how much a participant's next frame may be later than the last one was after the one before, without making
+/// a segment too long: four frames at 30 a second.
+const RESERVE: Duration = Duration::from_millis(150);
 /// Sound without any video parameters for so long leads.
 pub const SOUND_ALONE_AFTER: Duration = Duration::from_secs(3);
 /// The first segment waits so long for the keyframe that ends it.
@@ -71,10 +81,21 @@ const MAX_SEGMENT_BYTES: usize = 64 * 1024 * 1024;
 /// By how much a segment may exceed the target duration: half a second, less what rounding adds.
 const TOLERANCE: Duration = Duration::from_millis(499);
 
+/// How regularly pictures come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// At the rate that their parameters say, with keyframes at exact distances.
+    #[default]
+    Steady,
+    /// As a participant sends them (rule 8).
+    AsSent,
+}
+
 /// The state machine: [`handle`](Self::handle) items, then [`poll`](Self::poll) parts and segments.
 #[derive(Debug)]
 pub struct Segmenter {
     segment: Duration,
+    pace: Pace,
     /// Longest part asked for; none: a segment is one part.
     part: Option<Duration>,
     part_target: Option<Duration>,
@@ -107,6 +128,7 @@ impl Segmenter {
     pub fn with_renditions(segment: Duration, part: Option<Duration>, renditions: usize) -> Self {
         Self {
             segment,
+            pace: Pace::Steady,
             part,
             part_target: None,
             target: None,
@@ -123,6 +145,11 @@ impl Segmenter {
             done: VecDeque::new(),
             discarded: 0,
         }
+    }
+
+    /// The same for pictures that come so.
+    pub fn paced(self, pace: Pace) -> Self {
+        Self { pace, ..self }
     }
 
     /// Takes the next item.
@@ -302,13 +329,20 @@ impl Segmenter {
             let part_over = open.part_length.is_some_and(|length| in_part >= length);
             let starved = open.part_length.is_some_and(|length| in_part >= 2 * length);
             // How far away the next frame may be, as far as one can know.
-            let step = self.frame_duration().max(frame.dts.since(last.dts));
+            let mut step = self.frame_duration().max(frame.dts.since(last.dts));
             let full = open.bytes + frame.data.len() > MAX_SEGMENT_BYTES;
             let divisible = open.part_length.is_none();
+            let (early, max_gap) = match self.pace {
+                Pace::Steady => (half, MAX_GAP),
+                Pace::AsSent => {
+                    step = step.max(RESERVE);
+                    (self.segment / 4, AS_SENT_GAP)
+                }
+            };
 
-            if frame.dts.since(open.decoded_until()) > MAX_GAP || starved {
+            if frame.dts.since(open.decoded_until()) > max_gap || starved {
                 self.close_era();
-            } else if frame.keyframe && elapsed + half >= self.segment && elapsed <= limit {
+            } else if frame.keyframe && elapsed + early >= self.segment && elapsed <= limit {
                 self.cut(frame, true);
                 break;
             } else if divisible && elapsed + step > split_limit && self.split_at_last_keyframe() {

@@ -44,9 +44,11 @@ pub fn metadata(video: Option<&VideoConfig>, audio: Option<&AudioConfig>) -> Val
             number("width", video.width),
             number("height", video.height),
             number("framerate", video.fps),
-            number("videodatarate", video.kbps),
             number("videocodecid", u32::from(AVC)),
         ]);
+        if video.kbps > 0 {
+            properties.push(number("videodatarate", video.kbps));
+        }
     }
     if let Some(audio) = audio {
         properties.extend([
@@ -107,6 +109,9 @@ mod tests {
         assert!(matches!(metadata, Value::EcmaArray(_)));
         assert_eq!(metadata.get("width"), Some(&Value::Number(4.0)));
         assert_eq!(metadata.get("videocodecid"), Some(&Value::Number(7.0)));
+        assert_eq!(metadata.get("videodatarate"), Some(&Value::Number(9.0)));
+        let as_sent = super::metadata(Some(&VideoConfig { kbps: 0, ..video.clone() }), None);
+        assert_eq!(as_sent.get("videodatarate"), None, "nobody knows it");
         assert_eq!(metadata.get("audiocodecid"), Some(&Value::Number(10.0)));
         assert_eq!(metadata.get("stereo"), Some(&Value::Boolean(true)));
     }

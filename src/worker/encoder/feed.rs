@@ -1,10 +1,14 @@
 //! What the encoder makes, for those in the worker who send it on themselves: its H.264 as it comes out, and the
 //! sound as it goes in, since they code that otherwise.
 
-use crate::worker::{
-    forward::relay::{Relay, RelayedMedium},
-    program::sound,
-    timeline::presented_at,
+use crate::{
+    media::EncodedFrame,
+    worker::{
+        coded::CodedFormat,
+        forward::relay::{Relay, RelayedMedium},
+        program::sound,
+        timeline::presented_at,
+    },
 };
 
 /// Frames kept for a listener that is late: a second of pictures and the sound between them.
@@ -31,6 +35,20 @@ impl FedFrame {
             header.set_dts(pts);
         }
         let frame = gst::Sample::builder().buffer(&buffer).caps(&sample.caps_owned()?).build();
+        Some(Self { medium: RelayedMedium::Video, frame })
+    }
+
+    /// An access unit that passes through.
+    pub(super) fn coded(format: &CodedFormat, frame: &EncodedFrame) -> Option<Self> {
+        let mut buffer = gst::Buffer::from_slice(frame.data.clone());
+        if let Some(header) = buffer.get_mut() {
+            header.set_pts(gst::ClockTime::from_nseconds(frame.pts.0));
+            header.set_dts(gst::ClockTime::from_nseconds(frame.dts.0));
+            if !frame.keyframe {
+                header.set_flags(gst::BufferFlags::DELTA_UNIT);
+            }
+        }
+        let frame = gst::Sample::builder().buffer(&buffer).caps(&format.caps()).build();
         Some(Self { medium: RelayedMedium::Video, frame })
     }
 

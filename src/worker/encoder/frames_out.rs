@@ -27,6 +27,8 @@ pub(super) struct Counters {
     /// Frames that found the way to control full.
     pub(super) link_drops: AtomicU64,
     pub(super) video_frames: AtomicU64,
+    /// End of the sound that went to control, nanoseconds.
+    pub(super) sound_until: AtomicU64,
 }
 
 /// The way to control, for the program's tracks or for one smaller rendition.
@@ -49,7 +51,7 @@ impl Outlet {
     }
 
     /// Without its parameters no frame is of use: they are offered again with the next one.
-    fn configure(&self, config: TrackConfig) -> Option<()> {
+    pub(super) fn configure(&self, config: TrackConfig) -> Option<()> {
         let event = match (self.rendition, config) {
             (Some(rendition), TrackConfig::Video(config)) => {
                 WorkerEvent::RenditionConfig { rendition, config }
@@ -60,7 +62,7 @@ impl Outlet {
     }
 
     /// Passes a frame on without waiting. A lost picture makes the rest of its GOP useless.
-    fn send(&self, frame: EncodedFrame) {
+    pub(super) fn send(&self, frame: EncodedFrame) {
         let picture = frame.track == Track::Video;
         if picture && !frame.keyframe && self.awaiting_keyframe.load(Relaxed) {
             self.counters.link_drops.fetch_add(1, Relaxed);
@@ -208,7 +210,9 @@ impl AudioOut {
             keyframe: true,
             data,
         };
+        let until = frame.pts.0 + frame.duration.0;
         self.outlet.send(frame);
+        self.outlet.counters.sound_until.store(until, Relaxed);
         Some(())
     }
 }

@@ -4,6 +4,7 @@ use super::{
     EncoderError, VideoSettings, await_end,
     frames_out::{Outlet, VideoOut, on_sample},
     picture_input::{PictureInput, TimedPicture},
+    tell_end,
 };
 use crate::{
     ipc::RenditionSpec,
@@ -58,14 +59,8 @@ impl RenditionEncoder {
         let config = VideoConfig { avcc: Bytes::new(), width, height, fps: settings.fps, kbps: video_kbps };
         on_sample(&file.typed(&pipeline, "video-out")?, VideoOut::new(outlet, config).callback());
         let (eos_in, eos) = mpsc::channel(1);
-        let running =
-            RunningPipeline::start(pipeline, format!("rendition-{height}"), timeline, failed, move |event| {
-                if event == PipelineEvent::Eos {
-                    let _ = eos_in.try_send(event.clone());
-                }
-                event
-            })
-            .await?;
+        let name = format!("rendition-{height}");
+        let running = RunningPipeline::start(pipeline, name, timeline, failed, tell_end(eos_in)).await?;
         Ok(Self { running, input, eos })
     }
 

@@ -32,7 +32,7 @@ pub enum Look {
 }
 
 impl Look {
-    fn delivers(self) -> bool {
+    pub(super) fn delivers(self) -> bool {
         let age = match self {
             Self::Absent => None,
             Self::Present { has_video: true, picture_age_ms, .. } => picture_age_ms,
@@ -41,7 +41,7 @@ impl Look {
         age.is_some_and(|age| age <= FRESH_MS)
     }
 
-    fn flows(self) -> bool {
+    pub(super) fn flows(self) -> bool {
         matches!(self, Self::Present { rtp_age_ms: Some(age), .. } if age <= FLOWING_MS)
     }
 }

@@ -10,6 +10,7 @@ use super::{
     card::{CardSpec, Cards, field_colour},
     director::{Director, Verdict},
     frame::Frame,
+    passthrough::{Passthrough, StartPassthrough},
     players::Players,
     scene::{self, Content},
     snapshot::Still,
@@ -51,6 +52,8 @@ pub enum MixerRequest {
     RemoveSource { source: SourceId, session: SessionId },
     /// Start the program: the encoder runs, the slate is drawn.
     Start(Box<StartProgram>),
+    /// Start a program whose pictures pass through.
+    Pass(Box<StartPassthrough>),
     /// Show another scene.
     Compose { request: RequestId, scene: SceneSpec, wait_ready: bool, patience: Duration },
     /// An IDR, soon.
@@ -144,6 +147,7 @@ impl Mixer {
             players: Players::default(),
             cards: Cards::new(),
             program: None,
+            passing: None,
         };
         std::thread::spawn(move || runner.run());
         Self { mailbox, meter }
@@ -186,6 +190,8 @@ struct MixerRunner {
     players: Players,
     cards: Cards,
     program: Option<Running>,
+    /// Instead of [`Self::program`].
+    passing: Option<Passthrough>,
 }
 
 impl MixerRunner {
@@ -193,15 +199,18 @@ impl MixerRunner {
         let mut idle_tick = 0;
         let idle_start = self.setup.timeline.now();
         loop {
-            let due = match &self.program {
-                Some(program) => program.time_of(program.next),
-                None => idle_start + IDLE_RATE.frame_time(idle_tick).since(MediaTime::ZERO),
+            let due = match (&self.program, &self.passing) {
+                (Some(program), _) => program.time_of(program.next),
+                (None, Some(passing)) => passing.due(),
+                (None, None) => idle_start + IDLE_RATE.frame_time(idle_tick).since(MediaTime::ZERO),
             };
             if self.serve_until(due).is_err() {
                 return;
             }
             if self.program.is_some() {
                 self.make_frame();
+            } else if self.passing.is_some() {
+                self.pass_on();
             } else {
                 let behind = self.setup.timeline.now().since(idle_start);
                 idle_tick = (behind.as_nanos() as u64 * u64::from(IDLE_RATE.0) / 1_000_000_000) + 1;
@@ -228,9 +237,10 @@ impl MixerRunner {
                     Err(RecvTimeoutError::Disconnected) => return Err(()),
                 }
             };
-            let was_running = self.program.is_some();
+            let running = |runner: &Self| runner.program.is_some() || runner.passing.is_some();
+            let was_running = running(self);
             self.serve(request);
-            if was_running != self.program.is_some() {
+            if was_running != running(self) {
                 return Ok(());
             }
         }
@@ -244,13 +254,29 @@ impl MixerRunner {
                 if let Some(program) = &mut self.program {
                     program.director.touch();
                 }
+                if let Some(passing) = &mut self.passing {
+                    passing.touch();
+                }
             }
             MixerRequest::RemoveSource { source, session } => {
                 self.players.remove(source, &session);
             }
             MixerRequest::Start(start) => self.start(*start),
+            MixerRequest::Pass(start) => {
+                self.meter.reset();
+                self.players.forget_coded();
+                let now = self.setup.timeline.now();
+                self.passing = Some(Passthrough::new(*start, self.setup.delay, now));
+            }
             MixerRequest::Compose { request, scene, wait_ready, patience } => {
                 let now = self.setup.timeline.now();
+                if let Some(passing) = &mut self.passing {
+                    let next = passing.due();
+                    if let Some(verdict) = passing.compose(request, scene, wait_ready, now, patience) {
+                        self.reply(verdict, next);
+                    }
+                    return;
+                }
                 let Some(program) = &mut self.program else {
                     let detail = "no program runs".to_owned();
                     self.reply(Verdict { request, outcome: Err(ReplyError::WrongState { detail }) }, now);
@@ -265,6 +291,9 @@ impl MixerRunner {
                 if let Some(program) = &mut self.program {
                     program.keyframe_wanted = true;
                 }
+                if let Some(passing) = &mut self.passing {
+                    passing.want_keyframe();
+                }
             }
             MixerRequest::Snapshot { request } => match &mut self.program {
                 Some(program) => program.stills.push(request),
@@ -272,6 +301,9 @@ impl MixerRunner {
             },
             MixerRequest::Stop => {
                 let now = self.setup.timeline.now();
+                if let Some(verdict) = self.passing.take().and_then(Passthrough::stop) {
+                    self.reply(verdict, now);
+                }
                 let Some(program) = self.program.take() else { return };
                 program.stills.iter().for_each(|request| self.still(*request, None));
                 if let Some(verdict) = program.director.stop() {
@@ -322,6 +354,20 @@ impl MixerRunner {
         let due = now - self.setup.delay;
         self.players.advance(due, IDLE_RATE);
         self.players.mix(sound::sample_at(due.0), &mut [0.0; sound::CHANNELS]);
+    }
+
+    fn pass_on(&mut self) {
+        let now = self.setup.timeline.now();
+        let Some(passing) = &mut self.passing else { return };
+        let told = passing.tick(&mut self.players, now);
+        self.meter.frames.fetch_add(told.pictures, Relaxed);
+        self.meter.dropped.fetch_add(told.left_out, Relaxed);
+        for source in told.keyframes {
+            let _ = self.events.try_send(MixerEvent::WantsKeyframe(source));
+        }
+        if let Some((verdict, pts)) = told.answer {
+            self.reply(verdict, pts);
+        }
     }
 
     fn make_frame(&mut self) {

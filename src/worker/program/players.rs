@@ -3,6 +3,10 @@
 use super::{
     director::Look,
     frame::Frame,
+    passthrough::{
+        cutter::Lines,
+        line::{CodedLine, Unit},
+    },
     picture::PictureLine,
     scene::Sight,
     sound::{self, Voice},
@@ -11,7 +15,7 @@ use crate::{
     ids::{SessionId, SourceId},
     ipc::SceneSpec,
     units::{FrameRate, MediaTime},
-    worker::source::SourceFeed,
+    worker::{coded::CodedPicture, source::SourceFeed},
 };
 use std::collections::BTreeMap;
 
@@ -25,6 +29,8 @@ struct Player {
     /// `None`: nobody feeds it (any more).
     feed: Option<SourceFeed>,
     picture: PictureLine<Frame>,
+    /// While a program passes pictures through.
+    coded: CodedLine<CodedPicture>,
     /// The tick brought a new picture.
     moved: bool,
     voice: Voice,
@@ -37,7 +43,9 @@ pub struct Players(BTreeMap<SourceId, Player>);
 impl Players {
     /// A session begins to feed a source, or takes it over.
     pub fn add(&mut self, source: SourceId, feed: SourceFeed) {
-        self.0.entry(source).or_default().feed = Some(feed);
+        let player = self.0.entry(source).or_default();
+        player.feed = Some(feed);
+        player.coded.change_hands();
     }
 
     /// A session feeds its source no more; ignored when another one has taken over.
@@ -71,6 +79,31 @@ impl Players {
             picture_age_ms: feed.meter.picture_age_ms(now),
             sound_age_ms: feed.meter.sound_age_ms(now),
         }
+    }
+
+    /// The same of all sources, as they are now.
+    pub fn looks(&self, now: MediaTime) -> impl Fn(SourceId) -> Look + use<> {
+        let looks: BTreeMap<SourceId, Look> =
+            self.0.keys().map(|source| (*source, self.look(*source, now))).collect();
+        move |source| looks.get(&source).copied().unwrap_or(Look::Absent)
+    }
+
+    /// A program that passes pictures through begins: what is left from one before is not its.
+    pub fn forget_coded(&mut self) {
+        for player in self.0.values_mut() {
+            player.fetch();
+            player.coded = CodedLine::default();
+        }
+    }
+
+    /// Time of a source's last coded keyframe.
+    pub fn newest_idr(&self, source: SourceId) -> Option<MediaTime> {
+        self.0.get(&source)?.coded.newest_idr()
+    }
+
+    /// Coded pictures that found no place, since the last time this was asked.
+    pub fn take_lost_coded(&mut self) -> u64 {
+        self.0.values_mut().map(|player| player.coded.take_lost()).sum()
     }
 
     /// What a tile can show of a source; a picture older than `hold` nanoseconds is none.
@@ -110,11 +143,28 @@ impl Players {
     }
 }
 
+impl Lines<CodedPicture> for Players {
+    fn line(&mut self, source: SourceId) -> Option<&mut CodedLine<CodedPicture>> {
+        self.0.get_mut(&source).map(|player| &mut player.coded)
+    }
+
+    fn skip_others(&mut self, until: MediaTime, except: [Option<SourceId>; 2]) {
+        for (source, player) in &mut self.0 {
+            if !except.contains(&Some(*source)) {
+                player.coded.skip(until);
+            }
+        }
+    }
+}
+
 impl Player {
     fn fetch(&mut self) {
         let Some(feed) = &self.feed else { return };
         while let Ok((pts, frame)) = feed.pictures.try_recv() {
             self.picture.push(pts.0, frame);
+        }
+        while let Ok((pts, picture)) = feed.coded.try_recv() {
+            self.coded.push(Unit { pts, idr: picture.idr, picture });
         }
         while let Ok((pts, chunk)) = feed.chunks.try_recv() {
             if let Ok(bytes) = chunk.map_readable() {

@@ -15,7 +15,7 @@ use crate::{
     },
     egress::output::OutputStatus,
     ids::RequestId,
-    ipc::{ProgramReport, ReplyError, ReplyOk, SceneSpec, WorkerCommand},
+    ipc::{ProgramMode, ProgramReport, ReplyError, ReplyOk, SceneSpec, WorkerCommand},
 };
 use jiff::Timestamp;
 use std::{
@@ -25,6 +25,7 @@ use std::{
 
 mod media;
 mod outputs;
+mod passthrough;
 
 /// From `StopProgram` to the worker's reply; beyond, the worker is killed. Together with the time that
 /// outputs and the worker's own end have, it stays within `server.shutdown_timeout_s`.
@@ -185,6 +186,7 @@ impl ConferenceState {
         let deadline = now.at + self.start_timeout();
         let StartCast { source, audio, encoding, outputs } = start;
         let renditions = Rendition::names(&encoding.renditions);
+        let steady = encoding.mode == ProgramMode::Compose;
         let outputs = outputs.into_iter().map(|spec| self.plan_output(now, spec, None)).collect();
         self.cast = Some(CastRun {
             phase: Phase::Starting { ticket, deadline },
@@ -203,7 +205,7 @@ impl ConferenceState {
             reflowing: false,
             earlier: ProgramReport::default(),
         });
-        self.out.push(Effect::OpenHub { renditions });
+        self.out.push(Effect::OpenHub { renditions, steady });
     }
 
     fn check_start(&self, start: &StartCast) -> Result<(), ControlError> {
@@ -219,7 +221,8 @@ impl ConferenceState {
         for (index, output) in start.outputs.iter().enumerate() {
             self.check_output(output, start.outputs[..index].iter())?;
         }
-        scene::check(&start.source, &self.roster)
+        scene::check(&start.source, &self.roster)?;
+        self.check_mode(start.encoding.mode, &start.source)
     }
 
     pub(super) fn stop_cast(&mut self, ticket: Ticket) {
@@ -270,12 +273,15 @@ impl ConferenceState {
 
     pub(super) fn switch(&mut self, now: Now, ticket: Ticket, switch: Switch) {
         let timeout_ms = self.config.switching.switch_timeout_ms;
-        let Some(run) = self.cast.as_mut().filter(|run| run.is_live()) else {
+        let Some(run) = self.cast.as_ref().filter(|run| run.is_live()) else {
             return self.refuse(ticket, ControlError::CastNotStarted);
         };
-        if let Err(error) = scene::check(&switch.source, &self.roster) {
+        let mode = run.encoding.mode;
+        let checked = scene::check(&switch.source, &self.roster);
+        if let Err(error) = checked.and_then(|()| self.check_mode(mode, &switch.source)) {
             return self.refuse(ticket, error);
         }
+        let Some(run) = &mut self.cast else { return };
         if run.program != ProgramPhase::On {
             return self.refuse(ticket, ControlError::WorkerUnavailable);
         }
@@ -440,6 +446,7 @@ impl ConferenceState {
                 run.program = ProgramPhase::Starting { deadline: now.at + start_timeout };
                 run.shown = Some(scene.clone());
                 let program = ProgramSpec {
+                    mode: run.encoding.mode,
                     encoding: media::encoding_spec(&run.encoding, &self.config.encoding),
                     scene,
                     slate,

@@ -34,8 +34,10 @@ impl ConferenceState {
             let Some(seat) = &participant.seat else { continue };
             for stream in participant.streams.iter().filter(|stream| stream.video.is_some()) {
                 let Feed::Session { session, connected: true } = &stream.feed else { continue };
-                // A subscriber gets it as it comes, and how large he shows it is not known here.
-                let forwarded = self.forwards.has(ForwardOf::Source(stream.source));
+                // A subscriber gets it as it comes, and how large he shows it is not known here. So do a passthrough
+                // cast's viewers, of whoever comes on: a size that grows after a switch is a break in HLS.
+                let forwarded =
+                    self.forwards.has(ForwardOf::Source(stream.source)) || self.is_passing_through();
                 let quality = match (shown.get(&stream.source), standby) {
                     _ if forwarded => None,
                     (Some(height), _) => Quality::for_height(*height),

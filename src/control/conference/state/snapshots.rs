@@ -47,6 +47,9 @@ impl ConferenceState {
         if !self.cast.as_ref().is_some_and(super::casting::CastRun::is_live) {
             return self.refuse(ticket, ControlError::CastNotStarted);
         }
+        if self.is_passing_through() {
+            return self.refuse(ticket, ControlError::SnapshotUnavailable);
+        }
         let fresh = self.snapshots.latest.as_ref().filter(|(at, _)| now.at < *at + FRESH);
         if let Some((_, jpeg)) = fresh {
             let jpeg = jpeg.clone();

@@ -8,7 +8,7 @@ use crate::{
     },
     egress::rtmp::url::RtmpUrl,
     ids::SourceId,
-    ipc::ProgramReport,
+    ipc::{ProgramMode, ProgramReport},
 };
 use std::time::Duration;
 
@@ -98,9 +98,11 @@ impl ConferenceState {
                 .collect(),
         };
         let age = sources.iter().filter_map(|source| self.age_ms(now, *source)).min();
+        // What he publishes by now may be of a codec that cannot pass through: then the slate is on.
+        let shown = !self.is_passing_through() || self.check_mode(ProgramMode::Passthrough, source).is_ok();
         let state = match age {
             _ if sources.is_empty() => SourceState::Absent,
-            Some(age) if age <= STALLED_AFTER_MS => SourceState::Live,
+            Some(age) if age <= STALLED_AFTER_MS && shown => SourceState::Live,
             _ => SourceState::Stalled,
         };
         (state, age)

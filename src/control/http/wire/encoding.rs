@@ -3,37 +3,43 @@
 use crate::{
     config::{
         EncodingConfig,
-        encoding::{Numbers, RenditionNumbers},
+        encoding::{KEYFRAME_MS, Numbers, RenditionNumbers},
     },
     control::{
         cast::{Encoding, Rendition},
         error::ControlError,
     },
+    ipc::ProgramMode,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+/// A publisher is asked for keyframes once a second at most (`worker::ingest`).
+const PASSTHROUGH_KEYFRAME_MS: u32 = 1000;
 
 /// How the program is to be encoded; what is absent is the server's default.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EncodingBody {
-    /// `compose` (the default).
+    /// `compose` (the default): what the source says is drawn and encoded. `passthrough`: one participant's H.264
+    /// goes out as it comes, only sound is encoded. Sources are then `{"participant": …}` ones who send H.264.
     #[schema(example = "compose")]
     mode: Option<String>,
-    /// Pixels, even, 16 to 3840.
+    /// Pixels, even, 16 to 3840. With `passthrough` the slate's, until a participant's size is known.
     width: Option<u32>,
-    /// Pixels, even, 16 to 2160.
+    /// Pixels, even, 16 to 2160. As `width`.
     height: Option<u32>,
-    /// Frames a second, 5 to 60.
+    /// Frames a second, 5 to 60. With `passthrough` what outputs are told; pictures come as they are sent.
     fps: Option<u32>,
-    /// kbit/s, 100 to 50000.
+    /// kbit/s, 100 to 50000. Not with `passthrough`: the participant's client decides.
     video_kbps: Option<u32>,
     /// kbit/s, 32 to 320.
     audio_kbps: Option<u32>,
-    /// Distance of keyframes, 500 to 10000, a whole number of frames.
+    /// Distance of keyframes, 500 to 10000, a whole number of frames. With `passthrough` from 1000: the participant
+    /// is asked for them, once a second at most.
     keyframe_ms: Option<u32>,
     /// Smaller sizes for HLS players to choose from, at most 4; RTMP and recordings have the full size. The
-    /// server's default ones when absent, as far as they are smaller than this cast.
+    /// server's default ones when absent, as far as they are smaller than this cast. None with `passthrough`.
     renditions: Option<Vec<RenditionBody>>,
 }
 
@@ -55,10 +61,11 @@ impl EncodingBody {
     /// # Errors
     /// `invalid_request` naming the field and what is allowed, `not_implemented`.
     pub fn into_encoding(self, defaults: &EncodingConfig) -> Result<Encoding, ControlError> {
-        match self.mode.as_deref() {
-            None | Some("compose") => {}
+        let mode = match self.mode.as_deref() {
+            None | Some("compose") => ProgramMode::Compose,
             Some("passthrough") => {
-                return Err(ControlError::NotImplemented("encoding.mode \"passthrough\"".to_owned()));
+                self.check_passthrough(defaults)?;
+                ProgramMode::Passthrough
             }
             Some(_) => {
                 return Err(ControlError::invalid(
@@ -66,7 +73,7 @@ impl EncodingBody {
                     "encoding.mode has a value that is not allowed; allowed: compose, passthrough",
                 ));
             }
-        }
+        };
         let numbers = Numbers {
             width: self.width.unwrap_or(defaults.width),
             height: self.height.unwrap_or(defaults.height),
@@ -83,6 +90,7 @@ impl EncodingBody {
                 };
                 bodies.into_iter().map(number).collect()
             }
+            None if mode == ProgramMode::Passthrough => Vec::new(),
             None => {
                 let fits = |one: &RenditionNumbers| {
                     one.height < numbers.height && one.video_kbps <= numbers.video_kbps
@@ -98,6 +106,7 @@ impl EncodingBody {
             ));
         }
         Ok(Encoding {
+            mode,
             width: numbers.width,
             height: numbers.height,
             fps: numbers.fps,
@@ -106,6 +115,37 @@ impl EncodingBody {
             keyframe_ms: numbers.keyframe_ms,
             renditions: sorted(&numbers, renditions),
         })
+    }
+}
+
+impl EncodingBody {
+    /// What cannot be asked for where nothing is encoded.
+    fn check_passthrough(&self, defaults: &EncodingConfig) -> Result<(), ControlError> {
+        let refuse = |field: &str, detail: &str| {
+            let field = format!("encoding.{field}");
+            let detail = format!("{field} {detail}");
+            Err(ControlError::invalid(&field, detail))
+        };
+        if self.renditions.as_ref().is_some_and(|renditions| !renditions.is_empty()) {
+            let detail =
+                "must be empty with mode \"passthrough\", which encodes no picture; use mode \"compose\"";
+            return refuse("renditions", detail);
+        }
+        if self.video_kbps.is_some() {
+            let detail =
+                "goes with mode \"compose\" only: with \"passthrough\" the participant's client decides";
+            return refuse("video_kbps", detail);
+        }
+        let keyframe_ms = self.keyframe_ms.unwrap_or(defaults.keyframe_ms);
+        if keyframe_ms < PASSTHROUGH_KEYFRAME_MS {
+            let detail = format!(
+                "= {keyframe_ms} is not allowed with mode \"passthrough\"; allowed: {PASSTHROUGH_KEYFRAME_MS} to {} \
+                 ms, since a participant is asked for keyframes once a second at most",
+                KEYFRAME_MS.end()
+            );
+            return refuse("keyframe_ms", &detail);
+        }
+        Ok(())
     }
 }
 
@@ -134,16 +174,17 @@ pub struct RenditionJson {
 /// How the program is encoded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct EncodingJson {
-    /// `compose`.
+    /// `compose` or `passthrough`.
+    #[schema(example = "compose")]
     pub mode: &'static str,
-    /// Pixels.
+    /// Pixels. With `passthrough` what is sent now.
     pub width: u32,
-    /// Pixels.
+    /// Pixels. As `width`.
     pub height: u32,
-    /// Frames a second.
+    /// Frames a second. With `passthrough` nominal.
     pub fps: u32,
-    /// kbit/s.
-    pub video_kbps: u32,
+    /// kbit/s; `null` with `passthrough`.
+    pub video_kbps: Option<u32>,
     /// kbit/s.
     pub audio_kbps: u32,
     /// Distance of keyframes.
@@ -155,11 +196,14 @@ pub struct EncodingJson {
 impl From<&Encoding> for EncodingJson {
     fn from(encoding: &Encoding) -> Self {
         Self {
-            mode: "compose",
+            mode: match encoding.mode {
+                ProgramMode::Compose => "compose",
+                ProgramMode::Passthrough => "passthrough",
+            },
             width: encoding.width,
             height: encoding.height,
             fps: encoding.fps,
-            video_kbps: encoding.video_kbps,
+            video_kbps: (encoding.mode == ProgramMode::Compose).then_some(encoding.video_kbps),
             audio_kbps: encoding.audio_kbps,
             keyframe_ms: encoding.keyframe_ms,
             renditions: encoding
@@ -256,9 +300,28 @@ mod tests {
     }
 
     #[test]
-    fn later_modes_are_said_to_be_later() {
-        let error = encoding(r#"{"mode":"passthrough"}"#).unwrap_err();
-        assert_eq!(error.code_and_status(), ("not_implemented", 501));
+    fn passthrough_refuses_what_only_an_encoder_could_do() {
+        let some = encoding(r#"{"mode":"passthrough","renditions":[],"keyframe_ms":1000}"#).unwrap();
+        assert_eq!((some.mode, some.keyframe_ms), (ProgramMode::Passthrough, 1000));
+        let defaults = EncodingConfig {
+            renditions: vec![RenditionNumbers { height: 360, video_kbps: 600 }],
+            ..EncodingConfig::default()
+        };
+        let body: EncodingBody = serde_json::from_str(r#"{"mode":"passthrough"}"#).unwrap();
+        assert!(body.into_encoding(&defaults).unwrap().renditions.is_empty());
+        for (more, field, allowed) in [
+            (r#""renditions":[{"height":180,"video_kbps":250}]"#, "renditions", "must be empty with"),
+            (r#""video_kbps":2000"#, "video_kbps", "goes with mode \"compose\" only"),
+            (r#""keyframe_ms":500"#, "keyframe_ms", "allowed: 1000 to 10000 ms"),
+            (r#""keyframe_ms":11000"#, "keyframe_ms", "allowed: 500 to 10000 ms"),
+            (r#""width":641"#, "width", "even numbers"),
+        ] {
+            let error = encoding(&format!(r#"{{"mode":"passthrough",{more}}}"#)).unwrap_err();
+            assert_eq!(error.field(), Some(&*format!("encoding.{field}")), "{more}");
+            assert!(error.to_string().contains(allowed), "{error}");
+        }
+        let json = serde_json::to_value(EncodingJson::from(&some)).unwrap();
+        assert_eq!((&json["mode"], &json["video_kbps"]), (&"passthrough".into(), &serde_json::Value::Null));
         assert_eq!(encoding(r#"{"mode":"magic"}"#).unwrap_err().field(), Some("encoding.mode"));
     }
 }

@@ -3,7 +3,11 @@ use crate::egress::hls::synthetic::*;
 use proptest::prelude::*;
 
 fn package(stream: &Stream, part_ms: Option<u64>) -> Vec<Packaged> {
-    let cutting = Cutting { segment: Duration::from_secs(2), part: part_ms.map(Duration::from_millis) };
+    let cutting = Cutting {
+        segment: Duration::from_secs(2),
+        part: part_ms.map(Duration::from_millis),
+        pace: Pace::Steady,
+    };
     let mut packager = Packager::new(&[LaneKind::Program], cutting, Timestamp::UNIX_EPOCH, 100);
     let mut packaged = Vec::new();
     for item in stream.items().into_iter().chain([HubItem::End]) {
@@ -85,7 +89,11 @@ proptest! {
 const LANES: [LaneKind; 3] = [LaneKind::Program, LaneKind::Rendition(0), LaneKind::Sound];
 
 fn package_lanes(items: &[HubItem], renditions: &[HubItem]) -> (Packager, [Vec<Packaged>; 3]) {
-    let cutting = Cutting { segment: Duration::from_secs(2), part: Some(Duration::from_millis(500)) };
+    let cutting = Cutting {
+        segment: Duration::from_secs(2),
+        part: Some(Duration::from_millis(500)),
+        pace: Pace::Steady,
+    };
     let mut packager = Packager::new(&LANES, cutting, Timestamp::UNIX_EPOCH, 100);
     let mut packaged = [const { Vec::new() }; 3];
     let mut renditions = renditions.iter();

@@ -38,7 +38,17 @@ fn run_with(
     part_ms: Option<u64>,
     items: impl IntoIterator<Item = HubItem>,
 ) -> (Vec<Segment>, Segmenter) {
-    let mut segmenter = Segmenter::new(Duration::from_millis(segment_ms), part_ms.map(Duration::from_millis));
+    run_paced(segment_ms, part_ms, Pace::Steady, items)
+}
+
+fn run_paced(
+    segment_ms: u64,
+    part_ms: Option<u64>,
+    pace: Pace,
+    items: impl IntoIterator<Item = HubItem>,
+) -> (Vec<Segment>, Segmenter) {
+    let part = part_ms.map(Duration::from_millis);
+    let mut segmenter = Segmenter::new(Duration::from_millis(segment_ms), part).paced(pace);
     let (mut segments, mut parts) = (Vec::new(), Vec::new());
     for item in items {
         segmenter.handle(&item);
@@ -232,6 +242,94 @@ fn other_parameters_start_a_new_era_but_another_bit_rate_does_not() {
     let eras: Vec<u32> = segments.iter().map(|segment| segment.era.number).collect();
     assert_eq!(eras, [0, 0, 0, 0, 1, 1]);
     assert_eq!(segments[4].era.audio.as_ref().unwrap().sample_rate, 44_100);
+}
+
+/// Frames of the video track at these times, keyframes at those among them, with all of the sound.
+fn sent(times_ms: impl Iterator<Item = u64>, keyframes_ms: &[u64]) -> Vec<HubItem> {
+    let template = Stream { length: Duration::from_secs(12), ..Stream::default() };
+    let times: Vec<u64> = times_ms.collect();
+    let mut items = template.items();
+    let picture = items.iter().find_map(|item| match item {
+        HubItem::Frame(frame) if frame.track == Track::Video => Some(frame.clone()),
+        _ => None,
+    });
+    items.retain(|item| !matches!(item, HubItem::Frame(frame) if frame.track == Track::Video));
+    let picture = picture.unwrap();
+    for ms in times {
+        let at = MediaTime::from_millis(ms);
+        let keyframe = keyframes_ms.contains(&ms);
+        let frame = EncodedFrame { pts: at, dts: at, keyframe, ..EncodedFrame::clone(&picture) };
+        // Behind the sound of the same time, as the tracks arrive.
+        let place = items.iter().rposition(|item| matches!(item, HubItem::Frame(other) if other.dts <= at));
+        items.insert(place.map_or(2, |place| place + 1), HubItem::Frame(Arc::new(frame)));
+    }
+    items.push(HubItem::End);
+    items
+}
+
+#[test]
+fn a_participants_keyframes_may_be_early_or_late() {
+    // Asked for every two seconds.
+    let keyframes = [0, 1800, 3900, 5700, 7980, 9840];
+    for part in [None, Some(500)] {
+        let items = sent((0..12_000).step_by(30), &keyframes);
+        let (segments, segmenter) = run_paced(2000, part, Pace::AsSent, items);
+        assert_eq!(lengths_ms(&segments)[..5], [1800, 2100, 1800, 2280, 1860]);
+        assert!(segments.iter().all(|segment| segment.independent && segment.era.number == 0), "{part:?}");
+        assert_eq!((segmenter.target_duration(), segmenter.discarded()), (Some(2), 0));
+    }
+}
+
+#[test]
+fn a_keyframe_that_does_not_come_ends_no_segment_late() {
+    let items = sent((0..12_000).step_by(30), &[0, 1950, 6000, 8040]);
+    let (segments, segmenter) = run_paced(2000, Some(500), Pace::AsSent, items);
+    assert_eq!(segmenter.target_duration(), Some(2));
+    // Rounded, none is longer than the target (RFC 8216 §4.3.3.1).
+    assert!(lengths_ms(&segments).iter().all(|ms| *ms < 2500), "{:?}", lengths_ms(&segments));
+    let independent: Vec<bool> = segments.iter().map(|segment| segment.independent).collect();
+    assert!(independent[0] && independent[1] && !independent[2], "{independent:?}");
+    assert_eq!(segmenter.discarded(), 0);
+}
+
+#[test]
+fn uneven_frames_without_keyframes_make_no_holes() {
+    // Steps of 30 to 120 ms, in every phase to the segments' limit.
+    for phase in (0..120).step_by(30) {
+        let steps = [30, 60, 30, 120, 90, 30, 30].iter().cycle();
+        let times = steps.scan(phase, |at, step| {
+            *at += step;
+            (*at < 12_000).then_some(*at)
+        });
+        let times: Vec<u64> = std::iter::once(0).chain(times).collect();
+        for part in [None, Some(500)] {
+            let items = sent(times.iter().copied(), &[0, 1980]);
+            let (segments, segmenter) = run_paced(2000, part, Pace::AsSent, items);
+            assert!(
+                segments.iter().all(|segment| segment.era.number == 0),
+                "{phase} {:?}",
+                lengths_ms(&segments)
+            );
+            assert_eq!(segments.iter().map(|segment| segment.run.video.len()).sum::<usize>(), times.len());
+            assert!(lengths_ms(&segments).iter().all(|ms| *ms < 2500), "{:?}", lengths_ms(&segments));
+            assert!(segmenter.discarded() < 10);
+        }
+    }
+}
+
+#[test]
+fn a_participant_who_sends_little_makes_no_holes() {
+    // A still screen: from 3 s on a frame every 900 ms.
+    let times = (0..3000).step_by(30).chain((3900..12_000).step_by(900));
+    let pictures = times.clone().count();
+    let items = sent(times, &[0, 2010, 3900, 5700, 7500, 9300]);
+    let (segments, segmenter) = run_paced(2000, None, Pace::AsSent, items.clone());
+    assert!(segments.iter().all(|segment| segment.era.number == 0), "{:?}", lengths_ms(&segments));
+    assert_eq!(segments.iter().map(|segment| segment.run.video.len()).sum::<usize>(), pictures);
+    // Sound past the last picture's end.
+    assert!(segmenter.discarded() < 48);
+    let (segments, _) = run(2000, items);
+    assert!(segments.last().unwrap().era.number > 1, "a steady program has none of it");
 }
 
 #[test]

@@ -30,7 +30,8 @@ export interface Encoding {
     width?: number;
     height?: number;
     fps?: number;
-    video_kbps?: number;
+    /** In an answer `null` with `passthrough`. */
+    video_kbps?: number | null;
     audio_kbps?: number;
     keyframe_ms?: number;
     renditions?: {

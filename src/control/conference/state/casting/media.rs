@@ -5,13 +5,19 @@ use super::super::{ConferenceState, Effect, Now};
 use crate::{
     config::EncodingConfig,
     control::cast::{Encoding, Rendition},
-    ipc::{EncodingSpec, RenditionSpec},
+    ipc::{EncodingSpec, ProgramMode, RenditionSpec},
     media::{EncodedFrame, RenditionIndex, TrackConfig, VideoConfig},
 };
 
 impl ConferenceState {
     pub(in super::super) fn program_config(&mut self, config: TrackConfig) {
         if let Some(run) = self.cast.as_mut().filter(|run| run.is_open()) {
+            if let TrackConfig::Video(video) = &config
+                && run.encoding.mode == ProgramMode::Passthrough
+            {
+                // The next worker's slate has the size of what was on.
+                (run.encoding.width, run.encoding.height) = (video.width, video.height);
+            }
             self.out.extend(run.timeline.discontinuity().map(Effect::Discontinuity));
             self.out.push(Effect::Config(config));
         }

@@ -8,7 +8,7 @@ use crate::{
     },
     egress::rtmp::url::RtmpUrl,
     ids::{ParticipantId, RequestId, SourceId, StreamName},
-    ipc::{IngestOffer, OfferedAudio, OfferedVideo, ReplyError, ReplyOk, SceneSpec, VideoCodec},
+    ipc::{IngestOffer, OfferedAudio, OfferedVideo, ProgramMode, ReplyError, ReplyOk, SceneSpec, VideoCodec},
     media::Track,
 };
 
@@ -77,6 +77,7 @@ pub fn start(source: Source, outputs: &[OutputSpec]) -> StartCast {
         source,
         audio: AudioChoice::Source,
         encoding: Encoding {
+            mode: ProgramMode::Compose,
             width: 640,
             height: 360,
             fps: 30,

@@ -44,7 +44,7 @@ fn a_start_answers_when_everything_is_playable() {
     let outputs = [hls(), rtmp("yt", "rtmp://h/app/key")];
     let ticket = bench.ask(Ask::StartCast(start(camera("alice"), &outputs)));
     let effects = bench.effects();
-    assert_eq!(effects[0], Effect::OpenHub { renditions: Vec::new() });
+    assert_eq!(effects[0], Effect::OpenHub { renditions: Vec::new(), steady: true });
     let Effect::Command(WorkerCommand::StartProgram { request, program }) = &effects[1] else {
         panic!("{effects:?}")
     };

@@ -7,6 +7,7 @@ use crate::{
         conference::{Join, Subscribe, SubscribeTo, SubscriberOffers, quality::Quality},
     },
     ids::StreamName,
+    ipc::ProgramMode,
     units::Kbps,
 };
 use serde_json::Value;
@@ -61,6 +62,17 @@ fn hints_follow_the_tiles_and_precede_the_switch() {
         }))
     });
     assert!(compose && raised, "{effects:?}");
+}
+
+#[test]
+fn nobody_is_limited_while_pictures_pass_through() {
+    let mut bench = two();
+    assert_eq!(told(&mut bench), [Some(180)]);
+    let mut passing = start(camera("bob"), &[hls()]);
+    passing.encoding.mode = ProgramMode::Passthrough;
+    bench.ask(Ask::StartCast(passing));
+    // She is not on, and may come on.
+    assert_eq!(told(&mut bench), [None]);
 }
 
 #[test]

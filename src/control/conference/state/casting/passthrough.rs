@@ -1,0 +1,36 @@
+//! What a cast can show whose pictures pass through: one participant's H.264, since nothing is decoded.
+
+use super::ConferenceState;
+use crate::{
+    control::{cast::Source, error::ControlError},
+    ipc::{ProgramMode, VideoCodec},
+};
+
+impl ConferenceState {
+    /// Whether a cast of this mode can show `source`, whose names are checked.
+    pub(in super::super) fn check_mode(
+        &self,
+        mode: ProgramMode,
+        source: &Source,
+    ) -> Result<(), ControlError> {
+        if mode == ProgramMode::Compose {
+            return Ok(());
+        }
+        let Source::Participant { participant, stream: name } = source else {
+            return Err(ControlError::SourceUnsupported);
+        };
+        let codec = self.roster.participant(participant)?.stream(name).and_then(|stream| stream.video);
+        let sends = match codec {
+            Some(VideoCodec::H264) => return Ok(()),
+            Some(VideoCodec::Vp8) => "vp8",
+            None => "no picture",
+        };
+        Err(ControlError::CodecUnsupported { participant: participant.clone(), stream: name.clone(), sends })
+    }
+
+    /// A cast runs whose pictures pass through: none of them is decoded.
+    pub(in super::super) fn is_passing_through(&self) -> bool {
+        let running = self.cast.as_ref().filter(|run| run.is_active());
+        running.is_some_and(|run| run.encoding.mode == ProgramMode::Passthrough)
+    }
+}

@@ -1,0 +1,168 @@
+//! The program's start and end in the controller.
+
+use super::{Controller, Finish, Program, chain};
+use crate::{
+    ids::RequestId,
+    ipc::{ForwardOf, ProgramMode, ProgramSpec, ReplyError, ReplyOk, SessionEndReason},
+    worker::{
+        encoder::{Encoder, EncoderError, PassthroughEncoder, feed::ProgramFeed},
+        program::{
+            canvas::Canvas,
+            card::{self, CardSpec},
+            mixer::{MixerRequest, StartProgram},
+            passthrough::StartPassthrough,
+        },
+    },
+};
+use std::time::Duration;
+
+/// What the program's frames come out of.
+#[derive(Debug)]
+pub(super) enum ProgramEncoder {
+    Composing(Encoder),
+    Passing(PassthroughEncoder),
+}
+
+impl ProgramEncoder {
+    /// What goes out, for those who send it on themselves.
+    pub(super) fn feed(&self) -> &ProgramFeed {
+        match self {
+            Self::Composing(encoder) => encoder.feed(),
+            Self::Passing(encoder) => encoder.feed(),
+        }
+    }
+
+    /// Frames that were lost on the way to control.
+    pub(super) fn link_drops(&self) -> u64 {
+        match self {
+            Self::Composing(encoder) => encoder.link_drops(),
+            Self::Passing(encoder) => encoder.link_drops(),
+        }
+    }
+
+    /// Pictures that came out so far.
+    pub(super) fn video_frames(&self) -> u64 {
+        match self {
+            Self::Composing(encoder) => encoder.video_frames(),
+            Self::Passing(encoder) => encoder.video_frames(),
+        }
+    }
+
+    /// As [`Encoder::finish`].
+    pub(super) async fn finish(self) -> Result<(), EncoderError> {
+        match self {
+            Self::Composing(encoder) => encoder.finish().await,
+            Self::Passing(encoder) => encoder.finish().await,
+        }
+    }
+}
+
+fn internal(error: &dyn std::error::Error) -> ReplyError {
+    ReplyError::Internal { detail: chain(error) }
+}
+
+impl Controller {
+    pub(super) async fn start_program(
+        &mut self,
+        request: RequestId,
+        spec: ProgramSpec,
+    ) -> Result<(), ReplyError> {
+        if self.program.is_some() {
+            return Err(ReplyError::WrongState { detail: "a program runs".to_owned() });
+        }
+        match spec.mode {
+            ProgramMode::Compose => self.start_composing(request, spec).await,
+            ProgramMode::Passthrough => self.start_passing(request, spec).await,
+        }
+    }
+
+    async fn start_composing(&mut self, request: RequestId, spec: ProgramSpec) -> Result<(), ReplyError> {
+        let encoding = &spec.encoding;
+        let (width, height, colour) = (encoding.width, encoding.height, spec.slate.colour);
+        let canvas = Canvas::new(width, height, colour).map_err(|error| internal(&error))?;
+        let text = spec.slate.text.clone();
+        let slate =
+            tokio::task::spawn_blocking(move || card::draw(&CardSpec { width, height, colour, text }))
+                .await
+                .map_err(|error| internal(&error))?
+                .map_err(|error| internal(&error))?;
+        let failed = self.encoder_events_in.clone();
+        let encoder = Encoder::start(encoding, canvas.info(), &self.timeline, self.out.clone(), failed)
+            .await
+            .map_err(|error| internal(&error))?;
+        let input = encoder.input();
+        self.program = Some(self.begun(
+            request,
+            ProgramEncoder::Composing(encoder),
+            Duration::ZERO,
+            encoding.audio_kbps,
+        ));
+        self.mixer
+            .ask(MixerRequest::Start(Box::new(StartProgram { spec, input, canvas, slate })))
+            .map_err(|error| internal(&error))
+    }
+
+    /// Decoders get nothing from now on.
+    async fn start_passing(&mut self, request: RequestId, spec: ProgramSpec) -> Result<(), ReplyError> {
+        let failed = self.encoder_events_in.clone();
+        let (encoder, input) =
+            PassthroughEncoder::start(&spec.encoding, &self.timeline, self.out.clone(), failed)
+                .await
+                .map_err(|error| internal(&error))?;
+        self.demand.take_coded(true);
+        let hold = Duration::from_millis(spec.stall_hold_ms.into());
+        self.program =
+            Some(self.begun(request, ProgramEncoder::Passing(encoder), hold, spec.encoding.audio_kbps));
+        self.mixer
+            .ask(MixerRequest::Pass(Box::new(StartPassthrough { spec, input })))
+            .map_err(|error| internal(&error))
+    }
+
+    fn begun(
+        &self,
+        request: RequestId,
+        encoder: ProgramEncoder,
+        patience: Duration,
+        audio_kbps: u32,
+    ) -> Program {
+        let now = self.timeline.now();
+        Program {
+            encoder,
+            patience,
+            broadcast: None,
+            audio_kbps,
+            starting: Some(request),
+            started: now,
+            seen: (0, now),
+        }
+    }
+
+    pub(super) async fn stop_program(&mut self, request: RequestId) -> Result<(), Finish> {
+        let result = match self.program.take() {
+            None => Err(ReplyError::WrongState { detail: "no program runs".to_owned() }),
+            Some(program) => {
+                self.ask(MixerRequest::Stop)?;
+                self.end_forwards(SessionEndReason::SourceGone, |one| one.of == ForwardOf::Program).await;
+                if let ProgramEncoder::Passing(_) = program.encoder {
+                    self.demand.take_coded(false);
+                    for session in self.sessions.values() {
+                        session.ingest.request_keyframe();
+                    }
+                }
+                if let Some(starting) = program.starting {
+                    let detail = "the program was stopped".to_owned();
+                    self.reply(starting, Err(ReplyError::WrongState { detail })).await;
+                }
+                match program.encoder.finish().await {
+                    Ok(()) => Ok(ReplyOk::ProgramStopped),
+                    Err(error) => {
+                        tracing::error!(error = &error as &dyn std::error::Error, "the encoder is frozen");
+                        return Err(Finish::Broken);
+                    }
+                }
+            }
+        };
+        self.reply(request, result).await;
+        Ok(())
+    }
+}
