@@ -14,8 +14,10 @@ build_packages="gcc libc6-dev pkg-config
 run_packages="gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
     gstreamer1.0-libav gstreamer1.0-nice gstreamer1.0-x fonts-dejavu-core"
 # Independent counterparts for tests: ffmpeg and ffprobe read what we send, nginx-rtmp takes our pushes,
-# Chromium publishes and plays, gst-launch-1.0 plays RTMP.
-test_packages="ffmpeg nginx-light libnginx-mod-rtmp chromium gstreamer1.0-tools"
+# Chromium publishes and plays, coturn relays between browsers, gst-launch-1.0 plays RTMP.
+test_packages="ffmpeg nginx-light libnginx-mod-rtmp chromium coturn gstreamer1.0-tools"
+# Their packages start servers, now and at each boot. The tests run their own.
+services="nginx-light:nginx coturn:coturn"
 
 list_only=false
 if [ "${1:-}" = "--list" ]; then
@@ -76,21 +78,18 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 echo "setup: installing$missing"
-case "$missing" in
-    *nginx-light*)
-        # Its package starts a web server on port 80, now and at each boot. The tests run their own.
-        if [ ! -e /usr/sbin/policy-rc.d ]; then
-            printf '#!/bin/sh\nexit 101\n' | $as_root tee /usr/sbin/policy-rc.d >/dev/null
-            $as_root chmod 755 /usr/sbin/policy-rc.d
-            trap '$as_root rm -f /usr/sbin/policy-rc.d' EXIT
-        fi
-        ;;
-esac
+unwanted=""
+for pair in $services; do
+    case " $missing " in *" ${pair%:*} "*) unwanted="$unwanted ${pair#*:}" ;; esac
+done
+if [ -n "$unwanted" ] && [ ! -e /usr/sbin/policy-rc.d ]; then
+    printf '#!/bin/sh\nexit 101\n' | $as_root tee /usr/sbin/policy-rc.d >/dev/null
+    $as_root chmod 755 /usr/sbin/policy-rc.d
+    trap '$as_root rm -f /usr/sbin/policy-rc.d' EXIT
+fi
 $as_root apt-get update -qq
 # shellcheck disable=SC2086  # a list of words
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
-case "$missing" in
-    *nginx-light*)
-        if [ -d /run/systemd/system ]; then $as_root systemctl disable --quiet nginx; fi
-        ;;
-esac
+if [ -d /run/systemd/system ]; then
+    for service in $unwanted; do $as_root systemctl disable --quiet "$service"; done
+fi

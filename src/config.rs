@@ -5,7 +5,9 @@
 //! is allowed; nothing falls back silently.
 
 pub mod check;
+mod defaults;
 pub mod encoding;
+mod forms;
 pub mod ice;
 pub mod load;
 pub mod recording;
@@ -96,7 +98,7 @@ pub struct AuthKey {
     /// Named by a token's `kid`.
     pub id: String,
     /// HS256 secret, at least 32 bytes.
-    #[serde(with = "secret_text")]
+    #[serde(with = "forms::secret_text")]
     pub secret: Redacted<String>,
 }
 
@@ -133,14 +135,14 @@ pub struct WebrtcConfig {
     /// Last UDP port for media; 0 = any.
     pub udp_port_max: u16,
     /// Our address as seen from outside (1:1 NAT); empty = the host's own.
-    #[serde(with = "optional_ip")]
+    #[serde(with = "forms::optional_ip")]
     pub public_ip: Option<IpAddr>,
     /// `stun:host:port`; empty = none.
     pub stun_server: String,
     /// `turn:user:password@host:port`, or `turn:host:port` with `turn_secret`.
     pub turn_servers: Vec<String>,
     /// Shared with TURN servers that stand without user and password; empty = none does.
-    #[serde(with = "optional_secret_text")]
+    #[serde(with = "forms::optional_secret_text")]
     pub turn_secret: Redacted<String>,
     /// Credentials made with `turn_secret` hold for, seconds.
     pub turn_ttl_s: u32,
@@ -219,7 +221,7 @@ pub struct SwitchingConfig {
 pub struct RtmpConfig {
     /// Where players of an `rtmp_play` output connect; `None` (`""`) = such outputs are refused. Bound
     /// when the first is made.
-    #[serde(with = "optional_listen")]
+    #[serde(with = "forms::optional_listen")]
     pub listen: Option<SocketAddr>,
     /// Players at once, of all casts.
     pub max_players: usize,
@@ -277,7 +279,7 @@ pub struct RecordingConfig {
     pub s3_region: String,
     /// Empty, as the secret: the machine's own role.
     pub s3_access_key_id: String,
-    #[serde(with = "optional_secret_text")]
+    #[serde(with = "forms::optional_secret_text")]
     pub s3_secret_access_key: Redacted<String>,
     /// `s3_endpoint` may be `http://`: for tests and trusted networks.
     pub s3_allow_http: bool,
@@ -315,211 +317,4 @@ pub enum LogFormat {
     #[default]
     Text,
     Json,
-}
-
-impl Default for ServerConfig {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            public_url: String::new(),
-            data_dir: "./data".into(),
-            shutdown_timeout_s: 10,
-            tls: TlsConfig::default(),
-        }
-    }
-}
-
-impl Default for LimitsConfig {
-    fn default() -> Self {
-        Self {
-            max_body_bytes: 262_144,
-            max_sdp_bytes: 65_536,
-            request_timeout_s: 30,
-            max_conferences: 100,
-            max_participants: 16,
-            max_subscribers: 100,
-            max_outputs: 8,
-            max_clients: 1000,
-            max_connections: 2048,
-        }
-    }
-}
-
-impl Default for WebrtcConfig {
-    fn default() -> Self {
-        Self {
-            udp_port_min: 0,
-            udp_port_max: 0,
-            public_ip: None,
-            stun_server: String::new(),
-            turn_servers: Vec::new(),
-            turn_secret: Redacted::new(String::new()),
-            turn_ttl_s: 86_400,
-            inactivity_timeout_s: 15,
-            jitter_ms: 100,
-        }
-    }
-}
-
-impl Default for ConferenceConfig {
-    fn default() -> Self {
-        Self { empty_timeout_s: 30 }
-    }
-}
-
-impl Default for CastConfig {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            default_outputs: vec!["hls".to_owned()],
-            idle_timeout_s: 300,
-            start_timeout_ms: 15_000,
-            allowed_output_hosts: Vec::new(),
-        }
-    }
-}
-
-impl Default for EncodingConfig {
-    fn default() -> Self {
-        Self {
-            width: 1280,
-            height: 720,
-            fps: 30,
-            video_kbps: 2500,
-            audio_kbps: 128,
-            keyframe_ms: 2000,
-            preset: "veryfast".to_owned(),
-            filler: false,
-            renditions: Vec::new(),
-        }
-    }
-}
-
-impl Default for ProgramConfig {
-    fn default() -> Self {
-        Self { background: "#101820".to_owned(), stall_hold_ms: 1000 }
-    }
-}
-
-impl Default for SwitchingConfig {
-    fn default() -> Self {
-        Self { switch_timeout_ms: 3000, standby_height: 360 }
-    }
-}
-
-impl Default for RtmpConfig {
-    fn default() -> Self {
-        Self {
-            listen: Some(SocketAddr::from(([127, 0, 0, 1], 1935))),
-            max_players: 100,
-            extra_ca_file: String::new(),
-            stage_timeout_ms: 5000,
-            stall_timeout_ms: 10_000,
-            backoff_min_ms: 500,
-            backoff_max_ms: 30_000,
-            backoff_reset_s: 60,
-            give_up_after_s: 0,
-            max_queue_ms: 5000,
-            max_queue_bytes: 8 * 1024 * 1024,
-        }
-    }
-}
-
-impl Default for HlsConfig {
-    fn default() -> Self {
-        Self { segment_ms: 2000, window_s: 60, keep_s: 60, low_latency: true, part_ms: 500, audio_only: true }
-    }
-}
-
-impl Default for RecordingConfig {
-    fn default() -> Self {
-        Self {
-            store: String::new(),
-            max_age_s: 0,
-            max_total_bytes: 0,
-            s3_endpoint: String::new(),
-            s3_region: "us-east-1".to_owned(),
-            s3_access_key_id: String::new(),
-            s3_secret_access_key: Redacted::new(String::new()),
-            s3_allow_http: false,
-        }
-    }
-}
-
-impl Default for WorkerConfig {
-    fn default() -> Self {
-        Self {
-            launch_timeout_ms: 10_000,
-            heartbeat_ms: 250,
-            heartbeat_timeout_ms: 2000,
-            backoff_min_ms: 500,
-            backoff_max_ms: 10_000,
-        }
-    }
-}
-
-impl Default for LogConfig {
-    fn default() -> Self {
-        Self { filter: "info".to_owned(), format: LogFormat::Text }
-    }
-}
-
-mod secret_text {
-    use super::Redacted;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub fn serialize<S: Serializer>(secret: &Redacted<String>, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(secret)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Redacted<String>, D::Error> {
-        String::deserialize(d).map(Redacted::new)
-    }
-}
-
-/// A secret that may be left empty: the defaults, which are written and read again, say so.
-mod optional_secret_text {
-    use super::Redacted;
-    pub use super::secret_text::deserialize;
-    use serde::Serializer;
-
-    pub fn serialize<S: Serializer>(secret: &Redacted<String>, s: S) -> Result<S::Ok, S::Error> {
-        if secret.expose().is_empty() { s.serialize_str("") } else { s.collect_str(secret) }
-    }
-}
-
-/// An address that may be left empty: TOML has no null.
-mod optional_ip {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-    use std::net::IpAddr;
-
-    pub fn serialize<S: Serializer>(ip: &Option<IpAddr>, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(&ip.map(|ip| ip.to_string()).unwrap_or_default())
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<IpAddr>, D::Error> {
-        let text = String::deserialize(d)?;
-        if text.is_empty() {
-            return Ok(None);
-        }
-        text.parse().map(Some).map_err(|_| D::Error::custom("expected an IP address or \"\""))
-    }
-}
-
-/// An address, or `""` for none: TOML has no null.
-mod optional_listen {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-    use std::net::SocketAddr;
-
-    pub fn serialize<S: Serializer>(listen: &Option<SocketAddr>, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(&listen.map(|listen| listen.to_string()).unwrap_or_default())
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<SocketAddr>, D::Error> {
-        let text = String::deserialize(d)?;
-        if text.is_empty() {
-            return Ok(None);
-        }
-        text.parse().map(Some).map_err(|_| D::Error::custom("expected an IP address with a port, or \"\""))
-    }
 }

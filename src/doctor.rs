@@ -30,6 +30,7 @@ const PROGRAM: &str = "making the program";
 const ENCODE: &str = "encoding the program";
 const CARDS: &str = "the slate and name tiles";
 const PUBLISH: &str = "the test publisher (publish, demo, tests)";
+const BROADCAST: &str = "the program by WHEP, and publishing test media";
 const RECORDINGS: &str = "reading recordings back in tests";
 
 const fn needs(element: &'static str, package: &'static str, needed_for: &'static str) -> Requirement {
@@ -37,7 +38,7 @@ const fn needs(element: &'static str, package: &'static str, needed_for: &'stati
 }
 
 /// Sorted by what they are needed for; each element once, named for its first use.
-static REQUIRED: [Requirement; 46] = [
+static REQUIRED: [Requirement; 47] = [
     needs("appsink", BASE, PROGRAM),
     needs("appsrc", BASE, PROGRAM),
     needs("capsfilter", CORE, PROGRAM),
@@ -79,12 +80,13 @@ static REQUIRED: [Requirement; 46] = [
     needs("vp8dec", GOOD, INGEST_VP8),
     needs("rtpopusdepay", GOOD, INGEST_OPUS),
     needs("opusdec", BASE, INGEST_OPUS),
-    needs("opusenc", BASE, PUBLISH),
+    needs("opusenc", BASE, BROADCAST),
     needs("vp8enc", GOOD, PUBLISH),
-    needs("rtph264pay", GOOD, PUBLISH),
-    needs("rtpopuspay", GOOD, PUBLISH),
+    needs("rtph264pay", GOOD, BROADCAST),
+    needs("rtpopuspay", GOOD, BROADCAST),
     needs("rtpvp8pay", GOOD, PUBLISH),
     needs("decodebin", BASE, RECORDINGS),
+    needs("parsebin", BASE, "files that are sent as they are"),
     needs("filesrc", CORE, RECORDINGS),
 ];
 

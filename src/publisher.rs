@@ -7,6 +7,7 @@
 
 pub mod args;
 pub mod client;
+pub mod clip;
 pub mod glyphs;
 pub mod listener;
 pub mod options;

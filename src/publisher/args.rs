@@ -10,7 +10,7 @@ use crate::{
     redacted::Redacted,
     units::{FrameRate, Kbps},
 };
-use std::convert::Infallible;
+use std::{convert::Infallible, path::PathBuf};
 
 /// A real WebRTC client with test media.
 #[derive(Debug, Clone, clap::Args)]
@@ -45,6 +45,9 @@ pub struct PublishArgs {
     /// The picture's rate, kbit/s
     #[arg(long, default_value_t = 800)]
     video_kbps: u32,
+    /// Send a file's H.264 or VP8 and Opus as they are, again and again, instead of test media
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["tone", "codec", "width", "height", "fps", "video_kbps"])]
+    file: Option<PathBuf>,
     /// Send no picture
     #[arg(long)]
     no_video: bool,
@@ -80,6 +83,7 @@ impl From<PublishArgs> for PublishOptions {
             video_kbps: Kbps(args.video_kbps),
             video: !args.no_video,
             audio: !args.no_audio,
+            file: args.file,
             seconds: args.seconds,
             reconnect: args.reconnect,
             ..defaults

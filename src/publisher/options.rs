@@ -10,7 +10,7 @@ use crate::{
     redacted::Redacted,
     units::{FrameRate, Kbps},
 };
-use std::{fmt, str::FromStr};
+use std::{fmt, path::PathBuf, str::FromStr};
 use url::Url;
 
 /// How the picture is encoded.
@@ -79,6 +79,8 @@ pub struct PublishOptions {
     pub seconds: Option<u64>,
     /// Publish again when a session is lost.
     pub reconnect: bool,
+    /// Send this file's H.264 or VP8 and Opus as they are, again and again, instead of test media.
+    pub file: Option<PathBuf>,
     /// CLOCK_MONOTONIC, nanoseconds, of frame and sample 0. `None`: now. Publishers that share it
     /// show the same frame number at the same time, and beep together.
     pub epoch_ns: Option<u64>,
@@ -104,6 +106,7 @@ impl PublishOptions {
             audio: true,
             seconds: None,
             reconnect: false,
+            file: None,
             epoch_ns: None,
         }
     }

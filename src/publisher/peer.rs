@@ -2,6 +2,7 @@
 //! with a deadline; callers keep it off the threads that run tasks.
 
 use super::{
+    clip::{Clip, ClipError, ClipPlayer, Track},
     options::{CheckedOptions, PublishOptions, VideoCodec},
     roles::PublisherRole,
     source::{Camera, Microphone, Source, monotonic_ns, picture_caps, sound_caps, system_clock},
@@ -16,6 +17,7 @@ use gst_webrtc::{
     WebRTCICEGatheringState, WebRTCPeerConnectionState, WebRTCSDPType, WebRTCSessionDescription,
 };
 use std::{
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -48,6 +50,8 @@ pub enum PeerError {
     Link { what: &'static str },
     #[error("starting the publisher's pipeline")]
     Start,
+    #[error("taking the file")]
+    Clip(#[from] ClipError),
     #[error("starting the publisher's source")]
     Source(#[source] std::io::Error),
     #[error("{what} did not happen within {} s", within.as_secs())]
@@ -77,6 +81,7 @@ pub struct Peer {
     peer: gst::Element,
     video_encoder: Option<gst::Element>,
     source: Option<Source>,
+    clip: Option<ClipPlayer>,
     counters: Arc<Counters>,
     /// CLOCK_MONOTONIC of the last packet that came in, and how many there were.
     last_in_ns: Arc<AtomicU64>,
@@ -108,11 +113,17 @@ impl Peer {
             peer,
             video_encoder: None,
             source: None,
+            clip: None,
             counters: counters.clone(),
             last_in_ns: Arc::new(AtomicU64::new(monotonic_ns())),
             packets_in: Arc::new(AtomicU64::new(0)),
         };
         this.report(events);
+        if let Some(path) = &options.file {
+            this.play_file(path, options, epoch_ns)?;
+            let offer = gather(&this.peer)?;
+            return Ok((this, offer));
+        }
         let mut pads = Vec::new();
         let mut microphone = None;
         let mut camera = None;
@@ -131,12 +142,50 @@ impl Peer {
         this.pipeline.set_state(gst::State::Playing).map_err(|_| PeerError::Start)?;
         let source = Source::spawn(camera, microphone, epoch_ns, counters.frames_skipped.clone());
         this.source = Some(source.map_err(PeerError::Source)?);
-        // The payloaders' caps hold what the offer says of the encoders (profile-level-id, …).
-        until("the encoders' first packet", STEP_TIMEOUT, || {
-            pads.iter().all(|pad| pad.current_caps().is_some())
-        })?;
+        first_packets(&pads)?;
         let offer = gather(&this.peer)?;
         Ok((this, offer))
+    }
+
+    /// Sends a file's streams instead of drawn ones.
+    fn play_file(&mut self, path: &Path, options: &PublishOptions, epoch_ns: u64) -> Result<(), PeerError> {
+        let clip = Clip::read(path)?;
+        let mut pads = Vec::new();
+        let mut outs = [None, None];
+        if let Some(track) = clip.sound.as_ref().filter(|_| options.audio) {
+            let file = PublisherRole::SendOpus.load()?;
+            let bin = file.bin(&[])?;
+            pads.push(self.link(&bin, "sound", false)?);
+            let counters = self.counters.clone();
+            self.gate(&file.element(&bin, "rtp")?, "sound", move || counters.pass_sound())?;
+            outs[0] = Some(clip_input(&file.typed(&bin, "in")?, track));
+        }
+        if let Some((track, codec)) = clip.picture.as_ref().and_then(|track| Some((track, track.codec()?)))
+            && options.video
+        {
+            let file = match codec {
+                VideoCodec::H264 => PublisherRole::SendH264.load()?,
+                VideoCodec::Vp8 => PublisherRole::SendVp8.load()?,
+            };
+            let bin = file.bin(&[])?;
+            let rtp = file.element(&bin, "rtp")?;
+            if let Some(id) = track.profile_level_id().filter(|_| codec == VideoCodec::H264) {
+                let mut caps = rtp.property::<gst::Caps>("caps");
+                caps.make_mut().set("profile-level-id", id);
+                rtp.set_property("caps", caps);
+            }
+            let input: gst_app::AppSrc = file.typed(&bin, "in")?;
+            self.count_frames(input.upcast_ref())?;
+            pads.push(self.link(&bin, "picture", true)?);
+            let counters = self.counters.clone();
+            self.gate(&rtp, "picture", move || counters.pass_picture())?;
+            outs[1] = Some(clip_input(&input, track));
+        }
+        self.pipeline.set_state(gst::State::Playing).map_err(|_| PeerError::Start)?;
+        let [sound, picture] = outs;
+        let player = ClipPlayer::spawn(clip, picture, sound, epoch_ns);
+        self.clip = Some(player.map_err(PeerError::Source)?);
+        first_packets(&pads)
     }
 
     /// Takes the server's answer; the connection is made from then on.
@@ -312,6 +361,7 @@ impl Drop for Peer {
     fn drop(&mut self) {
         self.counters.close_gate();
         self.source = None;
+        self.clip = None;
         // Messages hold references to elements; none may be left when the pipeline goes.
         if let Some(bus) = self.pipeline.bus() {
             bus.set_flushing(true);
@@ -320,6 +370,16 @@ impl Drop for Peer {
             tracing::warn!(pipeline = "publisher", "the pipeline does not stop cleanly");
         }
     }
+}
+
+/// The payloaders' caps hold what the offer says of the encoders (profile-level-id, …).
+fn first_packets(pads: &[gst::Pad]) -> Result<(), PeerError> {
+    until("the encoders' first packet", STEP_TIMEOUT, || pads.iter().all(|pad| pad.current_caps().is_some()))
+}
+
+fn clip_input(input: &gst_app::AppSrc, track: &Track) -> gst_app::AppSrc {
+    input.set_caps(Some(&track.caps));
+    input.clone()
 }
 
 /// Sender reports shall map RTP time to the time of capture, as a browser's do. By default rtpbin

@@ -13,6 +13,18 @@ pub enum PublisherRole {
     Vp8,
     /// Samples in, Opus RTP out.
     Opus,
+    /// A file in, its coded streams out.
+    Clip,
+    /// Where a file's H.264 ends.
+    ClipH264,
+    /// Where its other streams end.
+    ClipStream,
+    /// Coded H.264 in, RTP out.
+    SendH264,
+    /// Coded VP8 in, RTP out.
+    SendVp8,
+    /// Coded Opus in, RTP out.
+    SendOpus,
     /// A file in, decoded streams out.
     Viewer,
     /// Where the viewer's frames end.
@@ -23,8 +35,21 @@ pub enum PublisherRole {
 
 impl PublisherRole {
     /// All of them: for the test that loads each, and for `doctor`.
-    pub const ALL: [Self; 7] =
-        [Self::Peer, Self::H264, Self::Vp8, Self::Opus, Self::Viewer, Self::ViewerVideo, Self::ViewerAudio];
+    pub const ALL: [Self; 13] = [
+        Self::Peer,
+        Self::H264,
+        Self::Vp8,
+        Self::Opus,
+        Self::Clip,
+        Self::ClipH264,
+        Self::ClipStream,
+        Self::SendH264,
+        Self::SendVp8,
+        Self::SendOpus,
+        Self::Viewer,
+        Self::ViewerVideo,
+        Self::ViewerAudio,
+    ];
 
     const fn file(self) -> (&'static str, &'static str) {
         match self {
@@ -32,6 +57,12 @@ impl PublisherRole {
             Self::H264 => ("publisher-h264.toml", include_str!("../../pipelines/publisher-h264.toml")),
             Self::Vp8 => ("publisher-vp8.toml", include_str!("../../pipelines/publisher-vp8.toml")),
             Self::Opus => ("publisher-opus.toml", include_str!("../../pipelines/publisher-opus.toml")),
+            Self::Clip => ("clip.toml", include_str!("../../pipelines/clip.toml")),
+            Self::ClipH264 => ("clip-h264.toml", include_str!("../../pipelines/clip-h264.toml")),
+            Self::ClipStream => ("clip-stream.toml", include_str!("../../pipelines/clip-stream.toml")),
+            Self::SendH264 => ("send-h264.toml", include_str!("../../pipelines/send-h264.toml")),
+            Self::SendVp8 => ("send-vp8.toml", include_str!("../../pipelines/send-vp8.toml")),
+            Self::SendOpus => ("send-opus.toml", include_str!("../../pipelines/send-opus.toml")),
             Self::Viewer => ("viewer.toml", include_str!("../../pipelines/viewer.toml")),
             Self::ViewerVideo => ("viewer-video.toml", include_str!("../../pipelines/viewer-video.toml")),
             Self::ViewerAudio => ("viewer-audio.toml", include_str!("../../pipelines/viewer-audio.toml")),
@@ -40,7 +71,7 @@ impl PublisherRole {
 
     /// Whether the file describes a bin with ghost pads, to stand inside another pipeline.
     pub const fn is_bin(self) -> bool {
-        !matches!(self, Self::Peer | Self::Viewer)
+        !matches!(self, Self::Peer | Self::Clip | Self::Viewer)
     }
 
     /// Reads the file.

@@ -5,6 +5,8 @@
 #[path = "../support/clip.rs"]
 #[allow(dead_code, reason = "tests/egress looks closer")]
 mod clip;
+#[path = "../support/coturn.rs"]
+mod coturn;
 #[path = "../support/film.rs"]
 mod film;
 #[path = "../support/flv.rs"]
@@ -33,6 +35,7 @@ mod turn;
 mod bad_outputs;
 mod bandwidth;
 mod chromium_publishes;
+mod conference_in_chromium;
 mod delay;
 mod grid;
 mod hls_latency;
@@ -46,9 +49,11 @@ mod outputs_come_and_go;
 mod pages_in_chromium;
 mod passthrough;
 mod recording;
+mod relay_by_coturn;
 mod renditions;
 mod rtmp_outage;
 mod rtmp_play;
+mod seeds_in_chromium;
 mod stall;
 mod switching;
 mod two_casts_share_nothing;

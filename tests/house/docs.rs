@@ -141,3 +141,23 @@ fn the_decision_on_dependencies_names_them_all() {
         }
     }
 }
+
+/// A sample that no test runs, a test of none, or a list that knows nothing of either.
+#[test]
+fn the_list_of_the_seeds_samples_is_what_is_run() {
+    // S0, S2-cast, … in quotes of either kind.
+    let names = |text: &str, quotes: char| -> BTreeSet<String> {
+        let quoted = text.split(quotes).skip(1).step_by(2);
+        let sample = |name: &&str| {
+            let mut letters = name.chars();
+            letters.next() == Some('S')
+                && letters.next().is_some_and(|digit| digit.is_ascii_digit())
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        };
+        quoted.filter(sample).map(str::to_owned).collect()
+    };
+    let listed = names(&read("docs/seeds.md"), '`');
+    let run = names(&read("tests/e2e/seeds_in_chromium.rs"), '"');
+    assert_eq!(listed, run);
+    assert!(listed.len() > 10, "{listed:?}");
+}

@@ -10,6 +10,7 @@ mod turn;
 mod worker_process;
 
 mod broadcast;
+mod clip;
 mod forwarding;
 mod join_leave;
 mod offer_webrtcbin;

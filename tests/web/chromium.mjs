@@ -26,12 +26,12 @@ const FLAGS = [
   '--allow-loopback-in-peer-connection',
 ];
 
-/** A browser with a fresh profile whose camera and microphone are Chromium's own test picture and beep. */
-export function openBrowser() {
+/** A browser with a fresh profile whose camera and microphone are Chromium's own test picture and beep, or what `flags` say. */
+export function openBrowser(flags = []) {
   return chromium.launch({
     executablePath: EXECUTABLE,
     headless: true,
-    args: [...FLAGS, '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', '--auto-select-desktop-capture-source=Entire screen'],
+    args: [...FLAGS, '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', '--auto-select-desktop-capture-source=Entire screen', ...flags],
   });
 }
 

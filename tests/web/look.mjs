@@ -1,47 +1,14 @@
 // Uses the pages of a running server as people do, checks them with axe, and takes pictures to look at. See README.md.
-import { createRequire } from 'node:module';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { openBrowser } from './chromium.mjs';
+import { check, pictures } from './judged-page.mjs';
 import { address, CheckFailed, emit, options, run } from './report.mjs';
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core'), 'utf8');
-const WIDTHS = [1280, 360];
-const SCHEMES = ['light', 'dark'];
 
 const values = options({ server: { type: 'string' }, pictures: { type: 'string' } });
 const server = address(values, 'server').replace(/\/$/, '');
 const folder = values.pictures ?? 'pictures';
 const conference = `look-${process.pid}`;
-
-/** What axe calls serious or critical fails; the rest is told. */
-async function check(page, name) {
-  for (const scheme of SCHEMES) {
-    await page.emulateMedia({ colorScheme: scheme });
-    // By the debugger's way, which the page's policy does not forbid.
-    await page.evaluate(`${AXE}; undefined`);
-    const { violations } = await page.evaluate(() => window.axe.run());
-    for (const { id, impact, nodes } of violations) {
-      emit('axe', { page: name, scheme, id, impact, nodes: nodes.map(({ html }) => html.slice(0, 160)) });
-    }
-    const grave = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
-    if (grave.length > 0) throw new CheckFailed(`${name}, ${scheme}: axe finds ${grave.map(({ id }) => id).join(', ')}`);
-  }
-}
-
-async function pictures(page, name) {
-  for (const width of WIDTHS) {
-    await page.setViewportSize({ width, height: width === 360 ? 740 : 800 });
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    if (overflow > 0) throw new CheckFailed(`${name} at ${width} px is ${overflow} px too wide`);
-    for (const scheme of SCHEMES) {
-      await page.emulateMedia({ colorScheme: scheme });
-      await page.screenshot({ path: join(folder, `${name}-${width}-${scheme}.png`), fullPage: true });
-    }
-  }
-  await page.setViewportSize({ width: 1280, height: 800 });
-  emit('pictures', { page: name });
-}
 
 async function open(browser, path) {
   const page = await (await browser.newContext({ permissions: ['camera', 'microphone'] })).newPage();
@@ -63,14 +30,41 @@ async function plays(page, selector, what) {
   throw new CheckFailed(`${what} does not play`);
 }
 
+/** Another device by keyboard: those who watch go on seeing and hearing, and nothing is negotiated anew. */
+async function changeDevices(page, bob) {
+  const published = [];
+  page.on('request', (request) => request.method() === 'POST' && request.url().includes('/whip') && published.push(request.url()));
+  const devices = () => page.evaluate(() => {
+    const own = [...document.querySelectorAll('.tile')].find((tile) => tile.textContent.includes('(you)')).querySelector('video').srcObject;
+    return { camera: own.getVideoTracks().map(({ label }) => label), microphone: own.getAudioTracks().map(({ label }) => label) };
+  });
+  const before = await devices();
+  for (const device of ['camera', 'microphone']) {
+    const picker = page.getByLabel(`Which ${device}`);
+    if ((await picker.locator('option:checked').textContent()) !== before[device][0]) throw new CheckFailed(`the picker does not show the ${device} that is used`);
+    await picker.focus();
+    await picker.press('End');
+    const chosen = await picker.locator('option:checked').textContent();
+    if (chosen === before[device][0]) throw new CheckFailed(`there is no second ${device} to choose`);
+    for (let turn = 0; (await devices())[device].join() !== chosen; turn += 1) {
+      if (turn > 100) throw new CheckFailed(`${chosen} was chosen, ${JSON.stringify(await devices())} is used`);
+      await page.waitForTimeout(100);
+    }
+    if (!(await picker.evaluate((one) => one === document.activeElement))) throw new CheckFailed(`the focus has left the ${device}'s picker`);
+    emit('device', { device, from: before[device][0], to: chosen });
+  }
+  await plays(bob, '.tile video[aria-label="Picture of ann"]', 'the other camera of ann at bob');
+  if (published.length > 0) throw new CheckFailed(`another device was published anew: ${published.join()}`);
+}
+
 async function studio(browser) {
   const page = await open(browser, `/?conference=${conference}&participant=ann`);
   await check(page, 'door');
-  await pictures(page, 'door');
+  await pictures(page, folder, 'door');
   const watch = await open(browser, `/watch/${conference}`);
   await watch.getByText('has not begun yet').waitFor();
   await check(watch, 'waiting');
-  await pictures(watch, 'waiting');
+  await pictures(watch, folder, 'waiting');
 
   // By keyboard alone: the form has one button, and Enter is it.
   await page.locator('#participant').press('Enter');
@@ -81,6 +75,7 @@ async function studio(browser) {
   for (const one of [page, bob]) await one.locator('.tile', { hasText: '(you)' }).getByText('kbit/s').waitFor();
   const take = (name) => page.getByRole('button', { name: `Put ${name} on air`, exact: true });
   await take('bob').waitFor();
+  await changeDevices(page, bob);
   await take('ann').focus();
   await page.keyboard.press('Enter');
   await page.getByRole('button', { name: 'Start', exact: true }).click();
@@ -92,15 +87,15 @@ async function studio(browser) {
   emit('switched', { to: 'bob' });
   await page.waitForTimeout(4000);
   await check(page, 'studio');
-  await pictures(page, 'studio');
+  await pictures(page, folder, 'studio');
   await check(watch, 'watch');
-  await pictures(watch, 'watch');
+  await pictures(watch, folder, 'watch');
   emit('latency', { shown: await watch.locator('#latency').textContent() });
   await page.getByRole('button', { name: 'Grid of everybody' }).click();
   await page.locator('button[data-layout=grid][aria-pressed=true]').waitFor();
   await page.getByRole('button', { name: 'Stop', exact: true }).click();
   await watch.getByText('The program is over').waitFor({ timeout: 30_000 });
-  await pictures(watch, 'over');
+  await pictures(watch, folder, 'over');
   const late = await open(browser, `/watch/${conference}`);
   await late.getByText('The program is over').waitFor();
   await page.getByRole('button', { name: 'Start', exact: true }).click();
@@ -121,7 +116,7 @@ async function call(browser) {
   for (const page of [tom, jerry]) await page.locator('#state[data-state=connected]').waitFor();
   await plays(tom, '#remote', 'Jerry at Tom');
   await plays(jerry, '#remote', 'Tom at Jerry');
-  await pictures(tom, 'call');
+  await pictures(tom, folder, 'call');
   await check(tom, 'call');
   await tom.getByRole('button', { name: 'Hang up' }).click();
   await jerry.getByText('over').waitFor();
@@ -130,7 +125,8 @@ async function call(browser) {
 
 await run(async () => {
   mkdirSync(folder, { recursive: true });
-  const browser = await openBrowser();
+  // More than one of each, to choose from. The second camera is one for depth, which WebRTC does not send.
+  const browser = await openBrowser(['--use-fake-device-for-media-stream=device-count=3']);
   try {
     await call(browser);
     await studio(browser);

@@ -86,7 +86,8 @@ pub fn senders(
             src.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| match info.event() {
                 Some(event) if gst_video::UpstreamForceKeyUnitEvent::parse(event).is_ok() => {
                     bell.notify_one();
-                    gst::PadProbeReturn::Drop
+                    // Not Drop: the binding (0.25) frees the event and leaves GStreamer a null pointer to free.
+                    gst::PadProbeReturn::Handled
                 }
                 _ => gst::PadProbeReturn::Ok,
             });

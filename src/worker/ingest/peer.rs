@@ -1,24 +1,24 @@
 //! webrtcbin: how it is set up, how it negotiates, what it says.
 
-use super::{
-    IngestError, IngestSetup, answer,
-    branch::{self, Medium},
-    certificate,
-};
+use super::{IngestError, IngestSetup, answer, certificate};
 use crate::{
-    ipc::{Candidate, IngestOffer, SessionEndReason, VideoCodec, WebrtcSetup},
-    worker::{forward::relay::RelayedMedium, pipeline::PipelineEvent},
+    ipc::{Candidate, IngestOffer, SessionEndReason, WebrtcSetup},
+    worker::pipeline::PipelineEvent,
 };
 use gst::{glib, prelude::*};
 use gst_webrtc::{
     WebRTCDTLSTransport, WebRTCICEGatheringState, WebRTCPeerConnectionState, WebRTCRTPTransceiver,
-    WebRTCRTPTransceiverDirection, WebRTCSDPType, WebRTCSessionDescription,
+    WebRTCSDPType, WebRTCSessionDescription,
 };
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+mod reception;
+
+use reception::{link_branches, transceivers};
 
 /// Each step of the negotiation is local work of milliseconds.
 const STEP_DEADLINE: Duration = Duration::from_secs(5);
@@ -304,147 +304,4 @@ pub fn configure_transport(webrtcbin: &gst::Element, webrtc: &WebrtcSetup) {
 
 fn rtpbin(webrtcbin: &gst::Element) -> Option<gst::Element> {
     webrtcbin.downcast_ref::<gst::Bin>()?.by_name("rtpbin")
-}
-
-/// One receiving transceiver for each m-line, in order, with the formats and feedback we want answered:
-/// without `codec-preferences` of our own the answer carries no transport-wide congestion control and
-/// browsers stay at half a megabit.
-fn transceivers(webrtcbin: &gst::Element, offer: &IngestOffer) -> Vec<gst::Object> {
-    let mut wanted: Vec<(u32, gst::Caps)> = Vec::new();
-    if let Some(video) = &offer.video {
-        let encoding = match video.codec {
-            VideoCodec::H264 => "H264",
-            VideoCodec::Vp8 => "VP8",
-        };
-        let mut caps = gst::Caps::new_empty();
-        {
-            let caps = caps.make_mut();
-            let mut format = gst::Structure::builder("application/x-rtp")
-                .field("media", "video")
-                .field("encoding-name", encoding)
-                .field("clock-rate", 90_000)
-                .field("payload", i32::from(video.payload_type))
-                .field("rtcp-fb-nack", true)
-                .field("rtcp-fb-nack-pli", true);
-            if let Some(id) = video.transport_cc_id {
-                format =
-                    format.field("rtcp-fb-transport-cc", true).field(format!("extmap-{id}"), TRANSPORT_CC);
-            }
-            caps.append_structure(format.build());
-            if let Some(rtx) = video.rtx_payload_type {
-                caps.append_structure(
-                    gst::Structure::builder("application/x-rtp")
-                        .field("media", "video")
-                        .field("encoding-name", "RTX")
-                        .field("clock-rate", 90_000)
-                        .field("payload", i32::from(rtx))
-                        .field("apt", video.payload_type.to_string())
-                        .build(),
-                );
-            }
-        }
-        wanted.push((video.mline, caps));
-    }
-    if let Some(audio) = &offer.audio {
-        let mut format = gst::Structure::builder("application/x-rtp")
-            .field("media", "audio")
-            .field("encoding-name", "OPUS")
-            .field("clock-rate", 48_000)
-            .field("payload", i32::from(audio.payload_type));
-        if let Some(id) = audio.transport_cc_id {
-            format = format.field("rtcp-fb-transport-cc", true).field(format!("extmap-{id}"), TRANSPORT_CC);
-        }
-        let mut caps = gst::Caps::new_empty();
-        caps.make_mut().append_structure(format.build());
-        wanted.push((audio.mline, caps));
-    }
-    wanted.sort_by_key(|(mline, _)| *mline);
-    wanted
-        .into_iter()
-        .filter_map(|(_, caps)| {
-            let transceiver = webrtcbin.emit_by_name::<WebRTCRTPTransceiver>(
-                "add-transceiver",
-                &[&WebRTCRTPTransceiverDirection::Recvonly, &caps],
-            );
-            // In a bundle the last one's setting counts for all: the same on each.
-            transceiver.set_property("do-nack", true);
-            transceiver.dynamic_cast::<gst::Object>().ok()
-        })
-        .collect()
-}
-
-const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
-
-/// Prepares the branches now, so that a pad that appears is only linked.
-fn link_branches(
-    pipeline: &gst::Pipeline,
-    webrtcbin: &gst::Element,
-    setup: &IngestSetup,
-    keyframe: &Arc<Notify>,
-) -> Result<(), IngestError> {
-    let mut media = Vec::new();
-    media.extend(setup.offer.video.as_ref().map(|video| ("video", Medium::Video(video.codec))));
-    media.extend(setup.offer.audio.as_ref().map(|_| ("audio", Medium::Audio)));
-    let mut branches = Vec::new();
-    for (name, medium) in media {
-        branches.push((name, branch::build(medium, &setup.tap, &setup.timeline)?));
-    }
-    let branches = Mutex::new(branches);
-    let (tap, timeline) = (setup.tap.clone(), setup.timeline.clone());
-    let (pipeline, keyframe) = (pipeline.downgrade(), keyframe.clone());
-    // Linking must be done before the pad's first buffer, that is here on the streaming thread; it happens
-    // once per stream.
-    webrtcbin.connect_pad_added(move |_, pad| {
-        let Some(pipeline) = pipeline.upgrade().filter(|_| pad.direction() == gst::PadDirection::Src) else {
-            return;
-        };
-        let caps = pad.current_caps().or_else(|| pad.allowed_caps());
-        let medium = caps.as_ref().and_then(|caps| caps.structure(0)?.get::<String>("media").ok());
-        let prepared = branches.lock().ok().and_then(|mut branches| {
-            let at = branches.iter().position(|(name, _)| Some(*name) == medium.as_deref())?;
-            Some(branches.swap_remove(at).1)
-        });
-        let relayed = match (&prepared, medium.as_deref()) {
-            (Some(_), Some("video")) => Some(RelayedMedium::Video),
-            (Some(_), Some("audio")) => Some(RelayedMedium::Audio),
-            _ => None,
-        };
-        let branch = match prepared {
-            Some(branch) => Ok(branch),
-            None => branch::build(Medium::Unwanted, &tap, &timeline),
-        };
-        let linked = branch.map_err(|error| error.to_string()).and_then(|branch| {
-            let sink = branch.static_pad("sink").ok_or("the branch has no sink pad")?;
-            let (tap, timeline) = (tap.clone(), timeline.clone());
-            sink.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, info| {
-                tap.meter().rtp(timeline.now());
-                if tap.meter().delivers() {
-                    tap.relay().pass(relayed, info);
-                }
-                gst::PadProbeReturn::Ok
-            });
-            // Depayloaders and decoders ask too often to be let through.
-            let keyframe = keyframe.clone();
-            sink.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| match info.event() {
-                Some(event) if gst_video::UpstreamForceKeyUnitEvent::parse(event).is_ok() => {
-                    keyframe.notify_one();
-                    gst::PadProbeReturn::Drop
-                }
-                _ => gst::PadProbeReturn::Ok,
-            });
-            pipeline.add(&branch).map_err(|error| error.to_string())?;
-            branch.sync_state_with_parent().map_err(|error| error.to_string())?;
-            pad.link(&sink).map_err(|error| error.to_string())?;
-            Ok(())
-        });
-        if let Err(detail) = linked {
-            gst::element_error!(
-                pipeline,
-                gst::CoreError::Pad,
-                ("a publisher's stream was not linked"),
-                ["{detail}"]
-            );
-        }
-    });
-    Ok(())
 }

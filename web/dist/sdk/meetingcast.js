@@ -166,13 +166,13 @@ function m(e, t = "unknown") {
 	return e instanceof d ? e : new d(t, e instanceof Error ? e.message : String(e), { cause: e });
 }
 // sdk/src/media-session.ts
-var ee = 500, h = 15e3, g = 4e3, _ = 500, te = 1e4, v = /* @__PURE__ */ new Set([
+var h = 500, ee = 5e3, g = 15e3, _ = 4e3, te = 500, v = 1e4, y = /* @__PURE__ */ new Set([
 	"media_not_ready",
 	"stream_not_found",
 	"participant_not_found",
 	"conference_not_found",
 	"timeout"
-]), y = 8, b = class extends l {
+]), ne = 8, b = class extends l {
 	#e;
 	#t = new r();
 	#n = null;
@@ -207,14 +207,14 @@ var ee = 500, h = 15e3, g = 4e3, _ = 500, te = 1e4, v = /* @__PURE__ */ new Set(
 		let e = ++this.#o;
 		this.#f(), this.#h(this.#a === 0 ? "connecting" : "retrying");
 		let t = new RTCPeerConnection({
-			iceServers: this.#e.iceServers(),
-			bundlePolicy: "max-bundle"
+			bundlePolicy: "max-bundle",
+			...this.#e.configuration()
 		});
 		this.#n = t;
 		try {
 			if (t.ontrack = ({ track: t }) => {
 				e === this.#o && this.emit("track", t);
-			}, this.#e.prepare(t), await t.setLocalDescription(await t.createOffer()), await ne(t), e !== this.#o) return t.close();
+			}, this.#e.prepare(t), await t.setLocalDescription(await t.createOffer()), await x(t, this.#e.configuration().iceTransportPolicy === "relay" ? ee : h), e !== this.#o) return t.close();
 			let n = await this.#e.rest.send("POST", this.#e.path, t.localDescription?.sdp ?? "", "application/sdp");
 			if (e !== this.#o) {
 				t.close(), n.location && await this.#p(n.location);
@@ -232,7 +232,7 @@ var ee = 500, h = 15e3, g = 4e3, _ = 500, te = 1e4, v = /* @__PURE__ */ new Set(
 		let n, r = (e) => {
 			clearTimeout(n), t === this.#o && this.#d(new d("network_lost", e));
 		};
-		n = setTimeout(() => r("No media connection came up in time."), h);
+		n = setTimeout(() => r("No media connection came up in time."), g);
 		let i = () => {
 			if (t !== this.#o) return clearTimeout(n);
 			switch (e.connectionState) {
@@ -240,16 +240,16 @@ var ee = 500, h = 15e3, g = 4e3, _ = 500, te = 1e4, v = /* @__PURE__ */ new Set(
 				case "failed":
 				case "closed": return r("The media connection was lost.");
 				case "disconnected":
-					clearTimeout(n), n = setTimeout(() => r("The media connection was lost."), g);
+					clearTimeout(n), n = setTimeout(() => r("The media connection was lost."), _);
 					return;
 			}
 		};
 		e.onconnectionstatechange = i, i();
 	}
 	#d(e) {
-		let t = v.has(e.code) && this.#a < y;
+		let t = y.has(e.code) && this.#a < ne;
 		if (!e.isPassing && !t) return this.#o += 1, this.#f(), this.#h("failed"), this.emit("error", e);
-		let n = e.retryAfterMs ?? Math.min(_ * 2 ** this.#a, te);
+		let n = e.retryAfterMs ?? Math.min(te * 2 ** this.#a, v);
 		this.#a += 1, this.#o += 1, this.#h("retrying"), this.#s = setTimeout(() => void this.#l(), n);
 	}
 	async #f() {
@@ -269,16 +269,16 @@ var ee = 500, h = 15e3, g = 4e3, _ = 500, te = 1e4, v = /* @__PURE__ */ new Set(
 		this.#i !== e && (this.#i = e, this.emit("state", e));
 	}
 };
-function ne(e) {
-	return e.iceGatheringState === "complete" ? Promise.resolve() : new Promise((t) => {
-		let n = setTimeout(t, ee);
+function x(e, t) {
+	return e.iceGatheringState === "complete" ? Promise.resolve() : new Promise((n) => {
+		let r = setTimeout(n, t);
 		e.onicegatheringstatechange = () => {
-			e.iceGatheringState === "complete" && (clearTimeout(n), t());
+			e.iceGatheringState === "complete" && (clearTimeout(r), n());
 		};
 	});
 }
 // sdk/src/stream.ts
-var x = class extends l {
+var S = class extends l {
 	mediaStream;
 	#e = /* @__PURE__ */ new Set();
 	constructor(e) {
@@ -302,7 +302,7 @@ var x = class extends l {
 	get isVideoEnabled() {
 		return this.mediaStream.getVideoTracks().some((e) => e.enabled);
 	}
-}, S = class extends x {
+}, C = class extends S {
 	isLocal = !1;
 	name;
 	#e = null;
@@ -342,18 +342,18 @@ var x = class extends l {
 	#n(e) {
 		this.#t !== e && this.#t !== "closed" && (this.#t = e, this.emit("state", e));
 	}
-}, C = /* @__PURE__ */ new Set([
+}, w = /* @__PURE__ */ new Set([
 	"refused",
 	"canceled",
 	"busy",
 	"timeout"
-]), w = class extends l {
+]), T = class extends l {
 	id;
 	with;
 	direction;
 	mode;
 	userData;
-	remote = new S("call");
+	remote = new C("call");
 	#e;
 	#t;
 	#n = "inviting";
@@ -403,7 +403,7 @@ var x = class extends l {
 		this.#i ? this.#i.take(e) : this.#s.push(e);
 	}
 	end(e) {
-		this.isOver || (this.#r = e, this.#e.forgetCall(this), this.#i?.close(), this.remote.close(), this.#a?.leave(), this.#n = C.has(e) && this.#n !== "connected" ? e : "closed", this.emit("state", this.#n), (this.#n === "refused" || this.#n === "canceled" || this.#n === "busy" || this.#n === "timeout") && this.emit(this.#n, void 0), this.emit("closed", e));
+		this.isOver || (this.#r = e, this.#e.forgetCall(this), this.#i?.close(), this.remote.close(), this.#a?.leave(), this.#n = w.has(e) && this.#n !== "connected" ? e : "closed", this.emit("state", this.#n), (this.#n === "refused" || this.#n === "canceled" || this.#n === "busy" || this.#n === "timeout") && this.emit(this.#n, void 0), this.emit("closed", e));
 	}
 	current(e) {
 		return e === "state" ? [this.#n] : e === "closed" ? this.#r ? [this.#r] : [] : e === "connected" ? this.#n === "connected" ? [this.remote] : [] : e === "accepted" && this.#n === "connected" || e === this.#n ? [void 0] : [];
@@ -460,26 +460,84 @@ var x = class extends l {
 			this.#o = !1;
 		}));
 	}
-}, T = class {
+}, E = 3e4, D = class {
+	#e;
+	#t;
+	#n = Infinity;
+	#r = Infinity;
+	#i;
+	constructor(e) {
+		this.#e = e, typeof e == "string" && (this.#t = e);
+	}
+	get isUsed() {
+		return this.#e !== void 0;
+	}
+	get isRenewable() {
+		return typeof this.#e == "function";
+	}
+	get current() {
+		return this.#t;
+	}
+	async get() {
+		if (!this.isRenewable || this.#t !== void 0 && Date.now() < this.#n) return this.#t;
+		let e = this.#a();
+		return this.#t === void 0 || Date.now() >= this.#r ? e : (e.catch(() => void 0), this.#t);
+	}
+	async insteadOf(e) {
+		return this.isRenewable && this.#t === e ? this.#a() : this.#t;
+	}
+	#a() {
+		return this.#i ??= this.#o().finally(() => this.#i = void 0), this.#i;
+	}
+	async #o() {
+		try {
+			let e = typeof this.#e == "function" ? await this.#e() : this.#e ?? "", [t, n] = [Date.now(), re(e)];
+			return this.#t = e, this.#r = t + n, this.#n = t + n - Math.min(E, n / 4), e;
+		} catch (e) {
+			throw m(e, "token_unavailable");
+		}
+	}
+};
+function re(e) {
+	try {
+		let t = (e.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/"), { exp: n, iat: r } = JSON.parse(atob(t));
+		if (typeof n != "number") return Infinity;
+		let i = n * 1e3 - Date.now(), a = typeof r == "number" ? (n - r) * 1e3 : Math.max(0, i);
+		return i > 0 && i < a ? i : a;
+	} catch {
+		return Infinity;
+	}
+}
+// sdk/src/rest.ts
+var O = class {
 	base;
 	token;
 	constructor(e, t) {
-		this.base = e.replace(/\/+$/, ""), this.token = t;
+		this.base = e.replace(/\/+$/, ""), this.token = t instanceof D ? t : new D(t);
 	}
 	async json(e, t, n) {
 		let { text: r } = await this.send(e, t, n === void 0 ? void 0 : JSON.stringify(n), "application/json");
 		return r ? JSON.parse(r) : null;
 	}
 	async send(e, t, n, r) {
-		let i = {};
-		n !== void 0 && r && (i["content-type"] = r), this.token && (i.authorization = `Bearer ${this.token}`);
-		let a = new URL(t, `${this.base}/`);
-		a.origin !== new URL(this.base).origin && delete i.authorization;
+		let i = new URL(t, `${this.base}/`), a = i.origin === new URL(this.base).origin ? this.token.isRenewable && e !== "DELETE" ? await this.token.get() : this.token.current : void 0;
+		try {
+			return await this.#e(e, i, n, r, a);
+		} catch (t) {
+			if (!(t instanceof d) || t.code !== "token_expired" || a === void 0) throw t;
+			let o = await this.token.insteadOf(a);
+			if (o === a) throw t;
+			return this.#e(e, i, n, r, o);
+		}
+	}
+	async #e(e, t, n, r, i) {
+		let a = {};
+		n !== void 0 && r && (a["content-type"] = r), i && (a.authorization = `Bearer ${i}`);
 		let o;
 		try {
-			o = await fetch(a, {
+			o = await fetch(t, {
 				method: e,
-				headers: i,
+				headers: a,
 				keepalive: e === "DELETE",
 				...n === void 0 ? {} : { body: n }
 			});
@@ -491,10 +549,10 @@ var x = class extends l {
 			text: s,
 			location: o.headers.get("location")
 		};
-		throw p(E(s), o.status, o.headers.get("retry-after"));
+		throw p(ie(s), o.status, o.headers.get("retry-after"));
 	}
 };
-function E(e) {
+function ie(e) {
 	try {
 		let t = JSON.parse(e);
 		return typeof t == "object" && t ? t : {};
@@ -502,12 +560,12 @@ function E(e) {
 		return {};
 	}
 }
-var D = (e) => encodeURIComponent(e), O = class extends l {
+var k = (e) => encodeURIComponent(e), A = class extends l {
 	#e;
 	#t;
 	#n = null;
 	constructor(e, t) {
-		super(), this.#e = e, this.#t = `/v1/conferences/${D(t)}/cast`;
+		super(), this.#e = e, this.#t = `/v1/conferences/${k(t)}/cast`;
 	}
 	get cast() {
 		return this.#n;
@@ -543,7 +601,7 @@ var D = (e) => encodeURIComponent(e), O = class extends l {
 		return this.#e.json("POST", `${this.#t}/outputs`, e);
 	}
 	async removeOutput(e) {
-		await this.#e.json("DELETE", `${this.#t}/outputs/${D(e)}`);
+		await this.#e.json("DELETE", `${this.#t}/outputs/${k(e)}`);
 	}
 	async refresh() {
 		return this.update(await this.#e.json("GET", this.#t));
@@ -553,13 +611,13 @@ var D = (e) => encodeURIComponent(e), O = class extends l {
 	}
 	update(e) {
 		let t = this.#n;
-		return this.#n = e, t && k(t) === k(e) || this.emit("state_changed", this), e;
+		return this.#n = e, t && j(t) === j(e) || this.emit("state_changed", this), e;
 	}
 	current() {
 		return this.#n ? [this] : [];
 	}
 };
-function k({ state: e, source: t, source_state: n, audio: r, play: i, outputs: a, error: o }) {
+function j({ state: e, source: t, source_state: n, audio: r, play: i, outputs: a, error: o }) {
 	return JSON.stringify([
 		e,
 		t,
@@ -576,7 +634,7 @@ function k({ state: e, source: t, source_state: n, audio: r, play: i, outputs: a
 	]);
 }
 // sdk/src/participant.ts
-var A = class extends l {
+var M = class extends l {
 	id;
 	name;
 	userData;
@@ -616,7 +674,7 @@ var A = class extends l {
 	current(e) {
 		return e === "stream_added" ? [...this.streams.values()] : e === "disconnected" && this.#t ? [void 0] : [];
 	}
-}, j = class {
+}, N = class {
 	name;
 	stream;
 	session;
@@ -625,10 +683,11 @@ var A = class extends l {
 		maxHeight: void 0,
 		maxKbps: void 0
 	};
-	#n = ({ kind: e, track: t }) => {
-		this.#e.get(e)?.replaceTrack(t).then(() => this.#i());
+	#n = Promise.resolve();
+	#r = ({ kind: e, track: t }) => {
+		this.#e.get(e)?.replaceTrack(t).then(() => this.#a());
 	};
-	constructor({ rest: e, conference: t, participant: n, name: r, stream: i, iceServers: a }) {
+	constructor({ rest: e, conference: t, participant: n, name: r, stream: i, configuration: a }) {
 		this.name = r, this.stream = i;
 		let o = new URLSearchParams({
 			...n ? { participant: n } : {},
@@ -636,20 +695,20 @@ var A = class extends l {
 		});
 		this.session = new b({
 			rest: e,
-			path: `/v1/conferences/${D(t)}/whip?${o}`,
-			iceServers: a,
-			prepare: (e) => this.#r(e)
+			path: `/v1/conferences/${k(t)}/whip?${o}`,
+			configuration: a,
+			prepare: (e) => this.#i(e)
 		}), this.session.on("state", (e) => {
-			e === "connected" && this.#i();
-		}), this.session.on("stats", (e) => i.report(e)), i.on("track_changed", this.#n);
+			e === "connected" && this.#a();
+		}), this.session.on("stats", (e) => i.report(e)), i.on("track_changed", this.#r);
 	}
 	async limit(e) {
-		this.#t = e, await this.#i();
+		this.#t = e, await this.#a();
 	}
 	async close() {
-		this.stream.off("track_changed", this.#n), await this.session.close();
+		this.stream.off("track_changed", this.#r), await this.session.close();
 	}
-	#r(e) {
+	#i(e) {
 		this.#e = /* @__PURE__ */ new Map();
 		for (let t of this.stream.mediaStream.getTracks()) {
 			let { sender: n } = e.addTransceiver(t, {
@@ -659,15 +718,20 @@ var A = class extends l {
 			this.#e.set(t.kind, n);
 		}
 	}
-	async #i() {
-		let e = this.#e.get("video"), { maxHeight: t, maxKbps: n } = this.#t;
-		if (!e || t === void 0 && n === void 0) return;
-		let r = e.getParameters(), [i] = r.encodings ?? [];
-		if (!i) return;
-		let a = e.track?.getSettings().height ?? 0;
-		n !== void 0 && (i.maxBitrate = n * 1e3), t !== void 0 && (i.scaleResolutionDownBy = Math.max(1, t > 0 ? a / t : 1)), await e.setParameters(r).catch(() => void 0);
+	#a() {
+		return this.#n = this.#n.then(async () => {
+			let e = this.#e.get("video");
+			e && await P(e, this.#t);
+		}), this.#n;
 	}
-}, M = class extends l {
+};
+async function P(e, { maxHeight: t, maxKbps: n }) {
+	let r = e.getParameters(), [i] = r.encodings ?? [];
+	if (!i) return;
+	let [a, o] = [n && n > 0 ? n * 1e3 : void 0, F(e.track?.getSettings().height, t)];
+	(i.maxBitrate !== a || (i.scaleResolutionDownBy ?? 1) !== o) && (a === void 0 ? delete i.maxBitrate : i.maxBitrate = a, i.scaleResolutionDownBy = o, await e.setParameters(r).catch(() => void 0));
+}
+var F = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, I = class extends l {
 	id;
 	participants = /* @__PURE__ */ new Map();
 	publications = /* @__PURE__ */ new Map();
@@ -678,7 +742,7 @@ var A = class extends l {
 	#r = "connecting";
 	#i;
 	constructor(e, t, n = {}) {
-		super(), this.id = t, this.#e = e, this.#n = n, this.#t = n.token ? new T(e.rest.base, n.token) : e.rest, this.meetingCast = new O(this.#t, t);
+		super(), this.id = t, this.#e = e, this.#n = n, this.#t = n.token ? new O(e.rest.base, n.token) : e.rest, this.meetingCast = new A(this.#t, t);
 	}
 	get state() {
 		return this.#r;
@@ -703,13 +767,13 @@ var A = class extends l {
 	publish(e, t = "camera") {
 		if (this.#r === "failed" || this.#r === "disconnected") throw new d("not_connected", "This conference was left.");
 		if (this.publications.has(t)) throw new d("invalid_argument", `A stream is published as ${t} already.`);
-		let n = new j({
+		let n = new N({
 			rest: this.#t,
 			conference: this.id,
-			participant: this.#t.token ? void 0 : this.#e.id,
+			participant: this.#t.token.isUsed ? void 0 : this.#e.id,
 			name: t,
 			stream: e,
-			iceServers: () => this.#e.iceServers
+			configuration: () => this.#e.configuration
 		});
 		return this.publications.set(t, n), n.session.on("error", (e) => this.emit("error", e)), n.session.start(), n;
 	}
@@ -780,7 +844,7 @@ var A = class extends l {
 		return this.participants.get(e) ?? this.#c({ id: e });
 	}
 	#c(e) {
-		let t = new A(e, (e, t) => this.#u(e, t));
+		let t = new M(e, (e, t) => this.#u(e, t));
 		return this.participants.set(e.id, t), this.emit("participant_connected", t), t;
 	}
 	#l(e, t) {
@@ -788,12 +852,12 @@ var A = class extends l {
 		n && (this.participants.delete(e), n.leave(t), this.emit("participant_disconnected", n));
 	}
 	#u(e, { name: t, audio: n, video: r }) {
-		if (this.#n.subscribe === !1) return new S(t);
-		let i = new URLSearchParams({ stream: t }), a = `/v1/conferences/${D(this.id)}/participants/${D(e)}/whep?${i}`;
-		return new S(t, {
+		if (this.#n.subscribe === !1) return new C(t);
+		let i = new URLSearchParams({ stream: t }), a = `/v1/conferences/${k(this.id)}/participants/${k(e)}/whep?${i}`;
+		return new C(t, {
 			rest: this.#t,
 			path: a,
-			iceServers: () => this.#e.iceServers,
+			configuration: () => this.#e.configuration,
 			audio: n,
 			video: r
 		});
@@ -810,7 +874,7 @@ var A = class extends l {
 			this.publications.clear(), this.emit("disconnected", e);
 		}
 	}
-}, N = 2e3, P = class extends l {
+}, L = 2e3, R = class extends l {
 	rest;
 	socket;
 	conferences = /* @__PURE__ */ new Map();
@@ -842,7 +906,7 @@ var A = class extends l {
 	connectToConference(e, t = {}) {
 		let n = this.conferences.get(e);
 		if (n) return n;
-		let r = new M(this, e, t);
+		let r = new I(this, e, t);
 		return this.#r ? (r.lose(this.#r), r) : (this.conferences.set(e, r), r.enter(), r);
 	}
 	async call(e, { mode: t = "p2p", userData: n, stream: r } = {}) {
@@ -855,7 +919,7 @@ var A = class extends l {
 				...n === void 0 ? {} : { user_data: n }
 			}), a = String(i.call), o = this.calls.get(a);
 			if (o) return o;
-			let s = new w(this, {
+			let s = new T(this, {
 				id: a,
 				with: e,
 				direction: "outgoing",
@@ -868,7 +932,7 @@ var A = class extends l {
 				state: "ringing"
 			});
 			for (let e of this.#i.get(a) ?? []) this.#s(s, e);
-			if (this.#i.delete(a), i.state === "closed" && !s.isOver && await F(s), s.reason === "offline") throw new d("offline", `${e} is not online.`);
+			if (this.#i.delete(a), i.state === "closed" && !s.isOver && await z(s), s.reason === "offline") throw new d("offline", `${e} is not online.`);
 			return s;
 		} finally {
 			--this.#a, this.#a === 0 && this.#i.clear();
@@ -896,7 +960,7 @@ var A = class extends l {
 		switch (e.type) {
 			case "call.incoming": {
 				if (this.calls.has(e.call)) return;
-				let { call: t, from: n, mode: r, user_data: i } = e, a = new w(this, {
+				let { call: t, from: n, mode: r, user_data: i } = e, a = new T(this, {
 					id: t,
 					with: n,
 					direction: "incoming",
@@ -938,16 +1002,16 @@ var A = class extends l {
 		e.code === "conflict" && this.emit("conflict", void 0), this.emit("closed", e);
 	}
 };
-function F(e) {
+function z(e) {
 	return new Promise((t) => {
-		let n = setTimeout(t, N);
+		let n = setTimeout(t, L);
 		e.once("closed", () => {
 			clearTimeout(n), t();
 		});
 	});
 }
 // sdk/src/socket.ts
-var I = 15e3, L = 45e3, R = 15e3, z = 1e4, B = 250, V = 1e4, H = 4001, U = class extends l {
+var B = 15e3, V = 45e3, H = 15e3, U = 1e4, ae = 250, W = 1e4, G = 4001, K = class extends l {
 	#e;
 	#t = /* @__PURE__ */ new Map();
 	#n = null;
@@ -979,7 +1043,7 @@ var I = 15e3, L = 45e3, R = 15e3, z = 1e4, B = 250, V = 1e4, H = 4001, U = class
 		return new Promise((r, i) => {
 			let a = setTimeout(() => {
 				this.#t.delete(n), i(new d("timeout", `The server did not answer ${e.type} in time.`));
-			}, R);
+			}, H);
 			this.#t.set(n, {
 				resolve: r,
 				reject: i,
@@ -991,21 +1055,28 @@ var I = 15e3, L = 45e3, R = 15e3, z = 1e4, B = 250, V = 1e4, H = 4001, U = class
 		});
 	}
 	close() {
-		this.#y(new d("closed", "The client was closed."));
+		this.#b(new d("closed", "The client was closed."));
 	}
-	#p() {
-		let e = new URL(this.#e.url), t = this.#e.token ? [`bearer.${this.#e.token}`] : [], n = new WebSocket(e, t);
-		this.#n = n;
-		let r = setTimeout(() => n.close(), z);
-		n.onopen = () => {
-			n.send(JSON.stringify({
+	async #p() {
+		let e = new URL(this.#e.url), t;
+		try {
+			t = this.#e.token.isRenewable ? await this.#e.token.get() : this.#e.token.current;
+		} catch (e) {
+			return this.#v(m(e, "token_unavailable"));
+		}
+		if (this.#c) return;
+		let n = t ? [`bearer.${t}`] : [], r = new WebSocket(e, n);
+		this.#n = r;
+		let i = setTimeout(() => r.close(), U);
+		r.onopen = () => {
+			r.send(JSON.stringify({
 				type: "hello",
 				...this.#r ? { client: this.#r } : {},
 				...this.#i ? { session: this.#i } : {},
 				...this.#e.maxCalls ? { max_calls: this.#e.maxCalls } : {}
 			}));
-		}, n.onmessage = ({ data: e }) => {
-			if (this.#n !== n || typeof e != "string") return;
+		}, r.onmessage = ({ data: e }) => {
+			if (this.#n !== r || typeof e != "string") return;
 			this.#u = Date.now();
 			let t;
 			try {
@@ -1013,65 +1084,71 @@ var I = 15e3, L = 45e3, R = 15e3, z = 1e4, B = 250, V = 1e4, H = 4001, U = class
 			} catch {
 				return;
 			}
-			t.type === "welcome" && clearTimeout(r), this.#m(t);
-		}, n.onclose = (e) => {
-			clearTimeout(r), this.#n === n && this.#_(e.code);
-		}, n.onerror = () => void 0;
+			t.type === "welcome" && clearTimeout(i), this.#m(t);
+		}, r.onclose = (e) => {
+			clearTimeout(i), this.#n === r && this.#_(e.code);
+		}, r.onerror = () => void 0;
 	}
 	#m(e) {
 		switch (e.type) {
 			case "ok":
 			case "error": return this.#h(e);
 			case "welcome": return this.#r = e.client, this.#i = e.session, this.#s = !0, this.#l = !0, this.#o = 0, this.#g(), this.emit("welcome", e);
-			case "conflict": return this.#y(new d("conflict", "The same id signed in elsewhere."));
+			case "conflict": return this.#b(new d("conflict", "The same id signed in elsewhere."));
 			case "pong": return;
 			default: return this.emit("message", e);
 		}
 	}
 	#h(e) {
 		let t = e.ref === void 0 ? void 0 : this.#t.get(e.ref);
-		!t || e.ref === void 0 ? e.type === "error" && !this.#s && this.#y(p(e)) : (this.#t.delete(e.ref), clearTimeout(t.timer), e.type === "ok" ? t.resolve(e) : t.reject(p(e)));
+		!t || e.ref === void 0 ? e.type === "error" && !this.#s && this.#b(p(e)) : (this.#t.delete(e.ref), clearTimeout(t.timer), e.type === "ok" ? t.resolve(e) : t.reject(p(e)));
 	}
 	#g() {
 		clearInterval(this.#d), this.#d = setInterval(() => {
-			Date.now() - this.#u > L ? this.#n?.close() : this.#s && this.#n?.send("{\"type\":\"ping\"}");
-		}, I);
+			Date.now() - this.#u > V ? this.#n?.close() : this.#s && this.#n?.send("{\"type\":\"ping\"}");
+		}, B);
 	}
 	#_(e) {
 		let t = this.#s;
-		if (this.#v(), e === H) return this.#y(new d("conflict", "The same id signed in elsewhere."));
-		if (!this.#l) return this.#y(new d("network_lost", "The server cannot be reached, or it refused the connection."));
-		if (t && this.emit("lost", void 0), this.#c) return;
-		let n = Math.min(B * 2 ** this.#o, V);
-		this.#o += 1, this.#f = setTimeout(() => this.#p(), n / 2 + Math.random() * n / 2);
+		if (this.#y(), e === G) return this.#b(new d("conflict", "The same id signed in elsewhere."));
+		t ? this.emit("lost", void 0) : this.#l && this.#e.refused(), this.#v(new d("network_lost", "The server cannot be reached, or it refused the connection."));
 	}
-	#v() {
+	#v(e) {
+		if (this.#c) return;
+		if (!this.#l) return this.#b(e);
+		let t = Math.min(ae * 2 ** this.#o, W);
+		this.#o += 1, this.#f = setTimeout(() => void this.#p(), t / 2 + Math.random() * t / 2);
+	}
+	#y() {
 		this.#s = !1, this.#n = null, clearInterval(this.#d);
 		for (let { reject: e, timer: t } of this.#t.values()) clearTimeout(t), e(new d("network_lost", "The connection to the server was lost."));
 		this.#t.clear();
 	}
-	#y(e) {
+	#b(e) {
 		if (this.#c) return;
 		this.#c = !0, clearTimeout(this.#f);
 		let t = this.#n;
-		this.#v(), t?.close(1e3), this.emit("over", e);
+		this.#y(), t?.close(1e3), this.emit("over", e);
 	}
 };
 // sdk/src/connect.ts
-async function W(e = {}) {
-	let t = new URL(e.url ?? location.origin), n = new T(t.href, e.token), r = new URL(`${n.base}/v1/signal`);
+async function q(e = {}) {
+	let t = new URL(e.url ?? location.origin), n = new O(t.href, e.token), r = new URL(`${n.base}/v1/signal`);
 	r.protocol = t.protocol === "https:" || t.protocol === "wss:" ? "wss:" : "ws:";
-	let { token: i, participant: a, maxCalls: o } = e, s = new U({
+	let { participant: i, maxCalls: a } = e, o = new K({
 		url: r.href,
-		token: i,
-		participant: a,
-		maxCalls: o
-	}), c = new P(n, s, await G(n, s), e.rtc);
+		token: n.token,
+		participant: i,
+		maxCalls: a,
+		refused: () => {
+			n.token.isRenewable && n.send("GET", "/v1/signal").catch(() => void 0);
+		}
+	}), s = new R(n, o, await J(n, o), e.rtc);
 	return globalThis.addEventListener?.("pagehide", ({ persisted: e }) => {
-		e || c.abandon();
-	}), c;
+		e || s.abandon();
+	}), s;
 }
-async function G(e, t) {
+async function J(e, t) {
 	try {
 		return await t.open();
 	} catch (t) {
@@ -1087,7 +1164,7 @@ async function G(e, t) {
 	}
 }
 // sdk/src/preset.ts
-var K = {
+var Y = {
 	low: [320, 240],
 	"low-16:9": [320, 180],
 	standard: [640, 480],
@@ -1100,9 +1177,9 @@ var K = {
 	"480p": [640, 480],
 	"720p": [1280, 720],
 	"1080p": [1920, 1080]
-}, q = Object.keys(K);
-function J(e) {
-	let t = K[e];
+}, oe = Object.keys(Y);
+function se(e) {
+	let t = Y[e];
 	return t && {
 		width: { ideal: t[0] },
 		height: { ideal: t[1] },
@@ -1113,7 +1190,7 @@ function J(e) {
 	};
 }
 // sdk/src/local-stream.ts
-var Y = class extends x {
+var X = class extends S {
 	isLocal = !0;
 	constructor(e) {
 		super(e);
@@ -1155,29 +1232,29 @@ var Y = class extends x {
 		e.addEventListener?.("ended", () => this.emit("track_ended", { kind: e.kind === "audio" ? "audio" : "video" }));
 	}
 };
-async function X(e = {}) {
+async function ce(e = {}) {
 	let { audio: t = !0, video: n = !0 } = e;
 	if (t === !1 && n === !1) throw new d("invalid_argument", "A stream needs audio, video or both.");
-	return new Y(await Z({
+	return new X(await Z({
 		audio: t,
-		video: ie(n)
+		video: ue(n)
 	}));
 }
-async function re(e = {}) {
+async function le(e = {}) {
 	try {
 		let t = {
 			video: { frameRate: { max: 30 } },
 			audio: e.audio ?? !1
 		};
-		return new Y(await Q().getDisplayMedia(t));
+		return new X(await Q().getDisplayMedia(t));
 	} catch (e) {
 		throw $(e);
 	}
 }
-function ie(e) {
+function ue(e) {
 	if (typeof e != "string") return e;
-	let t = J(e);
-	if (!t) throw new d("invalid_argument", `"${e}" is no video preset; there are ${q.join(", ")}.`);
+	let t = se(e);
+	if (!t) throw new d("invalid_argument", `"${e}" is no video preset; there are ${oe.join(", ")}.`);
 	return t;
 }
 async function Z(e) {
@@ -1192,7 +1269,7 @@ function Q() {
 	if (e) return e;
 	throw new d("device_unavailable", "Camera and microphone need a page served by HTTPS, or by localhost.");
 }
-var ae = {
+var de = {
 	NotAllowedError: "The browser was not allowed to use the camera, the microphone or the screen.",
 	NotFoundError: "There is no such camera or microphone.",
 	NotReadableError: "The camera or microphone is used by another program.",
@@ -1200,17 +1277,17 @@ var ae = {
 };
 function $(e) {
 	if (e instanceof d) return e;
-	let t = e instanceof Error ? ae[e.name] : void 0;
+	let t = e instanceof Error ? de[e.name] : void 0;
 	return t ? new d("device_unavailable", t, { cause: e }) : m(e, "device_unavailable");
 }
 // sdk/src/program.ts
-function oe({ url: e, token: t, conference: n, iceServers: r = [] }) {
-	return new S("program", {
-		rest: new T(e ?? location.origin, t),
-		path: `/v1/conferences/${D(n)}/program/whep`,
-		iceServers: () => r,
+function fe({ url: e, token: t, conference: n, rtc: r = {} }) {
+	return new C("program", {
+		rest: new O(e ?? location.origin, t),
+		path: `/v1/conferences/${k(n)}/program/whep`,
+		configuration: () => r,
 		audio: !0,
 		video: !0
 	});
 }
-export { w as Call, P as Client, M as Conference, Y as LocalStream, O as MeetingCast, d as MeetingCastError, A as Participant, S as RemoteStream, W as connect, re as createScreenStream, X as createStream, oe as receiveProgram };
+export { T as Call, R as Client, I as Conference, X as LocalStream, A as MeetingCast, d as MeetingCastError, M as Participant, C as RemoteStream, q as connect, le as createScreenStream, ce as createStream, fe as receiveProgram };

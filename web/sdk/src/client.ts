@@ -69,6 +69,7 @@ export class Client extends Emitter<ClientEvents> {
     return this.#rtc.iceServers ?? this.#welcome.ice_servers ?? [];
   }
 
+  /** What every connection of ours is made with, from browser to browser and to the server. */
   get configuration(): RTCConfiguration {
     return { ...this.#rtc, iceServers: this.iceServers };
   }

@@ -9,6 +9,7 @@ import { asError, MeetingCastError } from './problem.js';
 import { Publication } from './publication.js';
 import { RemoteStream } from './remote-stream.js';
 import { Rest, segment } from './rest.js';
+import type { TokenSource } from './token.js';
 
 export type ConferenceState = 'connecting' | 'connected' | 'failed' | 'disconnected';
 
@@ -18,7 +19,7 @@ export interface ConferenceOptions {
   /** What the others may read of us. */
   userData?: unknown;
   /** For a conference that wants another token than the client's. */
-  token?: string | undefined;
+  token?: TokenSource | undefined;
   /** `false`: who is there is told, nothing is fetched. */
   subscribe?: boolean | undefined;
 }
@@ -84,10 +85,10 @@ export class Conference extends Emitter<ConferenceEvents> {
     const publication = new Publication({
       rest: this.#rest,
       conference: this.id,
-      participant: this.#rest.token ? undefined : this.#client.id,
+      participant: this.#rest.token.isUsed ? undefined : this.#client.id,
       name,
       stream,
-      iceServers: () => this.#client.iceServers,
+      configuration: () => this.#client.configuration,
     });
     this.publications.set(name, publication);
     publication.session.on('error', (error) => this.emit('error', error));
@@ -204,7 +205,7 @@ export class Conference extends Emitter<ConferenceEvents> {
     if (this.#options.subscribe === false) return new RemoteStream(name);
     const query = new URLSearchParams({ stream: name });
     const path = `/v1/conferences/${segment(this.id)}/participants/${segment(participant)}/whep?${query}`;
-    return new RemoteStream(name, { rest: this.#rest, path, iceServers: () => this.#client.iceServers, audio, video });
+    return new RemoteStream(name, { rest: this.#rest, path, configuration: () => this.#client.configuration, audio, video });
   }
 
   #fail(error: MeetingCastError): void {

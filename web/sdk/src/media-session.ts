@@ -6,6 +6,8 @@ import { STATS_MS, StatsReader, type StreamStats } from './stats.js';
 
 /** Host candidates come at once; waiting for slow STUN servers would delay everybody for the few who need them. */
 const GATHER_MS = 500;
+/** Where only TURN servers will do there is nothing before they have answered: UDP, its retransmissions, TLS. */
+const GATHER_RELAYED_MS = 5_000;
 const CONNECT_MS = 15_000;
 /** ICE often comes back by itself from `disconnected`. */
 const PATIENCE_MS = 4_000;
@@ -28,7 +30,8 @@ interface SessionEvents {
 export interface SessionOptions {
   rest: Rest;
   path: string;
-  iceServers: () => RTCIceServer[];
+  /** Asked for each connection: TURN credentials expire. */
+  configuration: () => RTCConfiguration;
   /** Adds what is sent, or says what is to be received. */
   prepare: (peer: RTCPeerConnection) => void;
 }
@@ -89,7 +92,7 @@ export class MediaSession extends Emitter<SessionEvents> {
     // The server replaces the older session of the same stream by itself; our DELETE only tidies up.
     void this.#drop();
     this.#set(this.#attempts === 0 ? 'connecting' : 'retrying');
-    const peer = new RTCPeerConnection({ iceServers: this.#options.iceServers(), bundlePolicy: 'max-bundle' });
+    const peer = new RTCPeerConnection({ bundlePolicy: 'max-bundle', ...this.#options.configuration() });
     this.#peer = peer;
     try {
       peer.ontrack = ({ track }) => {
@@ -97,7 +100,7 @@ export class MediaSession extends Emitter<SessionEvents> {
       };
       this.#options.prepare(peer);
       await peer.setLocalDescription(await peer.createOffer());
-      await gathered(peer);
+      await gathered(peer, this.#options.configuration().iceTransportPolicy === 'relay' ? GATHER_RELAYED_MS : GATHER_MS);
       if (round !== this.#round) return peer.close();
       const answer = await this.#options.rest.send('POST', this.#options.path, peer.localDescription?.sdp ?? '', 'application/sdp');
       if (round !== this.#round) {
@@ -184,10 +187,10 @@ export class MediaSession extends Emitter<SessionEvents> {
   }
 }
 
-function gathered(peer: RTCPeerConnection): Promise<void> {
+function gathered(peer: RTCPeerConnection, limitMs: number): Promise<void> {
   if (peer.iceGatheringState === 'complete') return Promise.resolve();
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, GATHER_MS);
+    const timer = setTimeout(resolve, limitMs);
     peer.onicegatheringstatechange = () => {
       if (peer.iceGatheringState !== 'complete') return;
       clearTimeout(timer);

@@ -13,3 +13,4 @@ export { MeetingCastError } from './problem.js';
 export { receiveProgram } from './program.js';
 export { RemoteStream } from './remote-stream.js';
 export type { StreamStats } from './stats.js';
+export type { TokenSource } from './token.js';

@@ -60,7 +60,7 @@ export type ConferenceMessage =
   | { type: 'worker.restarted'; conference: string }
   | { type: 'ended'; conference: string; reason?: string };
 
-export type QualityMessage = { type: 'quality'; conference?: string; stream: string; max_height?: number; max_kbps?: number };
+export type QualityMessage = { type: 'quality'; conference?: string; stream: string; max_height?: number | null; max_kbps?: number | null };
 
 export type ServerMessage =
   | Welcome

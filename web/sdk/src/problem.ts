@@ -10,6 +10,7 @@ export type LocalCode =
   | 'closed'
   | 'invalid_argument'
   | 'timeout'
+  | 'token_unavailable'
   | 'unknown';
 
 interface ProblemFields {

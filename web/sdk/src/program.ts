@@ -1,17 +1,20 @@
 // The program as a stream, with less than a second of delay.
 import { RemoteStream } from './remote-stream.js';
 import { Rest, segment } from './rest.js';
+import type { Token, TokenSource } from './token.js';
 
 export interface ProgramOptions {
   url?: string | undefined;
-  token?: string | undefined;
+  /** Of a client that is there already: `client.rest.token`. */
+  token?: TokenSource | Token | undefined;
   conference: string;
-  iceServers?: RTCIceServer[] | undefined;
+  /** As `connect` takes it, or as a client has it in `configuration`. */
+  rtc?: RTCConfiguration | undefined;
 }
 
 /** Fetches the program by WHEP, also without being in the conference. */
-export function receiveProgram({ url, token, conference, iceServers = [] }: ProgramOptions): RemoteStream {
+export function receiveProgram({ url, token, conference, rtc = {} }: ProgramOptions): RemoteStream {
   const rest = new Rest(url ?? location.origin, token);
   const path = `/v1/conferences/${segment(conference)}/program/whep`;
-  return new RemoteStream('program', { rest, path, iceServers: () => iceServers, audio: true, video: true });
+  return new RemoteStream('program', { rest, path, configuration: () => rtc, audio: true, video: true });
 }

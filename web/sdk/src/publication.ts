@@ -3,10 +3,10 @@ import type { LocalStream, LocalStreamEvents } from './local-stream.js';
 import { MediaSession } from './media-session.js';
 import { segment, type Rest } from './rest.js';
 
-/** What the server can use of a stream. */
+/** What the server can use of a stream; nothing where it can use all. */
 export interface Quality {
-  maxHeight: number | undefined;
-  maxKbps: number | undefined;
+  maxHeight: number | null | undefined;
+  maxKbps: number | null | undefined;
 }
 
 export interface PublicationOptions {
@@ -16,7 +16,7 @@ export interface PublicationOptions {
   participant: string | undefined;
   name: string;
   stream: LocalStream;
-  iceServers: () => RTCIceServer[];
+  configuration: () => RTCConfiguration;
 }
 
 export class Publication {
@@ -25,18 +25,19 @@ export class Publication {
   readonly session: MediaSession;
   #senders = new Map<string, RTCRtpSender>();
   #quality: Quality = { maxHeight: undefined, maxKbps: undefined };
+  #work: Promise<void> = Promise.resolve();
   readonly #changed = ({ kind, track }: LocalStreamEvents['track_changed']): void => {
     void this.#senders.get(kind)?.replaceTrack(track).then(() => this.#obey());
   };
 
-  constructor({ rest, conference, participant, name, stream, iceServers }: PublicationOptions) {
+  constructor({ rest, conference, participant, name, stream, configuration }: PublicationOptions) {
     this.name = name;
     this.stream = stream;
     const query = new URLSearchParams({ ...(participant ? { participant } : {}), stream: name });
     this.session = new MediaSession({
       rest,
       path: `/v1/conferences/${segment(conference)}/whip?${query}`,
-      iceServers,
+      configuration,
       prepare: (peer) => this.#prepare(peer),
     });
     this.session.on('state', (state) => {
@@ -65,18 +66,29 @@ export class Publication {
     }
   }
 
-  async #obey(): Promise<void> {
-    const sender = this.#senders.get('video');
-    const { maxHeight, maxKbps } = this.#quality;
-    if (!sender || (maxHeight === undefined && maxKbps === undefined)) return;
-    const parameters = sender.getParameters();
-    const [encoding] = parameters.encodings ?? [];
-    // Before the answer is in, there is nothing to set; `connected` comes back here.
-    if (!encoding) return;
-    const height = sender.track?.getSettings().height ?? 0;
-    if (maxKbps !== undefined) encoding.maxBitrate = maxKbps * 1000;
-    if (maxHeight !== undefined) encoding.scaleResolutionDownBy = Math.max(1, maxHeight > 0 ? height / maxHeight : 1);
-    // A connection that was closed meanwhile refuses; the next one is told again.
-    await sender.setParameters(parameters).catch(() => undefined);
+  /** One after the other: parameters that were read before another change are refused. */
+  #obey(): Promise<void> {
+    this.#work = this.#work.then(async () => {
+      const sender = this.#senders.get('video');
+      if (sender) await obey(sender, this.#quality);
+    });
+    return this.#work;
   }
 }
+
+async function obey(sender: RTCRtpSender, { maxHeight, maxKbps }: Quality): Promise<void> {
+  const parameters = sender.getParameters();
+  const [encoding] = parameters.encodings ?? [];
+  // Before the answer is in, there is nothing to set; `connected` comes back here.
+  if (!encoding) return;
+  const [kbps, scale] = [maxKbps && maxKbps > 0 ? maxKbps * 1000 : undefined, scaleDown(sender.track?.getSettings().height, maxHeight)];
+  if (encoding.maxBitrate === kbps && (encoding.scaleResolutionDownBy ?? 1) === scale) return;
+  if (kbps === undefined) delete encoding.maxBitrate;
+  else encoding.maxBitrate = kbps;
+  encoding.scaleResolutionDownBy = scale;
+  // A connection that was closed meanwhile refuses; the next one is told again.
+  await sender.setParameters(parameters).catch(() => undefined);
+}
+
+/** Never up: what the camera does not see is not worth its bits. */
+const scaleDown = (height: number | undefined, most: number | null | undefined): number => (height && most && most > 0 ? Math.max(1, height / most) : 1);

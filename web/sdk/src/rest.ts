@@ -1,5 +1,6 @@
 // HTTP to the server: JSON, SDP, and problems turned into errors.
 import { fromProblem, MeetingCastError } from './problem.js';
+import { Token, type TokenSource } from './token.js';
 
 export interface HttpAnswer {
   readonly text: string;
@@ -8,11 +9,11 @@ export interface HttpAnswer {
 
 export class Rest {
   readonly base: string;
-  readonly token: string | undefined;
+  readonly token: Token;
 
-  constructor(base: string, token?: string) {
+  constructor(base: string, token?: TokenSource | Token) {
     this.base = base.replace(/\/+$/, '');
-    this.token = token;
+    this.token = token instanceof Token ? token : new Token(token);
   }
 
   async json<T>(method: string, path: string, body?: unknown): Promise<T> {
@@ -22,12 +23,26 @@ export class Rest {
 
   /** `path` may be a whole URL, as a `Location` may be. */
   async send(method: string, path: string, body?: string, type?: string): Promise<HttpAnswer> {
-    const headers: Record<string, string> = {};
-    if (body !== undefined && type) headers['content-type'] = type;
-    if (this.token) headers['authorization'] = `Bearer ${this.token}`;
     const url = new URL(path, `${this.base}/`);
     // A Location on another host must not be handed our token.
-    if (url.origin !== new URL(this.base).origin) delete headers['authorization'];
+    const own = url.origin === new URL(this.base).origin;
+    // A page that is being closed has no time to wait for another token before it hangs up.
+    const token = own ? (this.token.isRenewable && method !== 'DELETE' ? await this.token.get() : this.token.current) : undefined;
+    try {
+      return await this.#send(method, url, body, type, token);
+    } catch (error) {
+      // Nothing was done: the server looks at the token first. So the same request may go out again, with a fresh one.
+      if (!(error instanceof MeetingCastError) || error.code !== 'token_expired' || token === undefined) throw error;
+      const fresh = await this.token.insteadOf(token);
+      if (fresh === token) throw error;
+      return this.#send(method, url, body, type, fresh);
+    }
+  }
+
+  async #send(method: string, url: URL, body: string | undefined, type: string | undefined, token: string | undefined): Promise<HttpAnswer> {
+    const headers: Record<string, string> = {};
+    if (body !== undefined && type) headers['content-type'] = type;
+    if (token) headers['authorization'] = `Bearer ${token}`;
     let response: Response;
     try {
       // A page that is being closed still hangs up.

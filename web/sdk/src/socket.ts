@@ -1,7 +1,8 @@
 // The signalling WebSocket: signs in, comes back after a loss with its session, and matches answers to requests.
 import { Emitter } from './emitter.js';
 import type { ClientMessage, Reply, ServerMessage, Welcome } from './messages.js';
-import { fromProblem, MeetingCastError } from './problem.js';
+import { asError, fromProblem, MeetingCastError } from './problem.js';
+import type { Token } from './token.js';
 
 const PING_MS = 15_000;
 /** As the server counts: nothing heard for so long is a dead connection. */
@@ -26,9 +27,11 @@ interface SocketEvents {
 export interface SocketOptions {
   /** `ws://` or `wss://`, up to and including `/v1/signal`. */
   url: string;
-  token?: string | undefined;
+  token: Token;
   participant?: string | undefined;
   maxCalls?: number | undefined;
+  /** Not let in again, for a reason that a browser does not tell of a WebSocket. */
+  refused: () => void;
 }
 
 interface Waiting {
@@ -67,7 +70,7 @@ export class SignalSocket extends Emitter<SocketEvents> {
     return new Promise((resolve, reject) => {
       this.once('welcome', resolve);
       this.once('over', reject);
-      this.#dial();
+      void this.#dial();
     });
   }
 
@@ -90,10 +93,18 @@ export class SignalSocket extends Emitter<SocketEvents> {
     this.#end(new MeetingCastError('closed', 'The client was closed.'));
   }
 
-  #dial(): void {
+  async #dial(): Promise<void> {
     const url = new URL(this.#options.url);
+    let token: string | undefined;
+    try {
+      // Only where it may take time: who has a token dials at once.
+      token = this.#options.token.isRenewable ? await this.#options.token.get() : this.#options.token.current;
+    } catch (error) {
+      return this.#refused(asError(error, 'token_unavailable'));
+    }
+    if (this.#over) return;
     // A token in the URL would stand in the logs of every proxy between; as a subprotocol it does not.
-    const protocols = this.#options.token ? [`bearer.${this.#options.token}`] : [];
+    const protocols = token ? [`bearer.${token}`] : [];
     const socket = new WebSocket(url, protocols);
     this.#socket = socket;
     const deadline = setTimeout(() => socket.close(), WELCOME_DEADLINE_MS);
@@ -173,13 +184,19 @@ export class SignalSocket extends Emitter<SocketEvents> {
     const wasReady = this.#ready;
     this.#forget();
     if (code === CONFLICT) return this.#end(new MeetingCastError('conflict', 'The same id signed in elsewhere.'));
-    if (!this.#everWelcome) return this.#end(new MeetingCastError('network_lost', 'The server cannot be reached, or it refused the connection.'));
     if (wasReady) this.emit('lost', undefined);
+    else if (this.#everWelcome) this.#options.refused();
+    this.#refused(new MeetingCastError('network_lost', 'The server cannot be reached, or it refused the connection.'));
+  }
+
+  /** Not let in: that is the end at the first attempt, and a reason to wait at the others. */
+  #refused(error: MeetingCastError): void {
     if (this.#over) return;
+    if (!this.#everWelcome) return this.#end(error);
     // Half of the wait is chance: a server that comes back is not met by all its clients in one moment.
     const wait = Math.min(FIRST_WAIT_MS * 2 ** this.#attempts, LONGEST_WAIT_MS);
     this.#attempts += 1;
-    this.#retry = setTimeout(() => this.#dial(), wait / 2 + (Math.random() * wait) / 2);
+    this.#retry = setTimeout(() => void this.#dial(), wait / 2 + (Math.random() * wait) / 2);
   }
 
   #forget(): void {

@@ -49,8 +49,12 @@ class FakeSender {
   getParameters() {
     return structuredClone(this.parameters);
   }
+  /** As browsers do: parameters that were read before the last change are refused. */
   async setParameters(parameters) {
-    this.parameters = parameters;
+    const { transaction = 0 } = this.parameters;
+    if ((parameters.transaction ?? 0) !== transaction) throw new Error('InvalidStateError');
+    await settle(2);
+    this.parameters = { ...parameters, transaction: transaction + 1 };
   }
   async replaceTrack(track) {
     this.track = track;

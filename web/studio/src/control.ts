@@ -1,5 +1,5 @@
 // The director's desk: start, stop, who, how, with which sound.
-import type { Audio, Conference, Source, StartCast, Switch } from '../../sdk/src/meetingcast.js';
+import type { Audio, Client, Conference, Source, StartCast, Switch } from '../../sdk/src/meetingcast.js';
 import { chosen, element } from './element.js';
 import { Monitor } from './monitor.js';
 import { attempt, show } from './notice.js';
@@ -26,11 +26,11 @@ export class Control {
   /** What the next start shows. */
   #armed: Source | null = null;
 
-  constructor(conference: Conference, tiles: Tiles, token: string | undefined) {
+  constructor(client: Client, conference: Conference, tiles: Tiles) {
     this.#conference = conference;
     this.#tiles = tiles;
     this.#outputs = new Outputs(conference);
-    this.#monitor = new Monitor(conference.id, token);
+    this.#monitor = new Monitor(client, conference.id);
     element('control', HTMLFormElement).onsubmit = (event) => {
       event.preventDefault();
       void attempt(this.#start, () => this.#begin());

@@ -1,5 +1,5 @@
 // The program as viewers get it: by WHEP, where the server can, else by low-latency HLS.
-import { receiveProgram, type RemoteStream } from '../../sdk/src/meetingcast.js';
+import { receiveProgram, type Client, type RemoteStream } from '../../sdk/src/meetingcast.js';
 import { element } from './element.js';
 import { Player, playlistOf } from './player.js';
 
@@ -11,21 +11,21 @@ export class Monitor {
   readonly #text = element('monitor-text', HTMLElement);
   readonly #way = element('monitor-way', HTMLElement);
   readonly #conference: string;
-  readonly #token: string | undefined;
+  readonly #client: Client;
   #stream: RemoteStream | null = null;
   #player: Player | null = null;
   #patience: ReturnType<typeof setTimeout> | undefined;
   #latency: ReturnType<typeof setInterval> | undefined;
 
-  constructor(conference: string, token: string | undefined) {
+  constructor(client: Client, conference: string) {
+    this.#client = client;
     this.#conference = conference;
-    this.#token = token;
   }
 
   open(): void {
     if (this.#stream || this.#player) return;
     this.#text.textContent = 'The program is coming …';
-    const stream = receiveProgram({ conference: this.#conference, token: this.#token });
+    const stream = receiveProgram({ conference: this.#conference, token: this.#client.rest.token, rtc: this.#client.configuration });
     this.#stream = stream;
     this.#patience = setTimeout(() => this.#fallBack(), PATIENCE_MS);
     stream.on('error', () => this.#fallBack());

@@ -1,8 +1,10 @@
 // The studio: in at the door, then the room.
 import { connect, createScreenStream, createStream, type Client, type Conference, type LocalStream } from '../../sdk/src/meetingcast.js';
 import { Control } from './control.js';
+import { Devices } from './devices.js';
 import { chosen, element } from './element.js';
 import { attempt, show } from './notice.js';
+import { forget, pasted } from './renew.js';
 import { Tiles } from './tiles.js';
 
 const door = element('door', HTMLFormElement);
@@ -16,11 +18,17 @@ const fields = {
   preset: element('preset', HTMLSelectElement),
 };
 
+/** A token is asked for half a minute before it expires. */
+const RENEW_MS = 5_000;
+
 interface Session {
   client: Client;
   conference: Conference;
   tiles: Tiles;
   control: Control;
+  devices: Devices;
+  /** Asks for another token in time, also while nothing else needs one. */
+  renewing: ReturnType<typeof setInterval>;
   streams: Map<string, LocalStream>;
 }
 
@@ -45,15 +53,16 @@ async function enter(): Promise<void> {
   // Devices first: who may not use the camera should not appear in the conference.
   const streams = await open(chosen('media'));
   try {
-    const client = await connect({ token, ...(token ? {} : { participant }) });
+    const client = await connect({ token: token && pasted(token), ...(token ? {} : { participant }) });
     const conference = client.connectToConference(fields.conference.value.trim());
     await new Promise<void>((resolve, reject) => {
       conference.once('connected', () => resolve());
       conference.once('connect_failed', reject);
     });
     const tiles = new Tiles(conference, (tile) => control.take(tile));
-    const control = new Control(conference, tiles, token);
-    session = { client, conference, tiles, control, streams };
+    const control = new Control(client, conference, tiles);
+    const renewing = setInterval(() => void client.rest.token.get().catch(() => undefined), RENEW_MS);
+    session = { client, conference, tiles, control, devices: new Devices(streams), renewing, streams };
     for (const [name, stream] of streams) send(session, name, stream);
     conference.on('error', show);
     conference.on('disconnected', (error) => {
@@ -67,7 +76,7 @@ async function enter(): Promise<void> {
       shown.hidden = false;
       if (hidden) hidden.hidden = true;
     }
-    devices();
+    session.devices.draw();
     control.draw();
     element('start', HTMLButtonElement).focus();
   } catch (error) {
@@ -92,28 +101,18 @@ async function unsend(name: string): Promise<void> {
   session.streams.delete(name);
   session.tiles.removeOwn(session.conference.localId, name);
   stream.close();
+  session.devices.draw();
   await session.conference.unpublish(name);
-  devices();
-}
-
-/** The buttons of our own devices, as they are. */
-function devices(): void {
-  const camera = session?.streams.get('camera');
-  const [mic, cam, share] = [element('mic', HTMLButtonElement), element('cam', HTMLButtonElement), element('share', HTMLButtonElement)];
-  mic.hidden = !camera || camera.mediaStream.getAudioTracks().length === 0;
-  cam.hidden = !camera || camera.mediaStream.getVideoTracks().length === 0;
-  mic.textContent = camera?.isAudioEnabled ? 'Microphone on' : 'Microphone off';
-  cam.textContent = camera?.isVideoEnabled ? 'Camera on' : 'Camera off';
-  mic.setAttribute('aria-pressed', String(camera?.isAudioEnabled ?? false));
-  cam.setAttribute('aria-pressed', String(camera?.isVideoEnabled ?? false));
-  share.textContent = session?.streams.has('screen') ? 'Stop sharing' : 'Share screen';
 }
 
 function out(): void {
   if (!session) return;
-  const { client, tiles, control, streams } = session;
+  const { client, tiles, control, devices, renewing, streams } = session;
   session = null;
   control.close();
+  devices.close();
+  clearInterval(renewing);
+  forget();
   tiles.clear();
   for (const stream of streams.values()) stream.close();
   void client.close();
@@ -129,20 +128,10 @@ leave.onclick = () => void attempt(leave, async () => {
   await session?.conference.leave();
   out();
 });
-element('mic', HTMLButtonElement).onclick = () => {
-  const stream = session?.streams.get('camera');
-  stream?.enableAudio(!stream.isAudioEnabled);
-  devices();
-};
-element('cam', HTMLButtonElement).onclick = () => {
-  const stream = session?.streams.get('camera');
-  stream?.enableVideo(!stream.isVideoEnabled);
-  devices();
-};
 element('share', HTMLButtonElement).onclick = () => void attempt(element('share', HTMLButtonElement), async () => {
   if (session?.streams.has('screen')) await unsend('screen');
   else if (session) send(session, 'screen', await createScreenStream({ audio: true }));
-  devices();
+  session?.devices.draw();
 });
 
 const query = new URLSearchParams(location.search);

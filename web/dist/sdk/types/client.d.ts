@@ -34,6 +34,7 @@ export declare class Client extends Emitter<ClientEvents> {
     get limits(): Limits;
     /** The server's, unless the page has its own. */
     get iceServers(): RTCIceServer[];
+    /** What every connection of ours is made with, from browser to browser and to the server. */
     get configuration(): RTCConfiguration;
     /** Goes into a conference; one that there is not yet is begun by us. At once: `connected` follows. */
     connectToConference(id: string, options?: ConferenceOptions): Conference;

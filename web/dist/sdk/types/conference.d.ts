@@ -6,6 +6,7 @@ import type { ConferenceMessage, QualityMessage } from './messages.js';
 import { Participant } from './participant.js';
 import { MeetingCastError } from './problem.js';
 import { Publication } from './publication.js';
+import type { TokenSource } from './token.js';
 export type ConferenceState = 'connecting' | 'connected' | 'failed' | 'disconnected';
 export interface ConferenceOptions {
     /** Published as `camera`. Without one, we only watch. */
@@ -13,7 +14,7 @@ export interface ConferenceOptions {
     /** What the others may read of us. */
     userData?: unknown;
     /** For a conference that wants another token than the client's. */
-    token?: string | undefined;
+    token?: TokenSource | undefined;
     /** `false`: who is there is told, nothing is fetched. */
     subscribe?: boolean | undefined;
 }

@@ -13,7 +13,8 @@ interface SessionEvents {
 export interface SessionOptions {
     rest: Rest;
     path: string;
-    iceServers: () => RTCIceServer[];
+    /** Asked for each connection: TURN credentials expire. */
+    configuration: () => RTCConfiguration;
     /** Adds what is sent, or says what is to be received. */
     prepare: (peer: RTCPeerConnection) => void;
 }

@@ -83,8 +83,8 @@ export type QualityMessage = {
     type: 'quality';
     conference?: string;
     stream: string;
-    max_height?: number;
-    max_kbps?: number;
+    max_height?: number | null;
+    max_kbps?: number | null;
 };
 export type ServerMessage = Welcome | {
     type: 'conflict';

@@ -1,5 +1,5 @@
 /** Codes that arise in the browser; every other code is the server's own. */
-export type LocalCode = 'device_unavailable' | 'network_lost' | 'conflict' | 'not_connected' | 'media_failed' | 'closed' | 'invalid_argument' | 'timeout' | 'unknown';
+export type LocalCode = 'device_unavailable' | 'network_lost' | 'conflict' | 'not_connected' | 'media_failed' | 'closed' | 'invalid_argument' | 'timeout' | 'token_unavailable' | 'unknown';
 interface ProblemFields {
     readonly status?: number;
     readonly field?: string;

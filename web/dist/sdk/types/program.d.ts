@@ -1,9 +1,12 @@
 import { RemoteStream } from './remote-stream.js';
+import type { Token, TokenSource } from './token.js';
 export interface ProgramOptions {
     url?: string | undefined;
-    token?: string | undefined;
+    /** Of a client that is there already: `client.rest.token`. */
+    token?: TokenSource | Token | undefined;
     conference: string;
-    iceServers?: RTCIceServer[] | undefined;
+    /** As `connect` takes it, or as a client has it in `configuration`. */
+    rtc?: RTCConfiguration | undefined;
 }
 /** Fetches the program by WHEP, also without being in the conference. */
-export declare function receiveProgram({ url, token, conference, iceServers }: ProgramOptions): RemoteStream;
+export declare function receiveProgram({ url, token, conference, rtc }: ProgramOptions): RemoteStream;

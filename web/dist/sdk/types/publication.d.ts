@@ -1,10 +1,10 @@
 import type { LocalStream } from './local-stream.js';
 import { MediaSession } from './media-session.js';
 import { type Rest } from './rest.js';
-/** What the server can use of a stream. */
+/** What the server can use of a stream; nothing where it can use all. */
 export interface Quality {
-    maxHeight: number | undefined;
-    maxKbps: number | undefined;
+    maxHeight: number | null | undefined;
+    maxKbps: number | null | undefined;
 }
 export interface PublicationOptions {
     rest: Rest;
@@ -13,14 +13,14 @@ export interface PublicationOptions {
     participant: string | undefined;
     name: string;
     stream: LocalStream;
-    iceServers: () => RTCIceServer[];
+    configuration: () => RTCConfiguration;
 }
 export declare class Publication {
     #private;
     readonly name: string;
     readonly stream: LocalStream;
     readonly session: MediaSession;
-    constructor({ rest, conference, participant, name, stream, iceServers }: PublicationOptions);
+    constructor({ rest, conference, participant, name, stream, configuration }: PublicationOptions);
     /** Sends no more than the server can use. */
     limit(quality: Quality): Promise<void>;
     close(): Promise<void>;

@@ -1,6 +1,7 @@
 import { Emitter } from './emitter.js';
 import type { ClientMessage, Reply, ServerMessage, Welcome } from './messages.js';
 import { MeetingCastError } from './problem.js';
+import type { Token } from './token.js';
 interface SocketEvents {
     message: ServerMessage;
     /** Signed in, again or for the first time. */
@@ -13,9 +14,11 @@ interface SocketEvents {
 export interface SocketOptions {
     /** `ws://` or `wss://`, up to and including `/v1/signal`. */
     url: string;
-    token?: string | undefined;
+    token: Token;
     participant?: string | undefined;
     maxCalls?: number | undefined;
+    /** Not let in again, for a reason that a browser does not tell of a WebSocket. */
+    refused: () => void;
 }
 export declare class SignalSocket extends Emitter<SocketEvents> {
     #private;
