@@ -77,7 +77,7 @@ fn send(clip: &Path, sdp: &Path) -> Helper {
         loop {
             let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
             let port = socket.local_addr().expect("a bound port").port();
-            if port % 2 == 0 && UdpSocket::bind(("127.0.0.1", port + 1)).is_ok() {
+            if port.is_multiple_of(2) && UdpSocket::bind(("127.0.0.1", port + 1)).is_ok() {
                 return port;
             }
         }
