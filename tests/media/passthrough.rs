@@ -217,10 +217,16 @@ async fn what_goes_out_is_what_was_sent_and_switches_land_on_keyframes() {
     assert_eq!(cuts, promised, "the new one's first picture is the one that was promised");
     let keyframes: Vec<_> =
         pictures.iter().filter(|(_, frame)| frame.keyframe).map(|(_, frame)| frame.pts).collect();
-    let distance = keyframes.windows(2).map(|pair| pair[1].since(pair[0]).as_millis() as u64).max().unwrap();
-    println!("largest distance of keyframes {distance} ms");
-    // (The publisher's own are two seconds apart.)
-    assert!(distance <= u64::from(KEYFRAME_MS) + 150 || !lost.is_empty(), "{distance} ms between keyframes");
+    let mut distances: Vec<_> =
+        keyframes.windows(2).map(|pair| pair[1].since(pair[0]).as_millis() as u64).collect();
+    distances.sort_unstable_by(|a, b| b.cmp(a));
+    println!("largest distances of keyframes {:?} ms", &distances[..2]);
+    // The publisher's own are two seconds apart. One request may be held back by RTCP's timing (RFC 4585 §3.5).
+    assert!(distances[0] <= 2000 + 150 || !lost.is_empty(), "{distances:?} ms between keyframes");
+    assert!(
+        distances[1] <= u64::from(KEYFRAME_MS) + 150 || !lost.is_empty(),
+        "{distances:?} ms between keyframes"
+    );
 
     let recording = view(&worker, "passthrough");
     let report = recording.report(0, FRAME);

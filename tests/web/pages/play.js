@@ -7,6 +7,8 @@ const view = document.getElementById('view');
 /** How often the position is looked at. */
 const LOOK_MS = 100;
 /** A position that has not moved for so long is a stall, even if the element does not say `waiting`. */
+/** Sound and picture of a list end so far from what its durations add up to at most, seconds. */
+const END_S = 0.3;
 const STALL_MS = 500;
 /** A position that moved this much further than the clock was moved by a seek. */
 const JUMP_MS = 300;
@@ -47,6 +49,18 @@ function watchFragments(start) {
   });
 }
 
+/**
+ * Everything that an ended list names was shown. hls.js 1.7.4 does not always tell the element so: after it has sought
+ * over a hole it may leave the MediaSource open, and `ended` never comes.
+ */
+function allShown() {
+  const details = hls?.levels[hls.currentLevel]?.details;
+  const { buffered } = view;
+  if (!details || details.live || buffered.length === 0) return false;
+  const atTheEdge = buffered.end(buffered.length - 1) - view.currentTime < 0.05;
+  return atTheEdge && details.totalduration - view.currentTime < END_S;
+}
+
 /** Stalls and jumps of the position, from the first moving picture on. */
 function watchPosition(start) {
   let position = view.currentTime;
@@ -71,6 +85,7 @@ function watchPosition(start) {
       stalledAt = null;
       movedAt = now;
     } else if (now - movedAt > STALL_MS) {
+      if (allShown()) report('finished', { at_ms: since(start), without_end: true });
       stalled('position');
     }
     position = view.currentTime;
