@@ -50,8 +50,8 @@ function watchFragments(start) {
 }
 
 /**
- * Everything that an ended list names was shown. hls.js 1.7.4 does not always tell the element so: after it has sought
- * over a hole it may leave the MediaSource open, and `ended` never comes.
+ * Everything that an ended list names was shown. hls.js 1.7.4 does not always tell the element so: `ended` did not
+ * come in runs where it had sought over a hole, probably since it left the MediaSource open.
  */
 function allShown() {
   const details = hls?.levels[hls.currentLevel]?.details;
