@@ -112,7 +112,8 @@ impl Subscriber {
     pub fn lose_every(&self, nth: u64) {
         let count = Arc::new(AtomicU64::new(0));
         pipeline::on_packets_in(&self.pipeline, move || match count.fetch_add(1, Relaxed) % nth {
-            0 => gst::PadProbeReturn::Drop,
+            // Not Drop, for the reason in `peer`.
+            0 => gst::PadProbeReturn::Handled,
             _ => gst::PadProbeReturn::Ok,
         });
     }

@@ -48,11 +48,24 @@ impl Look {
 
 /// A scene that waits for its sources.
 #[derive(Debug)]
-struct Pending {
-    request: RequestId,
-    scene: SceneSpec,
-    since: MediaTime,
-    deadline: MediaTime,
+pub(super) struct Pending {
+    pub(super) request: RequestId,
+    pub(super) scene: SceneSpec,
+    pub(super) since: MediaTime,
+    pub(super) deadline: MediaTime,
+}
+
+impl Pending {
+    /// A newer switch takes its place.
+    pub(super) fn superseded(self) -> Verdict {
+        Verdict { request: self.request, outcome: Err(ReplyError::Superseded) }
+    }
+
+    /// The program stops before it came to anything.
+    pub(super) fn stopped(self) -> Verdict {
+        let detail = "the program was stopped".to_owned();
+        Verdict { request: self.request, outcome: Err(ReplyError::WrongState { detail }) }
+    }
 }
 
 /// How a `Compose` ended.
@@ -100,9 +113,7 @@ impl Director {
             return Some(Verdict { request, outcome: Ok(Duration::ZERO) });
         }
         let pending = Pending { request, scene, since: now, deadline: now + patience };
-        self.pending
-            .replace(pending)
-            .map(|old| Verdict { request: old.request, outcome: Err(ReplyError::Superseded) })
+        self.pending.replace(pending).map(Pending::superseded)
     }
 
     /// The sources that the waiting switch wants and that do not deliver yet: a keyframe of theirs helps.
@@ -141,10 +152,7 @@ impl Director {
 
     /// The program stops: a waiting switch is answered.
     pub fn stop(self) -> Option<Verdict> {
-        self.pending.map(|pending| Verdict {
-            request: pending.request,
-            outcome: Err(ReplyError::WrongState { detail: "the program was stopped".to_owned() }),
-        })
+        self.pending.map(Pending::stopped)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     ids::{RequestId, SourceId},
     ipc::{PictureSpec, ReplyError, SceneSpec},
     units::MediaTime,
-    worker::program::director::{Look, Verdict},
+    worker::program::director::{Look, Pending, Verdict},
 };
 use std::time::Duration;
 
@@ -67,14 +67,6 @@ enum Showing {
     Nothing(MediaTime),
     Source(SourceId),
     Still,
-}
-
-#[derive(Debug)]
-struct Pending {
-    request: RequestId,
-    scene: SceneSpec,
-    since: MediaTime,
-    deadline: MediaTime,
 }
 
 /// Decides what goes on.
@@ -139,9 +131,7 @@ impl Cutter {
             return Some(Verdict { request, outcome: Ok(Duration::ZERO) });
         }
         let pending = Pending { request, scene, since: now, deadline: now + patience };
-        self.pending
-            .replace(pending)
-            .map(|old| Verdict { request: old.request, outcome: Err(ReplyError::Superseded) })
+        self.pending.replace(pending).map(Pending::superseded)
     }
 
     /// Something the scene's sound stands on changed.
@@ -180,10 +170,7 @@ impl Cutter {
 
     /// The program stops: a waiting switch is answered.
     pub fn stop(self) -> Option<Verdict> {
-        self.pending.map(|pending| Verdict {
-            request: pending.request,
-            outcome: Err(ReplyError::WrongState { detail: "the program was stopped".to_owned() }),
-        })
+        self.pending.map(Pending::stopped)
     }
 
     /// The tick at `now`, which covers `window`.
