@@ -14,7 +14,10 @@ use crate::worker::{
 };
 use gst::prelude::*;
 use std::{ops::RangeInclusive, time::Duration};
-use tokio::sync::{broadcast::error::RecvError, mpsc};
+use tokio::{
+    sync::{broadcast::error::RecvError, mpsc},
+    time::Instant,
+};
 
 /// Requests under way; a keyframe that is asked for twice is one.
 const MAILBOX: usize = 64;
@@ -128,21 +131,21 @@ impl BroadcastRunner {
     /// Until nobody needs it; then `None`.
     async fn serve(&mut self) -> Option<String> {
         let mut frames = self.feed.listen();
-        let mut keyframes = KeyframeThrottle::new(KEYFRAME_INTERVAL, tokio::time::Instant::now());
+        let mut keyframes = KeyframeThrottle::default();
         loop {
             tokio::select! {
                 request = self.inbox.recv() => match request {
                     None => return None,
-                    Some(KeyframeWanted) => keyframes.want(),
+                    Some(KeyframeWanted) => keyframes.want(KEYFRAME_INTERVAL, Instant::now()),
                 },
                 () = keyframes::due(keyframes.due()) => {
-                    keyframes.asked(tokio::time::Instant::now());
+                    keyframes.asked(Instant::now());
                     let _ = self.events.try_send(BroadcastEvent::WantsKeyframe);
                 }
                 frame = frames.recv() => match frame {
                     Ok(frame) => self.push(&frame),
                     // Frames are missing: whoever listens needs an IDR.
-                    Err(RecvError::Lagged(_)) => keyframes.want(),
+                    Err(RecvError::Lagged(_)) => keyframes.want(KEYFRAME_INTERVAL, Instant::now()),
                     // Cannot be, while this task holds the feed.
                     Err(RecvError::Closed) => return None,
                 },

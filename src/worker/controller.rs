@@ -307,7 +307,7 @@ impl Controller {
             MixerEvent::Reply { request, result } => self.reply(request, result).await,
             MixerEvent::WantsKeyframe(source) => {
                 for session in self.sessions.values().filter(|session| session.source == source) {
-                    session.ingest.request_keyframe();
+                    session.ingest.request_keyframe_for_program();
                 }
             }
             MixerEvent::Still { request, still } => self.give_still(request, still).await,

@@ -23,7 +23,7 @@ use gst::glib;
 use keyframes::KeyframeThrottle;
 use peer::{Peer, PeerEvent, Verdict};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 /// Requests and events under way for one publisher; candidates come in one batch per `PATCH`.
 const MAILBOX: usize = 64;
@@ -33,6 +33,9 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 /// second for; depayloaders of GStreamer 1.22 ask with every packet until it has come, and a sender that
 /// obeyed would send nothing else.
 const KEYFRAME_INTERVAL: Duration = Duration::from_secs(1);
+/// The same for the program, which has a patience of its own and is not to wait for an interval that somebody else
+/// began: what libwebrtc takes for the shortest distance of two requests (`EncoderRtcpFeedback`).
+const PROGRAM_KEYFRAME_INTERVAL: Duration = Duration::from_millis(300);
 
 /// Why a publisher could not be taken in.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +71,7 @@ pub enum IngestEvent {
 #[derive(Debug)]
 enum IngestRequest {
     Candidates(Vec<Candidate>),
-    Keyframe,
+    Keyframe { interval: Duration },
     Close,
 }
 
@@ -102,9 +105,14 @@ impl Ingest {
         let _ = self.mailbox.try_send(IngestRequest::Candidates(candidates));
     }
 
-    /// A keyframe would help.
+    /// A keyframe would help somebody who watches.
     pub fn request_keyframe(&self) {
-        let _ = self.mailbox.try_send(IngestRequest::Keyframe);
+        let _ = self.mailbox.try_send(IngestRequest::Keyframe { interval: KEYFRAME_INTERVAL });
+    }
+
+    /// The program needs a keyframe.
+    pub fn request_keyframe_for_program(&self) {
+        let _ = self.mailbox.try_send(IngestRequest::Keyframe { interval: PROGRAM_KEYFRAME_INTERVAL });
     }
 
     /// Hang up.
@@ -174,18 +182,18 @@ impl IngestRunner {
         let opened = self.setup.timeline.now();
         let patience = u64::from(self.setup.webrtc.inactivity_ms);
         let mut watch = tokio::time::interval(WATCH_INTERVAL);
-        let mut keyframes = KeyframeThrottle::new(KEYFRAME_INTERVAL, tokio::time::Instant::now());
+        let mut keyframes = KeyframeThrottle::default();
         let mut trusted = false;
         loop {
             tokio::select! {
                 request = self.inbox.recv() => match request {
                     None | Some(IngestRequest::Close) => return None,
                     Some(IngestRequest::Candidates(candidates)) => peer.add_candidates(&candidates),
-                    Some(IngestRequest::Keyframe) => keyframes.want(),
+                    Some(IngestRequest::Keyframe { interval }) => keyframes.want(interval, Instant::now()),
                 },
-                () = peer.wants_keyframe() => keyframes.want(),
+                () = peer.wants_keyframe() => keyframes.want(KEYFRAME_INTERVAL, Instant::now()),
                 () = keyframes::due(keyframes.due()) => {
-                    keyframes.asked(tokio::time::Instant::now());
+                    keyframes.asked(Instant::now());
                     peer.request_keyframe();
                 }
                 Some(event) = events.recv() => {
@@ -194,7 +202,7 @@ impl IngestRunner {
                         Verdict::Trusted => {
                             trusted = true;
                             self.setup.tap.meter().trust();
-                            keyframes.want();
+                            keyframes.want(KEYFRAME_INTERVAL, Instant::now());
                             self.tell(IngestEvent::Connected).await;
                         }
                         Verdict::Ended(reason) => return Some(reason),

@@ -367,7 +367,7 @@ fn a_browsers_pictures_pass_through() {
         holes(&received.tags).iter().map(|(step, _)| step).collect::<Vec<_>>(),
         load()
     ));
-    // It makes none of its own accord.
+    // It makes none of its own accord. Measured at load 6: 2001 ms; a request is repeated after 500 ms.
     assert!(distance <= 2500, "{distance} ms between keyframes ({})", load());
     let others = recording
         .video

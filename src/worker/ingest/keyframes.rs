@@ -3,24 +3,19 @@
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Lets one request through per interval: the first at once, those that come too soon together as one when the
-/// interval is over.
-#[derive(Debug)]
+/// Lets the first request through at once, and those that come too soon after it together as one, as long after it
+/// as the one of them asks that can wait least.
+#[derive(Debug, Default)]
 pub struct KeyframeThrottle {
-    interval: Duration,
-    next: Instant,
+    last: Option<Instant>,
     due: Option<Instant>,
 }
 
 impl KeyframeThrottle {
-    /// Nothing was asked for before `now`.
-    pub const fn new(interval: Duration, now: Instant) -> Self {
-        Self { interval, next: now, due: None }
-    }
-
-    /// Somebody needs a keyframe.
-    pub const fn want(&mut self) {
-        self.due = Some(self.next);
+    /// Somebody needs a keyframe at `now`, who is served at most once per `interval`.
+    pub fn want(&mut self, interval: Duration, now: Instant) {
+        let allowed = self.last.map_or(now, |last| (last + interval).max(now));
+        self.due = Some(self.due.map_or(allowed, |due| due.min(allowed)));
     }
 
     /// When the publisher is to be asked; `None`: nobody needs one.
@@ -29,9 +24,9 @@ impl KeyframeThrottle {
     }
 
     /// The publisher is asked at `now`.
-    pub fn asked(&mut self, now: Instant) {
+    pub const fn asked(&mut self, now: Instant) {
         self.due = None;
-        self.next = now + self.interval;
+        self.last = Some(now);
     }
 }
 
@@ -47,24 +42,52 @@ pub async fn due(at: Option<Instant>) {
 mod tests {
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// When a publisher is asked that is needed every so often by somebody who is served once a second.
+    fn asked(throttle: &mut KeyframeThrottle, start: Instant, wanted: impl Fn(u64) -> bool) -> Vec<u64> {
+        let ticks = (0..2500).filter(|ms| {
+            let now = start + Duration::from_millis(*ms);
+            if wanted(*ms) {
+                throttle.want(SECOND, now);
+            }
+            let due = throttle.due().is_some_and(|due| due <= now);
+            if due {
+                throttle.asked(now);
+            }
+            due
+        });
+        ticks.collect()
+    }
+
     #[test]
     fn a_storm_of_requests_is_one_per_interval() {
-        let (start, second) = (Instant::now(), Duration::from_secs(1));
-        let mut throttle = KeyframeThrottle::new(second, start);
-        let mut asked = Vec::new();
-        for ms in 0..2500 {
-            let now = start + Duration::from_millis(ms);
-            throttle.want();
-            if throttle.due().is_some_and(|due| due <= now) {
-                throttle.asked(now);
-                asked.push(ms);
-            }
-        }
-        assert_eq!(asked, [0, 1000, 2000]);
-        assert_eq!(throttle.due(), Some(start + 3 * second), "the last wish is not forgotten");
-        let mut calm = KeyframeThrottle::new(second, start);
-        assert_eq!(calm.due(), None);
-        calm.want();
-        assert_eq!(calm.due(), Some(start), "a first request goes at once");
+        let start = Instant::now();
+        let mut throttle = KeyframeThrottle::default();
+        assert_eq!(asked(&mut throttle, start, |_| true), [0, 1000, 2000]);
+        assert_eq!(throttle.due(), Some(start + 3 * SECOND), "the last wish is not forgotten");
+    }
+
+    #[test]
+    fn calm_requests_go_at_once() {
+        let mut throttle = KeyframeThrottle::default();
+        assert_eq!(throttle.due(), None);
+        assert_eq!(asked(&mut throttle, Instant::now(), |ms| ms == 7 || ms == 1300), [7, 1300]);
+    }
+
+    #[test]
+    fn who_can_wait_less_is_served_sooner_and_serves_the_others() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut throttle = KeyframeThrottle::default();
+        throttle.asked(start);
+        throttle.want(SECOND, at(100));
+        assert_eq!(throttle.due(), Some(at(1000)));
+        throttle.want(SECOND / 4, at(200));
+        assert_eq!(throttle.due(), Some(at(250)));
+        throttle.want(SECOND, at(300));
+        assert_eq!(throttle.due(), Some(at(250)), "the sooner one stays");
+        throttle.asked(at(250));
+        assert_eq!(throttle.due(), None);
     }
 }
