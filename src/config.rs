@@ -124,6 +124,9 @@ pub struct LimitsConfig {
     pub max_clients: usize,
     /// TCP connections to the HTTP port at once; more are answered 503.
     pub max_connections: usize,
+    /// Part of the machine's cores that control and its workers may use, 0 to 1; what would need more is answered
+    /// `overloaded`. 0 = no limit.
+    pub max_load: f64,
 }
 
 /// `[webrtc]`

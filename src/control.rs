@@ -4,6 +4,7 @@
 //! ([`conference`]) decides with pure state machines ([`cast`]), the [`supervisor`] talks to the
 //! worker process, and the answer goes back when the thing has *happened*.
 
+pub mod admission;
 pub mod auth;
 pub mod cast;
 pub mod conference;

@@ -119,6 +119,7 @@ impl Config {
         faults.range("limits.max_outputs", limits.max_outputs, 1..=64, "outputs");
         faults.range("limits.max_clients", limits.max_clients, 1..=100_000, "clients");
         faults.range("limits.max_connections", limits.max_connections, 16..=100_000, "connections");
+        faults.range("limits.max_load", limits.max_load, 0.0..=1.0, "of the cores");
         let timeout_ms = limits.request_timeout_s.saturating_mul(1000);
         for (key, value) in [
             ("cast.start_timeout_ms", self.cast.start_timeout_ms),
@@ -389,7 +390,7 @@ mod tests {
     #[test]
     fn every_fault_is_one_exact_sentence() {
         type Change = fn(&mut Config);
-        let table: [(Change, &str); 33] = [
+        let table: [(Change, &str); 34] = [
             (
                 |c| c.server.public_url = "https://cast.example/".into(),
                 "server.public_url is not usable; allowed: \"\" or http(s)://host[:port][/path] without a \
@@ -428,6 +429,10 @@ mod tests {
                 "auth.keys[0].secret is too short; allowed: at least 32 bytes",
             ),
             (|c| c.limits.max_outputs = 0, "limits.max_outputs = 0 is not allowed; allowed: 1 to 64 outputs"),
+            (
+                |c| c.limits.max_load = 1.5,
+                "limits.max_load = 1.5 is not allowed; allowed: 0 to 1 of the cores",
+            ),
             (
                 |c| c.limits.request_timeout_s = 12,
                 "limits.request_timeout_s = 12 is not longer than cast.start_timeout_ms = 15000; allowed: \

@@ -32,6 +32,7 @@ impl Default for LimitsConfig {
             max_outputs: 8,
             max_clients: 1000,
             max_connections: 2048,
+            max_load: 0.9,
         }
     }
 }

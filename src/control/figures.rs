@@ -7,6 +7,9 @@ const PARTICIPANTS: &str = "meetingcast_participants";
 const CASTS: &str = "meetingcast_casts";
 const WORKER_RESTARTS: &str = "meetingcast_worker_restarts_total";
 const RTMP_PLAYERS: &str = "meetingcast_rtmp_players";
+const CPU_CORES: &str = "meetingcast_cpu_cores";
+const OVERLOADED: &str = "meetingcast_overloaded";
+const REFUSED: &str = "meetingcast_overload_refusals_total";
 const SWITCH_SECONDS: &str = "meetingcast_switch_seconds";
 
 /// Tells the recorder what the figures mean, and shows them from the start. Call it once, when the
@@ -17,6 +20,12 @@ pub fn describe() {
     describe_counter!(WORKER_RESTARTS, Unit::Count, "media workers replaced after a failure");
     describe_histogram!(SWITCH_SECONDS, Unit::Seconds, "from a switch's command to its first frame");
     describe_gauge!(RTMP_PLAYERS, Unit::Count, "players that pull a cast by RTMP");
+    describe_gauge!(CPU_CORES, "cores that control and its workers used in the last second");
+    describe_gauge!(OVERLOADED, "1 while more is used than limits.max_load allows");
+    describe_counter!(REFUSED, Unit::Count, "requests refused with `overloaded` for want of cores");
+    gauge!(CPU_CORES).set(0.0);
+    overloaded(false);
+    counter!(REFUSED).absolute(0);
     gauge!(RTMP_PLAYERS).set(0.0);
     set_totals(0, 0);
     counter!(WORKER_RESTARTS).absolute(0);
@@ -32,6 +41,21 @@ pub(super) fn set_totals(participants: usize, casts: usize) {
 /// A worker was replaced.
 pub(super) fn worker_restarted() {
     counter!(WORKER_RESTARTS).increment(1);
+}
+
+/// Cores that control and its workers used of late.
+pub(super) fn cpu_used(cores: f64) {
+    gauge!(CPU_CORES).set(cores);
+}
+
+/// Whether more is used than is allowed.
+pub(super) fn overloaded(is: bool) {
+    gauge!(OVERLOADED).set(f64::from(u8::from(is)));
+}
+
+/// A request was refused for want of cores.
+pub(super) fn refused() {
+    counter!(REFUSED).increment(1);
 }
 
 /// A switch was done.

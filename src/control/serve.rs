@@ -1,6 +1,7 @@
 //! `meetingcast serve`: everything put together, and taken down in order.
 
 use super::{
+    admission::Admission,
     auth::{Auth, OpenNetwork, check_listen},
     conference::{outputs::egress::EgressOutputs, runner::ConferenceParts},
     directory::Directory,
@@ -160,7 +161,10 @@ pub async fn run(config: Config, options: ServeOptions) -> Result<(), ServeError
     let conferences: Arc<dyn Conferences> = directory.clone();
     let closing = CancellationToken::new();
     let signal = Switchboard::start(conferences.clone(), &config, closing.clone());
+    let admission = Admission::new(config.limits.max_load);
+    tokio::spawn(admission.clone().watch(closing.clone()));
     let state = AppState {
+        admission,
         conferences,
         signal,
         auth: Auth::new(&config.auth),

@@ -9,6 +9,7 @@ use axum::{
 use meetingcast::{
     config::{AuthKey, AuthMode, Config},
     control::{
+        admission::Admission,
         auth::{Auth, Grant, NewToken, Scope, mint},
         error::ControlError,
         http::{
@@ -105,6 +106,7 @@ impl Api {
         let state = AppState {
             signal: Switchboard::start(conferences.clone(), &config, CancellationToken::new()),
             conferences,
+            admission: Admission::new(config.limits.max_load),
             auth: Auth::new(&config.auth),
             recordings: recordings.clone(),
             base_url: "http://cast.example".into(),

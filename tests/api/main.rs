@@ -19,6 +19,7 @@ mod errors_are_problems;
 mod health_says_when_it_drains;
 mod later_things_say_so;
 mod outputs_come_and_go;
+mod overload_is_said;
 mod pages_are_served;
 mod panics_and_stalls_are_answered;
 mod participants_are_muted_and_removed;

@@ -6,6 +6,7 @@ use futures::{SinkExt, StreamExt};
 use meetingcast::{
     config::{AuthKey, AuthMode, Config},
     control::{
+        admission::Admission,
         auth::{Auth, Grant, NewToken, Scope, mint},
         conference::ConferenceRequest,
         error::ControlError,
@@ -54,6 +55,7 @@ impl Signalling {
         let state = AppState {
             signal: Switchboard::start(conferences.clone(), &config, closing.clone()),
             conferences,
+            admission: Admission::new(config.limits.max_load),
             auth: Auth::new(&config.auth),
             recordings: RecordingLibrary::open(&config.recording, &config.server.data_dir).unwrap(),
             base_url: "http://cast.example".into(),

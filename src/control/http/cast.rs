@@ -12,7 +12,7 @@ use super::{
     },
 };
 use crate::{
-    control::{cast::CastState, conference::ConferenceRequest, error::ControlError},
+    control::{admission::cost, cast::CastState, conference::ConferenceRequest, error::ControlError},
     ids::OutputId,
 };
 use axum::{Json, extract::State, http::StatusCode};
@@ -61,7 +61,9 @@ pub async fn start(
     }
     let start = body.into_start(&app.config)?;
     let conference = app.conferences.find(&at.conference).await?;
+    let room = app.admission.admit(cost::cast(&start.encoding, &app.config.encoding.preset))?;
     let cast = conference.ask(|answer| ConferenceRequest::StartCast { start, answer }).await?;
+    room.keep();
     Ok((StatusCode::CREATED, Json(CastJson::new(&cast, &app.base_url))))
 }
 

@@ -7,6 +7,7 @@ use super::{
 use crate::control::error::ControlError;
 use axum::{Json, extract::State};
 use serde::Serialize;
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// All is well.
@@ -28,10 +29,13 @@ pub async fn alive() -> Json<HealthJson> {
 /// Ready: new work is taken.
 #[utoipa::path(get, path = "/readyz", tag = "health", responses(
     (status = 200, body = HealthJson),
-    (status = 503, body = Problem, description = "`shutting_down`: the server drains")))]
+    (status = 503, body = Problem, description = "`shutting_down`: the server drains; `overloaded`: no cast fits any more (`limits.max_load`)")))]
 pub async fn ready(State(app): State<AppState>) -> Result<Json<HealthJson>, HttpError> {
     if app.readiness.is_draining() {
         return Err(ControlError::ShuttingDown.into());
+    }
+    if app.admission.is_full() {
+        return Err(ControlError::Overloaded { retry_after: Duration::from_secs(10) }.into());
     }
     Ok(Json(HealthJson { status: "ready", version: env!("CARGO_PKG_VERSION") }))
 }

@@ -28,6 +28,7 @@ pub async fn snapshot(
     at: InConference<ToSubscribe>,
 ) -> Result<Response, HttpError> {
     let conference = app.conferences.find(&at.conference).await?;
+    app.admission.admit_trifle()?;
     let jpeg = conference.ask(|answer| ConferenceRequest::Snapshot { answer }).await?;
     let headers = [(header::CONTENT_TYPE, "image/jpeg"), (header::CACHE_CONTROL, "private, max-age=1")];
     Ok((headers, jpeg).into_response())

@@ -3,6 +3,7 @@
 use crate::{
     config::Config,
     control::{
+        admission::Admission,
         auth::Auth,
         conference::{Conference, ConferenceSettings, ConferenceView},
         directory::Directory,
@@ -40,6 +41,8 @@ pub struct AppState {
     pub base_url: Arc<str>,
     /// `/metrics`.
     pub metrics: PrometheusHandle,
+    /// Whether there is room for more work.
+    pub admission: Admission,
     /// `/readyz`.
     pub readiness: Readiness,
 }

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     control::{
+        admission::cost,
         conference::{ConferenceRequest, Subscribe, SubscribeTo, SubscriberOffers},
         error::ControlError,
     },
@@ -113,9 +114,11 @@ async fn open(
     let any = offers.offer(None)?;
     let tag_ufrag = ice_ufrag(&any.sdp).map(str::to_owned);
     let conference = app.conferences.find(&at.conference).await?;
+    let room = app.admission.admit(cost::SUBSCRIBER)?;
     let client = at.identity.participant.as_ref().map_or("subscriber", ParticipantId::as_str).to_owned();
     let subscribe = Subscribe { to, offers };
     let opened = conference.ask(|answer| ConferenceRequest::Subscribe { subscribe, answer }).await?;
+    room.keep();
     created(app, opened, tag_ufrag.as_deref(), &client)
 }
 

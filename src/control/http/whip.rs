@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     control::{
+        admission::cost,
         conference::{ConferenceRequest, Publish, Published},
         error::ControlError,
         ice,
@@ -80,10 +81,12 @@ pub async fn publish(
     let offer = (app.sdp.offer)(&text)?;
     let tag_ufrag = ice_ufrag(&offer.sdp).map(str::to_owned);
 
+    let room = app.admission.admit(cost::PUBLISHER)?;
     let conference = app.conferences.find_or_create(&at.conference).await?;
     let client = participant.to_string();
     let publish = Publish { participant, name: at.identity.name, stream, offer };
     let published = conference.ask(|answer| ConferenceRequest::Publish { publish, answer }).await?;
+    room.keep();
     created(&app, published, tag_ufrag.as_deref(), &client)
 }
 

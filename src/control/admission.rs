@@ -1,0 +1,126 @@
+//! Whether there is room for more work: what is asked for is estimated ([`cost`]), what runs is measured
+//! ([`usage`]), and what would not fit is refused before it harms what is on the air.
+
+pub mod cost;
+mod state;
+mod usage;
+
+use super::{error::ControlError, figures};
+use cost::Cores;
+use state::{AdmissionState, Change, PromiseId, Refused};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio_util::sync::CancellationToken;
+use usage::CpuMeter;
+
+/// How often the CPU that we use is measured.
+const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Lets work in, or not. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Admission(Arc<Mutex<AdmissionState>>);
+
+impl Admission {
+    /// Up to that part of the machine's cores (`limits.max_load`); 0: everything is let in.
+    pub fn new(max_load: f64) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let allowed = (max_load > 0.0).then_some(Cores(max_load * cores as f64));
+        Self(Arc::new(Mutex::new(AdmissionState::new(allowed))))
+    }
+
+    /// Takes that much more on, if what is then asked for is [kept](Admitted::keep).
+    ///
+    /// # Errors
+    /// `overloaded`: it would be more than is allowed.
+    pub fn admit(&self, cost: Cores) -> Result<Admitted, ControlError> {
+        let promise = self.state().admit(Instant::now(), cost).map_err(overloaded)?;
+        Ok(Admitted { admission: self.clone(), promise: Some(promise) })
+    }
+
+    /// For what costs little and can be done without.
+    ///
+    /// # Errors
+    /// `overloaded`: more is used than is allowed.
+    pub fn admit_trifle(&self) -> Result<(), ControlError> {
+        if self.state().is_pressed() { Err(overloaded(Refused)) } else { Ok(()) }
+    }
+
+    /// Whether a cast would be refused, however small.
+    pub fn is_full(&self) -> bool {
+        self.state().is_full(Instant::now())
+    }
+
+    /// Measures until `closing`. Without it only what was let in of late counts.
+    pub async fn watch(self, closing: CancellationToken) {
+        let mut meter = CpuMeter::default();
+        let mut interval = tokio::time::interval(MEASURE_INTERVAL);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = closing.cancelled() => return,
+                _ = interval.tick() => {}
+            }
+            // Files of /proc, but some for each thread and worker: not on the runtime's own threads.
+            let measured = tokio::task::spawn_blocking(move || {
+                let used = meter.measure(Instant::now());
+                (meter, used)
+            });
+            // A panic, or the runtime goes down.
+            let Ok((returned, used)) = measured.await else { return };
+            meter = returned;
+            let Some(used) = used else { continue };
+            figures::cpu_used(used.0);
+            match self.state().measured(Instant::now(), used) {
+                Some(Change::Pressed { used, allowed }) => {
+                    figures::overloaded(true);
+                    tracing::warn!(
+                        "more is used than limits.max_load allows ({:.2} of {:.2} cores): snapshots, new viewers, \
+                         publishers and casts are refused",
+                        used.0,
+                        allowed.0
+                    );
+                }
+                Some(Change::Relieved) => {
+                    figures::overloaded(false);
+                    tracing::info!("no more is used than limits.max_load allows");
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, AdmissionState> {
+        // Nothing in it can panic half-way.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Room that is held for a request. Given back when dropped.
+#[derive(Debug)]
+#[must_use = "the room is given back when this is dropped"]
+pub struct Admitted {
+    admission: Admission,
+    promise: Option<PromiseId>,
+}
+
+impl Admitted {
+    /// The request succeeded: from now on the room is used.
+    pub fn keep(mut self) {
+        self.promise = None;
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        if let Some(promise) = self.promise {
+            self.admission.state().release(promise);
+        }
+    }
+}
+
+fn overloaded(Refused: Refused) -> ControlError {
+    figures::refused();
+    ControlError::Overloaded { retry_after: state::SETTLE }
+}

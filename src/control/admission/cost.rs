@@ -1,0 +1,92 @@
+//! What work is estimated to cost, in cores. Measured by `make bench` on the machine of docs/BENCHMARKS.md; another
+//! machine is faster or slower, which what is measured there (see [`usage`](super::usage)) makes good.
+
+use crate::{control::cast::Encoding, ipc::ProgramMode};
+
+/// CPU: 1.0 is one core, all the time.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Cores(pub f64);
+
+/// A 720p30 stream taken in (jitter buffer, RTP) and decoded: 0.81 core for a program of four, less what the program
+/// itself costs. Charged to who publishes, also while nobody sees the stream.
+pub const PUBLISHER: Cores = Cores(0.08);
+/// A program whose pictures pass through: sound decoded, mixed and coded, all the rest handed on.
+pub const PASSTHROUGH: Cores = Cores(0.09);
+/// One forwarded stream (WHEP): 0.0096 core for 200 kbit/s was measured; the usual one has more.
+pub const SUBSCRIBER: Cores = Cores(0.02);
+
+/// 720p30, in pixels a second: what the figures below are of.
+const MEASURED_PIXELS: f64 = 1280.0 * 720.0 * 30.0;
+/// Scaling and placing tiles.
+const MIXING: f64 = 0.17;
+/// x264 `veryfast`.
+const ENCODING: f64 = 0.26;
+/// AAC, the sound's mix and the program's own clockwork.
+const SOUND: f64 = 0.06;
+
+/// A cast, without those it shows.
+pub fn cast(encoding: &Encoding, preset: &str) -> Cores {
+    if encoding.mode == ProgramMode::Passthrough {
+        return PASSTHROUGH;
+    }
+    let pixels = |width: u32, height: u32| {
+        f64::from(width) * f64::from(height) * f64::from(encoding.fps) / MEASURED_PIXELS
+    };
+    let program = pixels(encoding.width, encoding.height);
+    let renditions: f64 = encoding.renditions.iter().map(|one| pixels(one.width, one.height)).sum();
+    Cores(SOUND + program * MIXING + (program + renditions) * ENCODING * of_preset(preset))
+}
+
+/// What x264 costs with a preset, `veryfast` being 1: measured with 8 s of 720p30 with noise.
+fn of_preset(preset: &str) -> f64 {
+    match preset {
+        "ultrafast" => 0.45,
+        "superfast" => 0.7,
+        "faster" => 1.6,
+        "fast" => 3.8,
+        "medium" => 4.1,
+        _ => 1.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::cast::Rendition;
+
+    fn encoding(width: u32, height: u32, mode: ProgramMode) -> Encoding {
+        Encoding {
+            mode,
+            width,
+            height,
+            fps: 30,
+            video_kbps: 2500,
+            audio_kbps: 128,
+            keyframe_ms: 2000,
+            renditions: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_estimate_is_what_was_measured() {
+        let four = cast(&encoding(1280, 720, ProgramMode::Compose), "veryfast").0 + 4.0 * PUBLISHER.0;
+        assert!((four - 0.81).abs() < 0.02, "{four}");
+        assert_eq!(cast(&encoding(1280, 720, ProgramMode::Passthrough), "medium"), PASSTHROUGH);
+    }
+
+    #[test]
+    fn more_pixels_slower_presets_and_renditions_cost_more() {
+        let mut spec = encoding(1280, 720, ProgramMode::Compose);
+        let plain = cast(&spec, "veryfast");
+        assert!(cast(&encoding(1920, 1080, ProgramMode::Compose), "veryfast") > plain);
+        assert!(cast(&spec, "medium") > plain && cast(&spec, "ultrafast") < plain);
+        spec.renditions = vec![Rendition { width: 640, height: 360, video_kbps: 600 }];
+        assert!(cast(&spec, "veryfast") > plain);
+    }
+
+    #[test]
+    fn each_preset_that_can_be_chosen_is_known() {
+        let costs = crate::config::encoding::PRESETS.map(of_preset);
+        assert!(costs.is_sorted_by(|a, b| a < b), "{costs:?}");
+    }
+}
