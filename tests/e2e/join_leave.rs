@@ -113,7 +113,7 @@ fn is_flat(what: &str, first: Holdings, last: Holdings, rss_mb: usize) {
 #[test]
 fn joins_and_leaves_cost_nothing_in_the_end() {
     let _turn = one_at_a_time();
-    let joins = std::env::var("JOINS").map_or(104, |text| text.parse::<usize>().expect("JOINS: a number"));
+    let joins = std::env::var("JOINS").map_or(72, |text| text.parse::<usize>().expect("JOINS: a number"));
     let rounds = joins.div_ceil(8);
     let stage = Stage::set(&[("WEBRTC__INACTIVITY_TIMEOUT_S", "2"), ("LIMITS__MAX_PARTICIPANTS", "40")]);
     let mut quarters = Vec::new();
