@@ -29,7 +29,7 @@ use tokio::sync::mpsc;
 const MAILBOX: usize = 64;
 /// How often a publisher is looked at for inactivity.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
-/// Keyframes are asked for at most this often. Each is a burst that a sender on a narrow way needs up to a
+/// Keyframes are asked for at most this often, unless a switch waits for one. Each is a burst that a sender on a narrow way needs up to a
 /// second for; depayloaders of GStreamer 1.22 ask with every packet until it has come, and a sender that
 /// obeyed would send nothing else.
 const KEYFRAME_INTERVAL: Duration = Duration::from_secs(1);
@@ -69,6 +69,7 @@ pub enum IngestEvent {
 enum IngestRequest {
     Candidates(Vec<Candidate>),
     Keyframe,
+    HurriedKeyframe,
     Close,
 }
 
@@ -105,6 +106,11 @@ impl Ingest {
     /// A keyframe would help.
     pub fn request_keyframe(&self) {
         let _ = self.mailbox.try_send(IngestRequest::Keyframe);
+    }
+
+    /// The program waits for a keyframe.
+    pub fn hurry_keyframe(&self) {
+        let _ = self.mailbox.try_send(IngestRequest::HurriedKeyframe);
     }
 
     /// Hang up.
@@ -182,6 +188,7 @@ impl IngestRunner {
                     None | Some(IngestRequest::Close) => return None,
                     Some(IngestRequest::Candidates(candidates)) => peer.add_candidates(&candidates),
                     Some(IngestRequest::Keyframe) => keyframes.want(),
+                    Some(IngestRequest::HurriedKeyframe) => keyframes.hurry(),
                 },
                 () = peer.wants_keyframe() => keyframes.want(),
                 () = keyframes::due(keyframes.due()) => {
