@@ -36,10 +36,10 @@ pub enum WorkerCommand {
     /// Start composing and encoding, or passing through. Reply: [`ReplyOk::ProgramStarted`], after the first encoded
     /// video keyframe. A second start is an error.
     StartProgram { request: RequestId, program: ProgramSpec },
-    /// Show another scene. With `wait_ready` the sources in it must deliver decoded media first
-    /// (that is a switch; the old scene stays until then, and for good when `deadline_ms` passes);
-    /// without, it is taken at the next frame (tiles re-flow because somebody came or left).
-    /// Reply: [`ReplyOk::Composed`].
+    /// Show another scene. With `wait_ready` the sources in it must deliver decoded media first: whoever fills the frame,
+    /// and for a second at most everybody on a tile whose pictures come (that is a switch; the old scene stays until
+    /// then, and for good when `deadline_ms` passes); without, it is taken at the next frame (tiles re-flow because
+    /// somebody came or left). Reply: [`ReplyOk::Composed`].
     Compose { request: RequestId, scene: SceneSpec, wait_ready: bool, deadline_ms: u32 },
     /// An output needs an IDR now (a player or server joined). Throttled by the worker.
     RequestKeyframe,

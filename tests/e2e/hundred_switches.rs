@@ -172,8 +172,8 @@ fn who_is_not_seen_is_not_decoded_and_comes_on_without_a_seam() {
     });
     let (_, path) = stage.stop(take, "cold-switches");
     let took = judge_took("cold", &cuts);
-    // A keyframe's way, and the delay that all pictures have. One may have lost its processor.
-    assert!(percentile(&took, 90) <= 300, "{took:?} ({})", load());
+    // A keyframe's way, and the delay that all pictures have; 500 ms more where a request was lost.
+    assert!(percentile(&took, 50) <= 300 && percentile(&took, 100) <= 900, "{took:?} ({})", load());
     // None came on before it could be seen: 160 ms is the program's delay alone.
     assert!(took[0] > 100, "not cold: {took:?}");
     judge_seams(&path, &cuts);

@@ -46,9 +46,9 @@ const IDLE_RATE: FrameRate = FrameRate(30);
 const BACKLOG: u64 = 15;
 /// The thread woke so late that catching up frame by frame would take longer than it is worth.
 const TOO_LATE: Duration = Duration::from_secs(1);
-/// The first frame waits so long for those who are in the first scene, whose decoders have rested: a keyframe's way
-/// is shorter as a rule, and a start has seconds.
-const START_PATIENCE: Duration = Duration::from_millis(500);
+/// The first frame waits so long for those who are in the first scene, whose decoders have rested: as switches to tiles
+/// do. A start has seconds.
+const START_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What can be asked of the mixer.
 pub enum MixerRequest {
