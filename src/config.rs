@@ -211,11 +211,36 @@ pub struct ProgramConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SwitchingConfig {
+    /// Whether those who are not seen stay decoded.
+    pub standby: Standby,
+    /// With `hot`: so many of them do.
+    pub hot_max: u32,
     /// A switch that is not on the program within is given up, milliseconds.
     pub switch_timeout_ms: u32,
     /// What senders that take hints are asked for while nobody sees them, pixels of height: it can be on the air
     /// at once, and grows to its tile's size within a second. 0 = as they like.
     pub standby_height: u32,
+}
+
+/// How those who are not on the program are kept while a composed one runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standby {
+    /// Some stay decoded, those most likely next: a switch to them takes a frame.
+    #[default]
+    Hot,
+    /// None is decoded: a switch waits for a keyframe.
+    Cold,
+}
+
+impl SwitchingConfig {
+    /// How many that nobody sees are decoded.
+    pub const fn hot(&self) -> u32 {
+        match self.standby {
+            Standby::Hot => self.hot_max,
+            Standby::Cold => 0,
+        }
+    }
 }
 
 /// `[rtmp]`

@@ -36,10 +36,10 @@ pub enum WorkerCommand {
     /// Start composing and encoding, or passing through. Reply: [`ReplyOk::ProgramStarted`], after the first encoded
     /// video keyframe. A second start is an error.
     StartProgram { request: RequestId, program: ProgramSpec },
-    /// Show another scene. With `wait_ready` the sources in it must deliver decoded media first
-    /// (that is a switch; the old scene stays until then, and for good when `deadline_ms` passes);
-    /// without, it is taken at the next frame (tiles re-flow because somebody came or left).
-    /// Reply: [`ReplyOk::Composed`].
+    /// Show another scene. With `wait_ready` the sources in it must deliver decoded media first: whoever fills the frame,
+    /// and for a second at most everybody on a tile whose pictures come (that is a switch; the old scene stays until
+    /// then, and for good when `deadline_ms` passes); without, it is taken at the next frame (tiles re-flow because
+    /// somebody came or left). Reply: [`ReplyOk::Composed`].
     Compose { request: RequestId, scene: SceneSpec, wait_ready: bool, deadline_ms: u32 },
     /// An output needs an IDR now (a player or server joined). Throttled by the worker.
     RequestKeyframe,
@@ -185,6 +185,9 @@ pub struct ProgramSpec {
     /// A stalled source's last frame stays so long, milliseconds, then the slate (full frame) or the
     /// name tile (grid).
     pub stall_hold_ms: u32,
+    /// Sources that are on no tile but stay decoded, those first that are most likely next; 0–16. The others'
+    /// decoders rest, and a switch to them waits for a keyframe. Means nothing with [`ProgramMode::Passthrough`].
+    pub standby: u32,
 }
 
 /// The program's encoding, validated by control.
@@ -385,21 +388,23 @@ pub struct SourceReport {
     pub source: SourceId,
     /// The session that feeds it.
     pub session: SessionId,
-    /// Decoded picture, `None` until the first.
+    /// Its pictures, `None` until the first.
     pub video: Option<VideoReport>,
     /// Milliseconds since the last sound, `None` until the first.
     pub audio_age_ms: Option<u32>,
 }
 
-/// A source's decoded picture.
+/// A source's pictures: as they are decoded, or as they come while they are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VideoReport {
     /// Pixels.
     pub width: u32,
     /// Pixels.
     pub height: u32,
-    /// Frames decoded so far.
+    /// Frames so far.
     pub frames: u64,
     /// Milliseconds since the last one.
     pub age_ms: u32,
+    /// A decoder runs for them.
+    pub decoded: bool,
 }

@@ -195,6 +195,7 @@ impl Config {
             }
         }
         faults.range("switching.switch_timeout_ms", self.switching.switch_timeout_ms, 100..=60_000, "ms");
+        faults.range("switching.hot_max", self.switching.hot_max, 0..=16, "sources");
         if self.switching.standby_height != 0 {
             faults.range(
                 "switching.standby_height",
@@ -374,7 +375,10 @@ impl Faults {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::AuthKey, redacted::Redacted};
+    use crate::{
+        config::{AuthKey, Standby},
+        redacted::Redacted,
+    };
 
     fn faults(change: impl FnOnce(&mut Config)) -> Vec<String> {
         let mut config = Config::default();
@@ -390,7 +394,7 @@ mod tests {
     #[test]
     fn every_fault_is_one_exact_sentence() {
         type Change = fn(&mut Config);
-        let table: [(Change, &str); 34] = [
+        let table: [(Change, &str); 35] = [
             (
                 |c| c.server.public_url = "https://cast.example/".into(),
                 "server.public_url is not usable; allowed: \"\" or http(s)://host[:port][/path] without a \
@@ -476,6 +480,7 @@ mod tests {
                 |c| c.switching.switch_timeout_ms = 50,
                 "switching.switch_timeout_ms = 50 is not allowed; allowed: 100 to 60000 ms",
             ),
+            (|c| c.switching.hot_max = 17, "switching.hot_max = 17 is not allowed; allowed: 0 to 16 sources"),
             (
                 |c| c.switching.standby_height = 10,
                 "switching.standby_height = 10 is not allowed; allowed: 90 to 2160 pixels, or 0",
@@ -535,6 +540,14 @@ mod tests {
         for (change, sentence) in table {
             assert_eq!(faults(change), [sentence]);
         }
+    }
+
+    #[test]
+    fn a_cold_standby_decodes_nobody_whatever_the_number() {
+        let mut config = Config::default();
+        assert_eq!(config.switching.hot(), 4);
+        config.switching.standby = Standby::Cold;
+        assert_eq!((config.switching.hot(), config.faults()), (0, vec![]));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use super::{
     CastConfig, ConferenceConfig, EncodingConfig, HlsConfig, LimitsConfig, LogConfig, LogFormat,
-    ProgramConfig, RecordingConfig, RtmpConfig, ServerConfig, SwitchingConfig, TlsConfig, WebrtcConfig,
-    WorkerConfig,
+    ProgramConfig, RecordingConfig, RtmpConfig, ServerConfig, Standby, SwitchingConfig, TlsConfig,
+    WebrtcConfig, WorkerConfig,
 };
 use crate::redacted::Redacted;
 use std::net::SocketAddr;
@@ -95,7 +95,7 @@ impl Default for ProgramConfig {
 
 impl Default for SwitchingConfig {
     fn default() -> Self {
-        Self { switch_timeout_ms: 3000, standby_height: 360 }
+        Self { standby: Standby::Hot, hot_max: 4, switch_timeout_ms: 3000, standby_height: 360 }
     }
 }
 

@@ -242,6 +242,10 @@ mod tests {
             ),
             ("[auth]\nmode = \"none\"\n", "c.toml: auth.mode is not allowed; allowed: open, token"),
             (
+                "[switching]\nstandby = \"warm\"\n",
+                "c.toml: switching.standby is not allowed; allowed: hot, cold",
+            ),
+            (
                 "[server]\nlisten = \"8080\"\n",
                 "c.toml: server.listen is not allowed: invalid socket address syntax",
             ),

@@ -193,6 +193,8 @@ pub struct CastView {
     pub encoding: Option<Encoding>,
     pub outputs: Vec<OutputView>,
     pub program: ProgramReport,
+    /// Publishers whose pictures are decoded for it.
+    pub decoders: usize,
     /// Why it failed, where it did.
     pub error: Option<String>,
 }

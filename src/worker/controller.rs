@@ -19,7 +19,7 @@ use crate::{
             mixer::{Mixer, MixerEvent, MixerRequest, MixerSetup},
             snapshot::{SnapshotError, Still},
         },
-        source::{self, Demand, SourceMeter},
+        source::{self, SourceMeter},
         timeline::Timeline,
     },
 };
@@ -89,8 +89,6 @@ pub struct Controller {
     forward_events_in: mpsc::Sender<(SessionId, IngestEvent)>,
     forward_events: mpsc::Receiver<(SessionId, IngestEvent)>,
     program: Option<Program>,
-    /// What the program takes of publishers' pictures.
-    demand: Arc<Demand>,
     broadcast_events_in: mpsc::Sender<BroadcastEvent>,
     broadcast_events: mpsc::Receiver<BroadcastEvent>,
     encoder_events_in: mpsc::Sender<PipelineEvent>,
@@ -122,7 +120,6 @@ impl Controller {
             forward_events_in,
             forward_events,
             program: None,
-            demand: Arc::default(),
             broadcast_events_in,
             broadcast_events,
             encoder_events_in,
@@ -237,7 +234,7 @@ impl Controller {
         source: SourceId,
         offer: IngestOffer,
     ) -> Result<(), Finish> {
-        let (tap, feed) = source::source(session.clone(), offer.video.is_some(), self.demand.clone());
+        let (tap, feed) = source::source(session.clone(), offer.video.is_some());
         let (meter, relay) = (tap.meter().clone(), tap.relay().clone());
         self.ask(MixerRequest::AddSource { source, feed })?;
         let ingest = Ingest::open(
@@ -305,9 +302,13 @@ impl Controller {
     async fn on_mixer(&mut self, event: MixerEvent) -> Result<(), Finish> {
         match event {
             MixerEvent::Reply { request, result } => self.reply(request, result).await,
-            MixerEvent::WantsKeyframe(source) => {
+            MixerEvent::WantsKeyframe { source, hurry } => {
                 for session in self.sessions.values().filter(|session| session.source == source) {
-                    session.ingest.request_keyframe_for_program();
+                    if hurry {
+                        session.ingest.request_keyframe_for_program();
+                    } else {
+                        session.ingest.request_keyframe();
+                    }
                 }
             }
             MixerEvent::Still { request, still } => self.give_still(request, still).await,

@@ -10,3 +10,4 @@ pub mod players;
 pub mod scene;
 pub mod snapshot;
 pub mod sound;
+pub mod standby;

@@ -11,7 +11,7 @@ use crate::{
 };
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
     mpsc::{Receiver, SyncSender, sync_channel},
 };
 
@@ -23,18 +23,39 @@ const CODED: usize = 128;
 const CHUNKS: usize = 100;
 /// No time yet.
 const NEVER: u64 = u64::MAX;
+/// A decoder runs when its last picture is not older: some frames of any rate from 2 fps up, milliseconds.
+const RUNNING_MS: u64 = 1000;
+/// What rounding in a decoder may take off a picture's time, nanoseconds.
+const ROUNDING: u64 = 1_000_000;
 
-/// What the worker's program takes of publishers' pictures: decoded ones, or coded ones and no decoder runs.
-#[derive(Debug, Default)]
-pub struct Demand {
-    coded: AtomicBool,
+/// What the worker's program takes of a source's pictures. Sound is always decoded: it costs little, and who comes
+/// on is heard at once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Demand {
+    /// None; its decoder rests.
+    #[default]
+    Nothing,
+    /// Decoded ones. After a rest the decoder goes on with a keyframe, which somebody must ask for.
+    Decoded,
+    /// As they come; its decoder rests.
+    Coded,
 }
 
 impl Demand {
-    /// From now on pictures are taken as they come (`true`), or decoded. Whoever changes back asks for keyframes:
-    /// decoders go on with the next one.
-    pub fn take_coded(&self, coded: bool) {
-        self.coded.store(coded, Relaxed);
+    const fn of(code: u8) -> Self {
+        match code {
+            1 => Self::Decoded,
+            2 => Self::Coded,
+            _ => Self::Nothing,
+        }
+    }
+
+    const fn code(self) -> u8 {
+        match self {
+            Self::Nothing => 0,
+            Self::Decoded => 1,
+            Self::Coded => 2,
+        }
     }
 }
 
@@ -44,6 +65,7 @@ pub struct SourceMeter {
     has_video: bool,
     rtp_at: AtomicU64,
     picture_at: AtomicU64,
+    decoded_at: AtomicU64,
     pictures: AtomicU64,
     width: AtomicU32,
     height: AtomicU32,
@@ -52,6 +74,12 @@ pub struct SourceMeter {
     trusted: AtomicBool,
     /// A coded picture was lost on the way: those that follow are of no use before the next IDR.
     coded_lost: AtomicBool,
+    /// A [`Demand`].
+    demand: AtomicU8,
+    /// Pictures were kept from the decoder: what it gets next must be a keyframe.
+    starved: AtomicBool,
+    /// Time of the keyframe that ended its last rest: what it gives out of before that is left over.
+    resumed: AtomicU64,
 }
 
 impl SourceMeter {
@@ -78,6 +106,26 @@ impl SourceMeter {
     /// How long ago RTP came in; `None` when none ever did.
     pub fn rtp_age_ms(&self, now: MediaTime) -> Option<u64> {
         age_ms(&self.rtp_at, now)
+    }
+
+    /// What the program takes of its pictures from now on.
+    pub fn set_demand(&self, demand: Demand) {
+        self.demand.store(demand.code(), Relaxed);
+    }
+
+    /// What the program takes of its pictures.
+    pub fn demand(&self) -> Demand {
+        Demand::of(self.demand.load(Relaxed))
+    }
+
+    /// Its decoder cannot go on before a keyframe.
+    pub fn is_starved(&self) -> bool {
+        self.starved.load(Relaxed)
+    }
+
+    /// Its decoder runs.
+    pub fn is_decoded(&self, now: MediaTime) -> bool {
+        self.demand() == Demand::Decoded && age_ms(&self.decoded_at, now).is_some_and(|age| age <= RUNNING_MS)
     }
 
     /// How long ago a picture was decoded; where nothing is decoded, came.
@@ -110,6 +158,7 @@ impl SourceMeter {
                 height: self.height.load(Relaxed),
                 frames: self.pictures.load(Relaxed),
                 age_ms: age.min(u64::from(u32::MAX)) as u32,
+                decoded: self.is_decoded(now),
             }),
             audio_age_ms: self.sound_age_ms(now).map(|age| age.min(u64::from(u32::MAX)) as u32),
         }
@@ -132,7 +181,6 @@ pub struct SourceTap {
     coded: SyncSender<(MediaTime, CodedPicture)>,
     chunks: SyncSender<Chunk>,
     relay: PacketRelay,
-    demand: Arc<Demand>,
 }
 
 impl SourceTap {
@@ -141,13 +189,23 @@ impl SourceTap {
         if !self.meter.trusted.load(Relaxed) {
             return;
         }
+        if pts.0 + ROUNDING < self.meter.resumed.load(Relaxed) {
+            return;
+        }
         self.meter.pictured(Some((frame.width(), frame.height())), now);
+        self.meter.decoded_at.store(now.0, Relaxed);
         let _ = self.pictures.try_send((pts, frame));
     }
 
-    /// Pictures are taken as they come, and not decoded.
-    pub fn takes_coded(&self) -> bool {
-        self.demand.coded.load(Relaxed)
+    /// A picture was kept from the decoder.
+    pub fn starve(&self) {
+        self.meter.starved.store(true, Relaxed);
+    }
+
+    /// The decoder goes on with a keyframe of this time.
+    pub fn resume(&self, pts: Option<MediaTime>) {
+        self.meter.resumed.store(pts.map_or(0, |pts| pts.0), Relaxed);
+        self.meter.starved.store(false, Relaxed);
     }
 
     /// A coded picture came at `now`. One that finds no room takes those with it that refer to it.
@@ -163,7 +221,7 @@ impl SourceTap {
         self.meter.coded_lost.store(lost, Relaxed);
     }
 
-    /// A picture came at `now` that is neither decoded nor of a codec that can pass through.
+    /// A picture came at `now` that is neither decoded nor passes through.
     pub fn unused_picture(&self, size: Option<(u32, u32)>, now: MediaTime) {
         if self.meter.trusted.load(Relaxed) {
             self.meter.pictured(size, now);
@@ -206,17 +264,21 @@ pub struct SourceFeed {
 }
 
 /// Both ends of a source.
-pub fn source(session: SessionId, has_video: bool, demand: Arc<Demand>) -> (SourceTap, SourceFeed) {
+pub fn source(session: SessionId, has_video: bool) -> (SourceTap, SourceFeed) {
     let meter = Arc::new(SourceMeter {
         has_video,
         rtp_at: AtomicU64::new(NEVER),
         picture_at: AtomicU64::new(NEVER),
+        decoded_at: AtomicU64::new(NEVER),
         pictures: AtomicU64::new(0),
         width: AtomicU32::new(0),
         height: AtomicU32::new(0),
         sound_at: AtomicU64::new(NEVER),
         trusted: AtomicBool::new(false),
         coded_lost: AtomicBool::new(false),
+        demand: AtomicU8::new(Demand::default().code()),
+        starved: AtomicBool::new(false),
+        resumed: AtomicU64::new(0),
     });
     let (picture_in, pictures) = sync_channel(PICTURES);
     let (coded_in, coded) = sync_channel(CODED);
@@ -227,7 +289,6 @@ pub fn source(session: SessionId, has_video: bool, demand: Arc<Demand>) -> (Sour
         coded: coded_in,
         chunks: chunk_in,
         relay: PacketRelay::default(),
-        demand,
     };
     (tap, SourceFeed { session, meter, pictures, coded, chunks })
 }

@@ -167,6 +167,7 @@ impl Actor {
             encoding: None,
             outputs: Vec::new(),
             program: ProgramReport::default(),
+            decoders: 0,
             error: None,
         };
         Self { id, settings, alice: Some(alice), cast, seen }

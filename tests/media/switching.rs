@@ -1,5 +1,6 @@
 //! Two real WebRTC publishers, one H.264 and one VP8, and a program that switches between them: picture
-//! and sound change together at the frame that the reply names, and flash and beep stay together.
+//! and sound change together at the frame that the reply names, and flash and beep stay together. Whoever was
+//! not decoded comes on in his tile, and not by name.
 
 use crate::{
     direct_publisher::DirectPublisher,
@@ -8,10 +9,16 @@ use crate::{
     worker_process::{WorkerProcess, monotonic_ns, small_program},
 };
 use meetingcast::{
-    ids::SourceId,
-    ipc::{PictureSpec, ReplyOk, SceneSpec, SoundSpec, TileSpec, WorkerCommand},
+    ids::{RequestId, SourceId},
+    ipc::{
+        PictureSpec, ReplyError, ReplyOk, SceneSpec, SoundSpec, TileSpec, VideoReport, WorkerCommand,
+        WorkerEvent,
+    },
+    layout,
     media::Track,
-    publisher::{options::VideoCodec, planes::PictureSize, recording::Layout, viewer},
+    publisher::{
+        options::VideoCodec, palette::Colour, pattern::Tile, planes::PictureSize, recording::Layout, viewer,
+    },
 };
 use std::time::Duration;
 
@@ -88,4 +95,97 @@ async fn picture_and_sound_switch_together_at_the_frame_that_was_promised() {
     assert!(recording.gaps(Duration::from_nanos(33_333_333)).is_empty());
     let cadence = recording.cadence(0);
     assert!(cadence.nobody <= 3 && cadence.backwards == 0, "{cadence:?}");
+}
+
+/// The sources' pictures, as the next heartbeat tells of them.
+async fn pictures(worker: &mut WorkerProcess) -> Vec<VideoReport> {
+    let heard = worker.others.len();
+    let report = |worker: &WorkerProcess| {
+        worker.others[heard..].iter().find_map(|event| match event {
+            WorkerEvent::Heartbeat(report) => Some(report.sources.iter().filter_map(|s| s.video).collect()),
+            _ => None,
+        })
+    };
+    worker.until("a heartbeat", |worker| report(worker).is_some()).await;
+    report(worker).unwrap()
+}
+
+fn decoded(pictures: &[VideoReport]) -> Vec<bool> {
+    pictures.iter().map(|video| video.decoded).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_rests_is_reported_and_comes_on_in_his_tile() {
+    let _turn = one_at_a_time();
+    let mut worker = WorkerProcess::start().await;
+    let epoch = monotonic_ns();
+    let _a = DirectPublisher::join(&mut worker, 0, VideoCodec::H264, epoch).await;
+    let _b = DirectPublisher::join(&mut worker, 1, VideoCodec::Vp8, epoch).await;
+    while pictures(&mut worker).await.len() < 2 {}
+    assert_eq!(decoded(&pictures(&mut worker).await), [false, false], "no program runs");
+
+    let mut program = small_program();
+    (program.encoding.width, program.encoding.height, program.encoding.video_kbps) = (640, 360, 1500);
+    program.standby = 0;
+    program.scene = only(0);
+    // Stopped before its first picture, which waits for a keyframe.
+    let first = program.clone();
+    let start = WorkerCommand::StartProgram { request: RequestId(1000), program: first };
+    worker.commands.send(&start).await.unwrap();
+    let began = std::time::Instant::now();
+    let stopped = worker.ask(|request| WorkerCommand::StopProgram { request }).await;
+    println!("stopped within {:?}", began.elapsed());
+    assert_eq!(stopped, Ok(ReplyOk::ProgramStopped));
+    let told = worker.others.iter().find_map(|event| match event {
+        WorkerEvent::Reply { request: RequestId(1000), result } => Some(result.clone()),
+        _ => None,
+    });
+    assert!(matches!(told, Some(Err(ReplyError::WrongState { .. }))), "{told:?}");
+
+    let again = program.clone();
+    let started = worker.ask(|request| WorkerCommand::StartProgram { request, program: again }).await;
+    assert_eq!(started, Ok(ReplyOk::ProgramStarted));
+    while decoded(&pictures(&mut worker).await) != [true, false] {}
+    let before = pictures(&mut worker).await[1];
+    let until = worker.track(Track::Video).len() + 45;
+    worker.until("frames", |worker| worker.track(Track::Video).len() >= until).await;
+    let after = pictures(&mut worker).await[1];
+    assert_eq!((after.width, after.height, after.decoded), (640, 360, false));
+    assert!(after.frames >= before.frames + 25 && after.age_ms < 500, "{before:?} {after:?}");
+
+    let [a, b] = [0, 1].map(|number| match only(number).picture {
+        PictureSpec::Full(tile) => tile,
+        other => panic!("{other:?}"),
+    });
+    let scene = SceneSpec { picture: PictureSpec::Grid(vec![a, b]), sound: only(0).sound };
+    let places = layout::places(&scene.picture, 640, 360);
+    let tile = |rect: layout::Rect| {
+        let [x, y, width, height] = [rect.x, rect.y, rect.width, rect.height].map(|pixels| pixels as f32);
+        Tile { x, y, width, height }
+    };
+    let tiles = places.iter().map(|place| tile(place.rect.fit(640, 360))).collect();
+    let grid = scene.clone();
+    let switched = worker
+        .ask(|request| WorkerCommand::Compose { request, scene: grid, wait_ready: true, deadline_ms: 3000 })
+        .await;
+    let Ok(ReplyOk::Composed { pts, took_ms }) = switched else { panic!("{switched:?}") };
+    println!("the grid took {took_ms} ms");
+    let until = worker.track(Track::Video).len() + 45;
+    worker.until("frames", |worker| worker.track(Track::Video).len() >= until).await;
+    assert_eq!(decoded(&pictures(&mut worker).await), [true, true]);
+    worker.ask(|request| WorkerCommand::StopProgram { request }).await.unwrap();
+    assert_eq!(decoded(&pictures(&mut worker).await), [false, false]);
+
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("grid.flv");
+    flv_file::write(&path, &worker.configs, &worker.frames);
+    let zero = worker.frames.iter().map(|frame| frame.dts.0).min().unwrap() / 1_000_000 * 1_000_000;
+    let recording = viewer::view_file(&path, Layout::Tiles(tiles)).unwrap();
+    let shown: Vec<_> =
+        recording.video.iter().filter(|frame| frame.pts_ns + zero + 2_000_000 >= pts.0).collect();
+    assert!(shown.len() >= 40, "{} frames", shown.len());
+    for frame in shown {
+        let colours = [0, 1].map(|number| frame.reading(number).and_then(|reading| reading.colour));
+        assert_eq!(colours, [0, 1].map(|number| Some(Colour::of(number))), "at {} ns", frame.pts_ns);
+    }
 }

@@ -46,6 +46,7 @@ pub fn small_program() -> ProgramSpec {
         scene: SceneSpec { picture: PictureSpec::Slate, sound: Vec::new() },
         slate: SlateSpec { colour: 0x204060, text: "room".to_owned() },
         stall_hold_ms: 1000,
+        standby: 4,
     }
 }
 

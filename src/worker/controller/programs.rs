@@ -102,14 +102,12 @@ impl Controller {
             .map_err(|error| internal(&error))
     }
 
-    /// Decoders get nothing from now on.
     async fn start_passing(&mut self, request: RequestId, spec: ProgramSpec) -> Result<(), ReplyError> {
         let failed = self.encoder_events_in.clone();
         let (encoder, input) =
             PassthroughEncoder::start(&spec.encoding, &self.timeline, self.out.clone(), failed)
                 .await
                 .map_err(|error| internal(&error))?;
-        self.demand.take_coded(true);
         let hold = Duration::from_millis(spec.stall_hold_ms.into());
         self.program =
             Some(self.begun(request, ProgramEncoder::Passing(encoder), hold, spec.encoding.audio_kbps));
@@ -143,12 +141,6 @@ impl Controller {
             Some(program) => {
                 self.ask(MixerRequest::Stop)?;
                 self.end_forwards(SessionEndReason::SourceGone, |one| one.of == ForwardOf::Program).await;
-                if let ProgramEncoder::Passing(_) = program.encoder {
-                    self.demand.take_coded(false);
-                    for session in self.sessions.values() {
-                        session.ingest.request_keyframe();
-                    }
-                }
                 if let Some(starting) = program.starting {
                     let detail = "the program was stopped".to_owned();
                     self.reply(starting, Err(ReplyError::WrongState { detail })).await;

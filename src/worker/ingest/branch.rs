@@ -1,5 +1,5 @@
-//! From an RTP pad to a source: depayload, decode, hand over. While the program takes pictures as they come,
-//! they are handed over before the decoder, which gets nothing.
+//! From an RTP pad to a source: depayload, decode, hand over. While the program does not take decoded pictures,
+//! they end before the decoder, which gets nothing: handed over as they come, or only counted.
 
 use super::IngestError;
 use crate::{
@@ -9,15 +9,12 @@ use crate::{
         coded::{CodedFormat, CodedPicture, is_idr},
         pipeline_file::{PipelineFile, Role},
         program::frame::Frame,
-        source::SourceTap,
+        source::{Demand, SourceTap},
         timeline::{Timeline, presented_at, running_time},
     },
 };
 use gst::prelude::*;
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering::Relaxed},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a publisher's stream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,45 +77,54 @@ fn hand_over(sample: &gst::Sample, medium: Medium, tap: &SourceTap, now: MediaTi
 /// The format of the caps that were last seen: looked at anew when they change.
 type KnownFormat = Mutex<Option<(gst::Caps, Option<Arc<CodedFormat>>)>>;
 
-/// Takes coded pictures away before the decoder's `pad` while the program wants them so.
+/// Keeps pictures from the decoder behind `pad` while the program does not want them decoded.
 fn bypass_decoder(pad: &gst::Pad, codec: VideoCodec, tap: &SourceTap, timeline: &Timeline) {
     let (tap, timeline) = (tap.clone(), timeline.clone());
     let known = KnownFormat::default();
-    // What the decoder gets next must be a keyframe.
-    let behind = AtomicBool::new(false);
     pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
         let Some(gst::PadProbeData::Buffer(buffer)) = &info.data else { return gst::PadProbeReturn::Ok };
-        // Handled, not Drop, for the reason in `publisher::peer`.
-        if tap.takes_coded() {
-            behind.store(true, Relaxed);
-            take_coded(pad, buffer, codec, &known, &tap, timeline.now());
-            return gst::PadProbeReturn::Handled;
-        }
-        if behind.load(Relaxed) {
-            if buffer.flags().contains(gst::BufferFlags::DELTA_UNIT) {
-                return gst::PadProbeReturn::Handled;
+        let demand = tap.meter().demand();
+        if demand == Demand::Decoded {
+            if !tap.meter().is_starved() {
+                return gst::PadProbeReturn::Ok;
             }
-            behind.store(false, Relaxed);
+            if !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT) {
+                tap.resume(time_of(pad, buffer));
+                return gst::PadProbeReturn::Ok;
+            }
         }
-        gst::PadProbeReturn::Ok
+        tap.starve();
+        if demand == Demand::Coded && codec == VideoCodec::H264 {
+            take_coded(pad, buffer, &known, &tap, timeline.now());
+        } else {
+            tap.unused_picture(size(pad), timeline.now());
+        }
+        // Handled, not Drop, for the reason in `publisher::peer`.
+        gst::PadProbeReturn::Handled
     });
+}
+
+fn time_of(pad: &gst::Pad, buffer: &gst::Buffer) -> Option<MediaTime> {
+    let segment = pad.sticky_event::<gst::event::Segment>(0)?;
+    running_time(segment.segment(), buffer)
+}
+
+/// The size that parser or depayloader read from the stream.
+fn size(pad: &gst::Pad) -> Option<(u32, u32)> {
+    let caps = pad.current_caps()?;
+    let structure = caps.structure(0)?;
+    let pixels = |field| u32::try_from(structure.get::<i32>(field).ok()?).ok();
+    pixels("width").zip(pixels("height"))
 }
 
 fn take_coded(
     pad: &gst::Pad,
     buffer: &gst::Buffer,
-    codec: VideoCodec,
     known: &KnownFormat,
     tap: &SourceTap,
     now: MediaTime,
 ) -> Option<()> {
     let caps = pad.current_caps()?;
-    if codec != VideoCodec::H264 {
-        let structure = caps.structure(0)?;
-        let pixels = |field| u32::try_from(structure.get::<i32>(field).ok()?).ok();
-        tap.unused_picture(pixels("width").zip(pixels("height")), now);
-        return Some(());
-    }
     // Locked by this streaming thread alone.
     let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
     if known.as_ref().is_none_or(|(of, _)| *of != caps) {
@@ -127,8 +133,7 @@ fn take_coded(
     }
     let format = known.as_ref()?.1.clone()?;
     drop(known);
-    let segment = pad.sticky_event::<gst::event::Segment>(0)?;
-    let pts = running_time(segment.segment(), buffer)?;
+    let pts = time_of(pad, buffer)?;
     let idr = is_idr(&buffer.map_readable().ok()?);
     tap.coded(pts, CodedPicture { idr, format, data: buffer.clone() }, now);
     Some(())

@@ -1,5 +1,6 @@
 //! What is on the program and what comes next, pure: scenes, switches, their deadlines.
 
+use super::standby::tiles;
 use crate::{
     ids::{RequestId, SourceId},
     ipc::{PictureSpec, ReplyError, SceneSpec, TileSpec},
@@ -10,6 +11,9 @@ use std::time::Duration;
 /// A source delivers when its last picture (or sound, without a picture) is not older: a few frames of
 /// any rate from 5 fps up.
 const FRESH_MS: u64 = 500;
+/// A switch to tiles waits so long for pictures that come but are not decoded yet: a keyframe's way twice, should the
+/// first request be lost. Then names stand in, as they do for those who have no picture.
+const TILES_PATIENCE: Duration = Duration::from_secs(1);
 /// A source without RTP for so long is not about to deliver: a switch to it is refused at once.
 const FLOWING_MS: u64 = 1000;
 
@@ -24,7 +28,9 @@ pub enum Look {
         has_video: bool,
         /// Milliseconds since the last RTP packet.
         rtp_age_ms: Option<u64>,
-        /// Milliseconds since the last decoded picture.
+        /// Milliseconds since a picture came, whether it is decoded or not.
+        came_age_ms: Option<u64>,
+        /// Milliseconds since there was a new picture that the program can show.
         picture_age_ms: Option<u64>,
         /// Milliseconds since the last decoded sound.
         sound_age_ms: Option<u64>,
@@ -39,6 +45,11 @@ impl Look {
             Self::Present { has_video: false, sound_age_ms, .. } => sound_age_ms,
         };
         age.is_some_and(|age| age <= FRESH_MS)
+    }
+
+    /// Pictures come, and there is none to show: its decoder waits for a keyframe, or a picture for its time.
+    pub(super) fn is_coming(self) -> bool {
+        matches!(self, Self::Present { came_age_ms: Some(age), .. } if age <= FRESH_MS) && !self.delivers()
     }
 
     pub(super) fn flows(self) -> bool {
@@ -116,17 +127,29 @@ impl Director {
         self.pending.replace(pending).map(Pending::superseded)
     }
 
+    /// What a switch waits to put on the program.
+    pub fn coming(&self) -> Option<&SceneSpec> {
+        self.pending.as_ref().map(|pending| &pending.scene)
+    }
+
     /// The sources that the waiting switch wants and that do not deliver yet: a keyframe of theirs helps.
     pub fn awaited(&self, look: impl Fn(SourceId) -> Look) -> Vec<SourceId> {
         let Some(pending) = &self.pending else { return Vec::new() };
         needed(&pending.scene.picture).into_iter().filter(|source| !look(*source).delivers()).collect()
     }
 
+    /// Some picture of the scene on the program will be there in a moment.
+    pub fn expects_more(&self, look: impl Fn(SourceId) -> Look) -> bool {
+        tiles(&self.scene).any(|source| look(source).is_coming())
+    }
+
     /// The tick at `now`: takes the waiting scene when its sources deliver.
     pub fn tick(&mut self, now: MediaTime, look: impl Fn(SourceId) -> Look) -> Option<Verdict> {
         let pending = self.pending.as_ref()?;
         let missing = needed(&pending.scene.picture).into_iter().find(|source| !look(*source).delivers());
+        let waits = now < pending.deadline.min(pending.since + TILES_PATIENCE);
         let outcome = match missing {
+            None if waits && tiles(&pending.scene).any(|source| look(source).is_coming()) => return None,
             None => Ok(now.since(pending.since)),
             Some(which) if !look(which).flows() => Err(ReplyError::MediaNotReady { which }),
             Some(_) if now >= pending.deadline => Err(ReplyError::Timeout),
@@ -157,7 +180,7 @@ impl Director {
 }
 
 /// The sources without which a switch makes no sense: the one that fills the frame. In a grid a missing
-/// one is shown by name, so only those that are there can be waited for — and none has to be.
+/// one is shown by name, so only those whose pictures come are waited for, and not for long.
 fn needed(picture: &PictureSpec) -> Vec<SourceId> {
     let main = match picture {
         PictureSpec::Full(tile) | PictureSpec::Speaker { focus: tile, .. } => tile,
@@ -183,7 +206,13 @@ mod tests {
     }
 
     fn present(rtp: Option<u64>, picture: Option<u64>) -> Look {
-        Look::Present { has_video: true, rtp_age_ms: rtp, picture_age_ms: picture, sound_age_ms: None }
+        Look::Present {
+            has_video: true,
+            rtp_age_ms: rtp,
+            came_age_ms: rtp,
+            picture_age_ms: picture,
+            sound_age_ms: None,
+        }
     }
 
     const NOW: MediaTime = MediaTime::from_millis(10_000);
@@ -218,6 +247,34 @@ mod tests {
     }
 
     #[test]
+    fn tiles_wait_for_those_whose_pictures_come_and_for_nobody_else() {
+        let tile = |n| TileSpec { source: Some(SourceId(n)), label: String::new(), video_muted: false };
+        let grid =
+            SceneSpec { picture: PictureSpec::Grid(vec![tile(1), tile(2), tile(3)]), sound: Vec::new() };
+        let waiting = || {
+            let mut director = Director::new(full(1));
+            director.compose(RequestId(7), grid.clone(), true, NOW, PATIENCE);
+            director
+        };
+        let look = |second: Look| {
+            move |source| match source {
+                SourceId(1) => present(Some(5), Some(5)),
+                SourceId(2) => second,
+                _ => Look::Absent,
+            }
+        };
+        let rests = present(Some(5), Some(8000));
+        let mut director = waiting();
+        assert_eq!(director.tick(NOW, look(rests)), None);
+        assert!(director.tick(NOW, look(present(Some(5), Some(5)))).unwrap().outcome.is_ok());
+        let mut director = waiting();
+        assert_eq!(director.tick(NOW + Duration::from_millis(999), look(rests)), None);
+        assert!(director.tick(NOW + TILES_PATIENCE, look(rests)).unwrap().outcome.is_ok());
+        let silent = present(Some(2000), None);
+        assert!(waiting().tick(NOW, look(silent)).unwrap().outcome.is_ok());
+    }
+
+    #[test]
     fn a_source_without_media_is_refused_at_once() {
         for look in [Look::Absent, present(None, None), present(Some(2000), Some(2000))] {
             let verdict = waiting().tick(NOW, |_| look).unwrap();
@@ -230,6 +287,7 @@ mod tests {
         let look = Look::Present {
             has_video: false,
             rtp_age_ms: Some(1),
+            came_age_ms: None,
             picture_age_ms: None,
             sound_age_ms: Some(20),
         };

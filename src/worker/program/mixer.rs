@@ -15,13 +15,18 @@ use super::{
     scene::{self, Content},
     snapshot::Still,
     sound,
+    standby::{Standby, tiles},
 };
 use crate::{
     ids::{RequestId, SessionId, SourceId},
     ipc::{PictureSpec, ProgramReport, ProgramSpec, ReplyError, ReplyOk, SceneSpec},
     layout::{self, Rect},
     units::{FrameRate, MediaTime},
-    worker::{encoder::EncoderInput, source::SourceFeed, timeline::Timeline},
+    worker::{
+        encoder::EncoderInput,
+        source::{Demand, SourceFeed},
+        timeline::Timeline,
+    },
 };
 use std::{
     sync::{
@@ -41,8 +46,9 @@ const IDLE_RATE: FrameRate = FrameRate(30);
 const BACKLOG: u64 = 15;
 /// The thread woke so late that catching up frame by frame would take longer than it is worth.
 const TOO_LATE: Duration = Duration::from_secs(1);
-/// A source that a switch waits for is asked for a keyframe this often.
-const KEYFRAME_PATIENCE: Duration = Duration::from_millis(500);
+/// The first frame waits so long for those who are in the first scene, whose decoders have rested: as switches to tiles
+/// do. A start has seconds.
+const START_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What can be asked of the mixer.
 pub enum MixerRequest {
@@ -78,8 +84,8 @@ pub struct StartProgram {
 pub enum MixerEvent {
     /// A `Compose` ended.
     Reply { request: RequestId, result: Result<ReplyOk, ReplyError> },
-    /// A switch waits for a source; a keyframe would help.
-    WantsKeyframe(SourceId),
+    /// A source's keyframe is needed; `hurry`: for a picture that is on the program, or about to be.
+    WantsKeyframe { source: SourceId, hurry: bool },
     /// A picture that was asked for, or none since no program runs.
     Still { request: RequestId, still: Option<Still> },
     /// The picture cannot be drawn.
@@ -174,7 +180,9 @@ struct Running {
     keyframe_wanted: bool,
     /// Who wants the next picture.
     stills: Vec<RequestId>,
-    last_keyframe_plea: Option<MediaTime>,
+    standby: Standby,
+    /// The first frame waits until then at most.
+    begins: Option<MediaTime>,
     /// Time of frame 0 and number of the next frame.
     start: MediaTime,
     next: u64,
@@ -249,7 +257,7 @@ impl MixerRunner {
     fn serve(&mut self, request: MixerRequest) {
         match request {
             MixerRequest::AddSource { source, feed } => {
-                self.players.add(source, feed);
+                self.players.add(source, feed, self.setup.timeline.now());
                 // The scene may have been waiting for it: its gain is set at the next tick.
                 if let Some(program) = &mut self.program {
                     program.director.touch();
@@ -277,15 +285,20 @@ impl MixerRunner {
                     }
                     return;
                 }
-                let Some(program) = &mut self.program else {
+                let Some(mut program) = self.program.take() else {
                     let detail = "no program runs".to_owned();
                     self.reply(Verdict { request, outcome: Err(ReplyError::WrongState { detail }) }, now);
                     return;
                 };
                 let next = program.time_of(program.next);
                 if let Some(verdict) = program.director.compose(request, scene, wait_ready, now, patience) {
+                    // A time that was promised is kept.
+                    program.begins = None;
                     self.reply(verdict, next);
                 }
+                // Not at the next frame only: who is cold is asked for a keyframe now.
+                self.attend(&mut program, now);
+                self.program = Some(program);
             }
             MixerRequest::Keyframe => {
                 if let Some(program) = &mut self.program {
@@ -324,7 +337,8 @@ impl MixerRunner {
             slate,
             keyframe_wanted: true,
             stills: Vec::new(),
-            last_keyframe_plea: None,
+            standby: Standby::new(spec.standby as usize),
+            begins: Some(now + START_PATIENCE),
             start: now,
             next: 0,
             next_sample: sound::sample_at((now - self.setup.delay).0),
@@ -352,6 +366,7 @@ impl MixerRunner {
     /// Without a program: sources move on, nothing is made.
     fn idle(&mut self, now: MediaTime) {
         let due = now - self.setup.delay;
+        self.players.set_demand(|_| Demand::Nothing);
         self.players.advance(due, IDLE_RATE);
         self.players.mix(sound::sample_at(due.0), &mut [0.0; sound::CHANNELS]);
     }
@@ -359,11 +374,12 @@ impl MixerRunner {
     fn pass_on(&mut self) {
         let now = self.setup.timeline.now();
         let Some(passing) = &mut self.passing else { return };
+        self.players.set_demand(|_| Demand::Coded);
         let told = passing.tick(&mut self.players, now);
         self.meter.frames.fetch_add(told.pictures, Relaxed);
         self.meter.dropped.fetch_add(told.left_out, Relaxed);
         for source in told.keyframes {
-            let _ = self.events.try_send(MixerEvent::WantsKeyframe(source));
+            let _ = self.events.try_send(MixerEvent::WantsKeyframe { source, hurry: true });
         }
         if let Some((verdict, pts)) = told.answer {
             self.reply(verdict, pts);
@@ -378,10 +394,15 @@ impl MixerRunner {
         self.players.advance(due, rate);
 
         let now = self.setup.timeline.now();
-        if let Some(verdict) = program.director.tick(now, |source| self.players.look(source, now)) {
+        if self.waits_to_begin(&mut program, now, due) {
+            self.attend(&mut program, now);
+            self.program = Some(program);
+            return;
+        }
+        if let Some(verdict) = program.director.tick(now, |source| self.players.look(source, now, due)) {
             self.reply(verdict, pts);
         }
-        self.plead(&mut program, now);
+        self.attend(&mut program, now);
         if program.director.take_changed() {
             self.players.set_gains(program.director.scene());
         }
@@ -400,19 +421,33 @@ impl MixerRunner {
         self.program = Some(program);
     }
 
-    /// Asks for keyframes of the sources a switch waits for.
-    fn plead(&self, program: &mut Running, now: MediaTime) {
-        let recent = program.last_keyframe_plea.is_some_and(|last| now.since(last) < KEYFRAME_PATIENCE);
-        if recent {
-            return;
+    /// Puts the first frame off by one while somebody in the first scene is about to be seen.
+    fn waits_to_begin(&mut self, program: &mut Running, now: MediaTime, due: MediaTime) -> bool {
+        let Some(latest) = program.begins else { return false };
+        let more = program.director.expects_more(|source| self.players.look(source, now, due));
+        if now >= latest || !more {
+            program.begins = None;
+            return false;
         }
-        let awaited = program.director.awaited(|source| self.players.look(source, now));
-        if awaited.is_empty() {
-            return;
-        }
-        program.last_keyframe_plea = Some(now);
-        for source in awaited {
-            let _ = self.events.try_send(MixerEvent::WantsKeyframe(source));
+        program.start = program.time_of(1);
+        program.next_sample = sound::sample_at((program.start - self.setup.delay).0);
+        self.players.mix(sound::sample_at(due.0), &mut [0.0; sound::CHANNELS]);
+        true
+    }
+
+    /// Says whose pictures are to be decoded, and asks for the keyframes that this needs.
+    fn attend(&mut self, program: &mut Running, now: MediaTime) {
+        let (scene, coming) = (program.director.scene(), program.director.coming());
+        let chosen = program.standby.choose(scene, coming, &self.players.candidates(now), now);
+        self.players.set_demand(|source| match chosen.contains(&source) {
+            true => Demand::Decoded,
+            false => Demand::Nothing,
+        });
+        let due = program.time_of(program.next) - self.setup.delay;
+        let awaited = program.director.awaited(|source| self.players.look(source, now, due));
+        for source in self.players.pleas(&awaited, now) {
+            let hurry = tiles(scene).chain(coming.into_iter().flat_map(tiles)).any(|tile| tile == source);
+            let _ = self.events.try_send(MixerEvent::WantsKeyframe { source, hurry });
         }
     }
 

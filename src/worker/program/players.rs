@@ -10,24 +10,37 @@ use super::{
     picture::PictureLine,
     scene::Sight,
     sound::{self, Voice},
+    standby::Candidate,
 };
 use crate::{
     ids::{SessionId, SourceId},
     ipc::SceneSpec,
     units::{FrameRate, MediaTime},
-    worker::{coded::CodedPicture, source::SourceFeed},
+    worker::{
+        coded::CodedPicture,
+        source::{Demand, SourceFeed},
+    },
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// A source that left is forgotten when its last picture is older, nanoseconds: longer than any picture
 /// is held.
 const FORGET_NS: u64 = 10_000_000_000;
+/// A source is not worth a decoder when no picture came for so long, or none since it joined, milliseconds: more
+/// than the slowest shared screens leave between two.
+const IDLE_MS: u64 = 5000;
+/// A source whose decoder waits for a keyframe is asked for one this often.
+const KEYFRAME_PATIENCE: Duration = Duration::from_millis(500);
 
 /// One source.
 #[derive(Default)]
 struct Player {
     /// `None`: nobody feeds it (any more).
     feed: Option<SourceFeed>,
+    /// Since when.
+    joined: MediaTime,
+    /// When it was last asked for a keyframe.
+    asked: Option<MediaTime>,
     picture: PictureLine<Frame>,
     /// While a program passes pictures through.
     coded: CodedLine<CodedPicture>,
@@ -42,9 +55,11 @@ pub struct Players(BTreeMap<SourceId, Player>);
 
 impl Players {
     /// A session begins to feed a source, or takes it over.
-    pub fn add(&mut self, source: SourceId, feed: SourceFeed) {
+    pub fn add(&mut self, source: SourceId, feed: SourceFeed, now: MediaTime) {
         let player = self.0.entry(source).or_default();
         player.feed = Some(feed);
+        player.joined = now;
+        player.asked = None;
         player.coded.change_hands();
     }
 
@@ -68,24 +83,61 @@ impl Players {
         });
     }
 
-    /// What a switch must know of a source.
-    pub fn look(&self, source: SourceId, now: MediaTime) -> Look {
-        let Some(feed) = self.0.get(&source).and_then(|player| player.feed.as_ref()) else {
-            return Look::Absent;
+    /// What a switch must know of a source, as its decoded pictures have been moved on to `due`. A picture counts
+    /// when its turn has come: before that there would be nothing to show.
+    pub fn look(&self, source: SourceId, now: MediaTime, due: MediaTime) -> Look {
+        self.0.get(&source).map_or(Look::Absent, |player| {
+            // Of this session: what another one left is shown a while longer, and is not waited for.
+            let shown = player.picture.current().filter(|_| player.has_come(now));
+            player.look(now, shown.map(|shown| due.0.saturating_sub(shown.taken_at) / 1_000_000))
+        })
+    }
+
+    /// What is known of all sources whose pictures pass through, as they are now.
+    pub fn looks(&self, now: MediaTime) -> impl Fn(SourceId) -> Look + use<> {
+        let look = |player: &Player| {
+            let came = player.feed.as_ref().and_then(|feed| feed.meter.picture_age_ms(now));
+            player.look(now, came)
         };
-        Look::Present {
-            has_video: feed.meter.has_video(),
-            rtp_age_ms: feed.meter.rtp_age_ms(now),
-            picture_age_ms: feed.meter.picture_age_ms(now),
-            sound_age_ms: feed.meter.sound_age_ms(now),
+        let looks: BTreeMap<SourceId, Look> =
+            self.0.iter().map(|(source, player)| (*source, look(player))).collect();
+        move |source| looks.get(&source).copied().unwrap_or(Look::Absent)
+    }
+
+    /// Who can be decoded: pictures come, or he has just joined.
+    pub fn candidates(&self, now: MediaTime) -> Vec<Candidate> {
+        let able = |player: &Player| {
+            player.feed.as_ref().is_some_and(|feed| {
+                let came = feed.meter.picture_age_ms(now);
+                let quiet = came.unwrap_or(now.since(player.joined).as_millis() as u64);
+                feed.meter.has_video() && quiet <= IDLE_MS
+            })
+        };
+        let able = self.0.iter().filter(|(_, player)| able(player));
+        able.map(|(source, player)| Candidate { source: *source, joined: player.joined }).collect()
+    }
+
+    /// From now on this is taken of each source's pictures.
+    pub fn set_demand(&mut self, demand: impl Fn(SourceId) -> Demand) {
+        for (source, player) in &mut self.0 {
+            player.set_demand(demand(*source));
         }
     }
 
-    /// The same of all sources, as they are now.
-    pub fn looks(&self, now: MediaTime) -> impl Fn(SourceId) -> Look + use<> {
-        let looks: BTreeMap<SourceId, Look> =
-            self.0.keys().map(|source| (*source, self.look(*source, now))).collect();
-        move |source| looks.get(&source).copied().unwrap_or(Look::Absent)
+    /// Whose keyframe is to be asked for, of those who are decoded as soon as one comes and of the `awaited`.
+    pub fn pleas(&mut self, awaited: &[SourceId], now: MediaTime) -> Vec<SourceId> {
+        let wanting = self.0.iter_mut().filter(|(source, player)| {
+            let waits = |feed: &SourceFeed| {
+                awaited.contains(source) || feed.meter.demand() == Demand::Decoded && feed.meter.is_starved()
+            };
+            player.feed.as_ref().is_some_and(waits)
+                && player.asked.is_none_or(|asked| now.since(asked) >= KEYFRAME_PATIENCE)
+        });
+        let ask = |(source, player): (&SourceId, &mut Player)| {
+            player.asked = Some(now);
+            *source
+        };
+        wanting.map(ask).collect()
     }
 
     /// A program that passes pictures through begins: what is left from one before is not its.
@@ -158,10 +210,44 @@ impl Lines<CodedPicture> for Players {
 }
 
 impl Player {
+    fn look(&self, now: MediaTime, picture_age_ms: Option<u64>) -> Look {
+        let Some(feed) = &self.feed else { return Look::Absent };
+        Look::Present {
+            has_video: feed.meter.has_video(),
+            rtp_age_ms: feed.meter.rtp_age_ms(now),
+            came_age_ms: feed.meter.picture_age_ms(now),
+            picture_age_ms,
+            sound_age_ms: feed.meter.sound_age_ms(now),
+        }
+    }
+
+    fn has_come(&self, now: MediaTime) -> bool {
+        self.feed.as_ref().is_some_and(|feed| feed.meter.picture_age_ms(now).is_some())
+    }
+
+    /// What was decoded before a rest is not shown after it.
+    fn set_demand(&mut self, demand: Demand) {
+        let Some(feed) = &self.feed else { return };
+        let before = feed.meter.demand();
+        if before == demand {
+            return;
+        }
+        feed.meter.set_demand(demand);
+        if before == Demand::Decoded {
+            self.picture.clear();
+        } else if demand == Demand::Decoded {
+            self.asked = None;
+        }
+    }
+
     fn fetch(&mut self) {
         let Some(feed) = &self.feed else { return };
+        let rests = feed.meter.demand() != Demand::Decoded;
         while let Ok((pts, frame)) = feed.pictures.try_recv() {
-            self.picture.push(pts.0, frame);
+            // One was under way when the decoder's rest began.
+            if !rests {
+                self.picture.push(pts.0, frame);
+            }
         }
         while let Ok((pts, picture)) = feed.coded.try_recv() {
             self.coded.push(Unit { pts, idr: picture.idr, picture });

@@ -451,6 +451,7 @@ impl ConferenceState {
                     scene,
                     slate,
                     stall_hold_ms: self.config.program.stall_hold_ms,
+                    standby: self.config.switching.hot(),
                 };
                 let request = self.worker.expect(Expected::StartProgram);
                 self.command(WorkerCommand::StartProgram { request, program });

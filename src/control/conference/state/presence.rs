@@ -175,6 +175,7 @@ fn same(known: &CastView, cast: &CastView) -> bool {
         let mut coarse = cast.clone();
         coarse.source_age_ms = None;
         coarse.program = Default::default();
+        coarse.decoders = 0;
         for output in &mut coarse.outputs {
             output.status = output.status.without_counters();
         }

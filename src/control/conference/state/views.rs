@@ -56,12 +56,15 @@ impl ConferenceState {
                 encoding: None,
                 outputs: Vec::new(),
                 program: ProgramReport::default(),
+                decoders: 0,
                 error: None,
             };
         };
         let (source_state, source_age_ms) = self.source_state(now, &run.source);
         let running = self.worker.report(now).filter(|_| run.is_active());
         let present = running.map(|(report, _)| report.program).unwrap_or_default();
+        let sources = running.map_or(&[][..], |(report, _)| &report.sources);
+        let decoded = sources.iter().filter(|source| source.video.is_some_and(|video| video.decoded));
         CastView {
             conference: self.id.clone(),
             state: run.state(),
@@ -74,6 +77,7 @@ impl ConferenceState {
             encoding: Some(run.encoding.clone()),
             outputs: run.outputs.iter().map(OutputRecord::view).collect(),
             program: casting::add(run.earlier, present),
+            decoders: decoded.count(),
             error: run.error.clone(),
         }
     }

@@ -34,6 +34,8 @@ const fn word(state: OutputState) -> &'static str {
 pub fn write(text: &mut String, casts: impl Iterator<Item = CastView>) {
     let mut frames =
         Family::new("meetingcast_program_frames_total", "counter", "program frames by what became of them");
+    let mut decoders =
+        Family::new("meetingcast_decoders", "gauge", "publishers whose pictures are decoded for the program");
     let mut states = Family::new("meetingcast_output_state", "gauge", "1 for the state an output is in");
     let mut bytes = Family::new("meetingcast_output_bytes_total", "counter", "media bytes delivered");
     let mut drops =
@@ -53,6 +55,7 @@ pub fn write(text: &mut String, casts: impl Iterator<Item = CastView>) {
         ] {
             frames.samples.push((format!("conference=\"{conference}\",result=\"{result}\""), value));
         }
+        decoders.samples.push((format!("conference=\"{conference}\""), cast.decoders as u64));
         for output in &cast.outputs {
             let labels =
                 format!("conference=\"{conference}\",output=\"{}\",type=\"{}\"", output.id, output.kind);
@@ -64,7 +67,7 @@ pub fn write(text: &mut String, casts: impl Iterator<Item = CastView>) {
             retries.samples.push((labels, status.retries));
         }
     }
-    for Family { name, kind, help, samples } in [frames, states, bytes, drops, queued, retries] {
+    for Family { name, kind, help, samples } in [frames, decoders, states, bytes, drops, queued, retries] {
         // Writing to a String does not fail.
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
         for (labels, value) in samples {
@@ -106,6 +109,7 @@ mod tests {
                 status,
             }],
             program: ProgramReport { frames: 60, repeated: 1, dropped: 0, rendition_dropped: 0 },
+            decoders: 3,
             error: None,
         }
     }
@@ -116,6 +120,7 @@ mod tests {
         write(&mut text, [cast(CastState::Live)].into_iter());
         for line in [
             "meetingcast_program_frames_total{conference=\"room:1\",result=\"made\"} 60",
+            "meetingcast_decoders{conference=\"room:1\"} 3",
             "meetingcast_output_state{conference=\"room:1\",output=\"yt\",type=\"rtmp\",state=\"live\"} 1",
             "meetingcast_output_bytes_total{conference=\"room:1\",output=\"yt\",type=\"rtmp\"} 1234",
             "meetingcast_output_retries_total{conference=\"room:1\",output=\"yt\",type=\"rtmp\"} 2",

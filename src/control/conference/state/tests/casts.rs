@@ -463,7 +463,7 @@ fn the_source_is_live_stalled_or_absent() {
     bench.go_live(camera("alice"), &[hls()]);
     let state = |bench: &Bench| (cast(bench).source_state, cast(bench).source_age_ms);
     assert_eq!(state(&bench), (SourceState::Stalled, None));
-    let video = Some(VideoReport { width: 640, height: 360, frames: 1, age_ms: 30 });
+    let video = Some(VideoReport { width: 640, height: 360, frames: 1, age_ms: 30, decoded: true });
     let sources = vec![SourceReport { source, session: session.clone(), video, audio_age_ms: None }];
     let report = WorkerReport { sources, ..WorkerReport::default() };
     bench.feed(Input::Worker(WorkerEvent::Heartbeat(report)));

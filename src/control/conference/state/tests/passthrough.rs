@@ -132,7 +132,7 @@ fn the_next_workers_slate_has_the_size_of_what_was_on() {
 fn who_comes_back_with_another_codec_is_not_live() {
     let mut bench = live();
     let report = |bench: &mut Bench, session: &str| {
-        let video = Some(VideoReport { width: 1280, height: 720, frames: 9, age_ms: 20 });
+        let video = Some(VideoReport { width: 1280, height: 720, frames: 9, age_ms: 20, decoded: true });
         let source = crate::ids::SourceId(0);
         let sources = vec![SourceReport { source, session: session.into(), video, audio_age_ms: None }];
         bench.feed(Input::Worker(WorkerEvent::Heartbeat(WorkerReport { sources, ..Default::default() })));

@@ -47,7 +47,17 @@ fn muted(source: SourceId) -> SceneSpec {
 }
 
 fn flowing(_: SourceId) -> Look {
-    Look::Present { has_video: true, rtp_age_ms: Some(5), picture_age_ms: Some(5), sound_age_ms: None }
+    present(Some(5))
+}
+
+fn present(age_ms: Option<u64>) -> Look {
+    Look::Present {
+        has_video: true,
+        rtp_age_ms: age_ms,
+        came_age_ms: age_ms,
+        picture_age_ms: age_ms,
+        sound_age_ms: None,
+    }
 }
 
 fn window(tick: u64) -> Window {
@@ -207,8 +217,7 @@ fn a_program_whose_source_is_not_there_begins_with_the_still() {
     let steps = cutter.tick(window(0), MediaTime::ZERO, |_| Look::Absent, &mut lines);
     assert!(steps.contains(&Step::Still { at: MediaTime::ZERO }), "{steps:?}");
     // Who sends has a keyframe on the way; who is there and sends nothing has not.
-    let silent =
-        |_| Look::Present { has_video: true, rtp_age_ms: None, picture_age_ms: None, sound_age_ms: None };
+    let silent = |_| present(None);
     let first_still = |look: &dyn Fn(SourceId) -> Look| {
         let mut present = Cutter::new(scene(A), HOLD, MediaTime::ZERO);
         (0..200).find(|n| {
