@@ -12,7 +12,7 @@ pub mod ice;
 pub mod load;
 pub mod recording;
 
-use crate::redacted::Redacted;
+use crate::{media::EncoderChoice, redacted::Redacted};
 use serde::{Deserialize, Serialize};
 use std::{
     net::{IpAddr, SocketAddr},
@@ -189,6 +189,8 @@ pub struct EncodingConfig {
     pub video_kbps: u32,
     pub audio_kbps: u32,
     pub keyframe_ms: u32,
+    /// Which encoder makes the H.264.
+    pub encoder: EncoderChoice,
     /// x264 preset, `ultrafast` … `medium`.
     pub preset: String,
     /// Strict CBR with filler.

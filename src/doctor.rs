@@ -38,7 +38,7 @@ const fn needs(element: &'static str, package: &'static str, needed_for: &'stati
 }
 
 /// Sorted by what they are needed for; each element once, named for its first use.
-static REQUIRED: [Requirement; 47] = [
+static REQUIRED: [Requirement; 48] = [
     needs("appsink", BASE, PROGRAM),
     needs("appsrc", BASE, PROGRAM),
     needs("capsfilter", CORE, PROGRAM),
@@ -52,6 +52,7 @@ static REQUIRED: [Requirement; 47] = [
     needs("videoscale", BASE, ENCODE),
     needs("videotestsrc", BASE, CARDS),
     needs("x264enc", UGLY, ENCODE),
+    needs("openh264enc", BAD, "encoding where x264 is not there"),
     needs("jpegenc", GOOD, ENCODE),
     needs("h264parse", BAD, ENCODE),
     needs("avenc_aac", LIBAV, ENCODE),

@@ -9,7 +9,7 @@ pub mod link;
 
 use crate::{
     ids::{Incarnation, RequestId, SessionId, SourceId},
-    media::{EncodedFrame, RenditionIndex, TrackConfig, VideoConfig},
+    media::{EncodedFrame, EncoderChoice, RenditionIndex, TrackConfig, VideoConfig},
     units::MediaTime,
 };
 use bytes::Bytes;
@@ -208,7 +208,9 @@ pub struct EncodingSpec {
     pub keyframe_ms: u32,
     /// Fill up to the target rate (strict CBR) instead of sending less when less is enough.
     pub filler: bool,
-    /// x264 speed preset.
+    /// Which encoder. Means nothing with [`ProgramMode::Passthrough`].
+    pub encoder: EncoderChoice,
+    /// x264 speed preset; other encoders have none.
     pub preset: String,
     /// Smaller sizes of the same picture, each with an encoder of its own and IDRs at the same frames;
     /// [`RenditionIndex`] counts in this order.

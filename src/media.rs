@@ -18,6 +18,19 @@ pub enum Track {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RenditionIndex(pub u8);
 
+/// Which encoder makes a composed program's H.264.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EncoderChoice {
+    /// x264, else OpenH264.
+    #[default]
+    Auto,
+    /// x264 or none.
+    X264,
+    /// OpenH264 or none.
+    Openh264,
+}
+
 /// One encoded frame of the program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncodedFrame {

@@ -5,7 +5,7 @@ use super::{
     ProgramConfig, RecordingConfig, RtmpConfig, ServerConfig, Standby, SwitchingConfig, TlsConfig,
     WebrtcConfig, WorkerConfig,
 };
-use crate::redacted::Redacted;
+use crate::{media::EncoderChoice, redacted::Redacted};
 use std::net::SocketAddr;
 
 impl Default for ServerConfig {
@@ -80,6 +80,7 @@ impl Default for EncodingConfig {
             video_kbps: 2500,
             audio_kbps: 128,
             keyframe_ms: 2000,
+            encoder: EncoderChoice::Auto,
             preset: "veryfast".to_owned(),
             filler: false,
             renditions: Vec::new(),

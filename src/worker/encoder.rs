@@ -3,9 +3,10 @@
 
 use crate::{
     ipc::{EncodingSpec, WorkerEvent},
-    media::{RenditionIndex, VideoConfig},
+    media::{EncoderChoice, RenditionIndex, VideoConfig},
     units::MediaTime,
     worker::{
+        elements,
         pipeline::{PipelineError, PipelineEvent, RunningPipeline},
         pipeline_file::{ParamValue, PipelineFile, PipelineFileError, Role},
         timeline::Timeline,
@@ -13,6 +14,7 @@ use crate::{
 };
 use bytes::Bytes;
 use futures::future::{join_all, try_join_all};
+use gst::prelude::*;
 use gst_video::VideoInfo;
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -23,6 +25,7 @@ use tokio::sync::mpsc;
 mod coded_out;
 pub mod feed;
 mod frames_out;
+mod kind;
 mod passthrough;
 mod picture_input;
 mod rendition;
@@ -32,6 +35,7 @@ pub use passthrough::{CodedInput, PassthroughEncoder};
 
 use feed::ProgramFeed;
 use frames_out::{Counters, Outlet, VideoOut, on_sample};
+use kind::EncoderKind;
 use picture_input::{PictureInput, TimedPicture};
 use rendition::{RenditionEncoder, RenditionInput};
 use sound_input::SoundInput;
@@ -48,6 +52,10 @@ pub enum EncoderError {
     Build(#[from] PipelineFileError),
     #[error("running the encoder")]
     Run(#[from] PipelineError),
+    #[error("no encoder for encoding.encoder = {choice:?} is installed (it needs {elements})")]
+    NotThere { choice: EncoderChoice, elements: String },
+    #[error("putting the encoder into its pipeline")]
+    Link(#[source] gst::glib::BoolError),
     #[error("giving the encoder its format")]
     Format(#[source] gst::glib::BoolError),
 }
@@ -73,6 +81,7 @@ pub struct EncoderInput {
 
 /// What all pictures of a program are encoded with.
 struct VideoSettings<'a> {
+    kind: EncoderKind,
     fps: u32,
     keyframe_ms: u32,
     preset: &'a str,
@@ -80,19 +89,37 @@ struct VideoSettings<'a> {
 }
 
 impl VideoSettings<'_> {
-    /// The parameters of a pipeline file with an x264.
+    /// Puts the encoder into `pipeline`, between two elements of it.
+    fn encode(
+        &self,
+        pipeline: &gst::Pipeline,
+        [before, behind]: &[gst::Element; 2],
+        (width, height): (u32, u32),
+        kbps: u32,
+    ) -> Result<(), EncoderError> {
+        let file = PipelineFile::of(self.kind.role())?;
+        let bin = file.bin(&self.values(width, height, kbps))?;
+        pipeline.add(&bin).map_err(EncoderError::Link)?;
+        gst::Element::link_many([before, bin.upcast_ref(), behind]).map_err(EncoderError::Link)
+    }
+
+    /// The parameters of the encoder's pipeline file.
     fn values(&self, width: u32, height: u32, kbps: u32) -> Vec<(&'static str, ParamValue)> {
+        let threads = ("threads", ParamValue::Int(encoder_threads(width, height, self.fps)));
+        if self.kind == EncoderKind::Openh264 {
+            return vec![threads, ("video_bps", ParamValue::Int(i64::from(kbps) * 1000))];
+        }
         let keyframe_frames = u64::from(self.keyframe_ms) * u64::from(self.fps) / 1000;
         let mut options = "scenecut=0:open-gop=0".to_owned();
         if self.filler {
             options.push_str(":nal-hrd=cbr");
         }
         vec![
+            threads,
             ("preset", ParamValue::Text(self.preset.to_owned())),
             ("video_kbps", ParamValue::Int(kbps.into())),
             ("keyframe_frames", ParamValue::Int(keyframe_frames as i64)),
             ("options", ParamValue::Text(options)),
-            ("threads", ParamValue::Int(x264_threads(width, height, self.fps))),
         ]
     }
 }
@@ -106,7 +133,10 @@ impl Encoder {
         out: mpsc::Sender<WorkerEvent>,
         failed: mpsc::Sender<PipelineEvent>,
     ) -> Result<Self, EncoderError> {
+        let kind = EncoderKind::choose(spec.encoder, elements::is_present)?;
+        tracing::info!(encoder = kind.element(), "the program's encoder");
         let settings = VideoSettings {
+            kind,
             fps: spec.fps,
             keyframe_ms: spec.keyframe_ms,
             preset: &spec.preset,
@@ -123,9 +153,9 @@ impl Encoder {
         let renditions = try_join_all(renditions).await?;
 
         let file = PipelineFile::of(Role::Encoder)?;
-        let mut values = settings.values(spec.width, spec.height, spec.video_kbps);
-        values.push(("audio_bps", ParamValue::Int(i64::from(spec.audio_kbps) * 1000)));
-        let pipeline = file.pipeline(&values)?;
+        let pipeline = file.pipeline(&[("audio_bps", ParamValue::Int(i64::from(spec.audio_kbps) * 1000))])?;
+        let between = [file.element(&pipeline, "video-queue")?, file.element(&pipeline, "video-caps")?];
+        settings.encode(&pipeline, &between, (spec.width, spec.height), spec.video_kbps)?;
         let picture = PictureInput::of(&file, &pipeline, video, spec.fps)?;
         let config = VideoConfig {
             avcc: Bytes::new(),
@@ -199,7 +229,7 @@ async fn await_end(ended: bool, eos: &mut mpsc::Receiver<PipelineEvent>, pipelin
 }
 
 /// Slices cost a little quality each; one thread encodes 720p30 in less than a third of a core.
-fn x264_threads(width: u32, height: u32, fps: u32) -> i64 {
+fn encoder_threads(width: u32, height: u32, fps: u32) -> i64 {
     let pixels = u64::from(width) * u64::from(height) * u64::from(fps);
     let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
     // One thread for each 1080p30 (62 M pixels a second), as far as there are cores.

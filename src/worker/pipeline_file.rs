@@ -15,6 +15,10 @@ pub enum Role {
     Card,
     /// Program frames in, H.264 and AAC out.
     Encoder,
+    /// The x264 of an encoder's pipeline.
+    EncodeX264,
+    /// The OpenH264 of an encoder's pipeline.
+    EncodeOpenh264,
     /// Program samples in, AAC out.
     Sound,
     /// A card in, H.264 of it out.
@@ -43,9 +47,11 @@ pub enum Role {
 
 impl Role {
     /// All of them: for the test that loads each, and for `doctor`.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Card,
         Self::Encoder,
+        Self::EncodeX264,
+        Self::EncodeOpenh264,
         Self::Sound,
         Self::Still,
         Self::Rendition,
@@ -65,6 +71,8 @@ impl Role {
         match self {
             Self::Card => "card.toml",
             Self::Encoder => "encoder.toml",
+            Self::EncodeX264 => "encode-x264.toml",
+            Self::EncodeOpenh264 => "encode-openh264.toml",
             Self::Sound => "sound.toml",
             Self::Still => "still.toml",
             Self::Rendition => "rendition.toml",
@@ -84,6 +92,8 @@ impl Role {
         match self {
             Self::Card => include_str!("../../pipelines/card.toml"),
             Self::Encoder => include_str!("../../pipelines/encoder.toml"),
+            Self::EncodeX264 => include_str!("../../pipelines/encode-x264.toml"),
+            Self::EncodeOpenh264 => include_str!("../../pipelines/encode-openh264.toml"),
             Self::Sound => include_str!("../../pipelines/sound.toml"),
             Self::Still => include_str!("../../pipelines/still.toml"),
             Self::Rendition => include_str!("../../pipelines/rendition.toml"),
@@ -103,7 +113,13 @@ impl Role {
     pub const fn is_bin(self) -> bool {
         matches!(
             self,
-            Self::IngestH264 | Self::IngestVp8 | Self::IngestOpus | Self::IngestDiscard | Self::ForwardRtp
+            Self::EncodeX264
+                | Self::EncodeOpenh264
+                | Self::IngestH264
+                | Self::IngestVp8
+                | Self::IngestOpus
+                | Self::IngestDiscard
+                | Self::ForwardRtp
         )
     }
 }

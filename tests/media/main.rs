@@ -11,6 +11,7 @@ mod worker_process;
 
 mod broadcast;
 mod clip;
+mod encoders;
 mod forwarding;
 mod join_leave;
 mod offer_webrtcbin;

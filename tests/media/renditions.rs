@@ -20,12 +20,12 @@ use meetingcast::{
 };
 
 /// What came of one rendition.
-struct Rendition {
-    configs: Vec<VideoConfig>,
-    frames: Vec<EncodedFrame>,
+pub struct Rendition {
+    pub configs: Vec<VideoConfig>,
+    pub frames: Vec<EncodedFrame>,
 }
 
-fn rendition(worker: &WorkerProcess, index: u8) -> Rendition {
+pub fn rendition(worker: &WorkerProcess, index: u8) -> Rendition {
     let mut found = Rendition { configs: Vec::new(), frames: Vec::new() };
     for event in &worker.others {
         match event {
@@ -42,12 +42,12 @@ fn rendition(worker: &WorkerProcess, index: u8) -> Rendition {
     found
 }
 
-fn times(frames: &[&EncodedFrame]) -> Vec<(u64, bool)> {
+pub fn times(frames: &[&EncodedFrame]) -> Vec<(u64, bool)> {
     frames.iter().map(|frame| (frame.pts.0, frame.keyframe)).collect()
 }
 
 /// Decodes pictures and reads the frame counter of each.
-fn counters(name: &str, config: &VideoConfig, frames: &[EncodedFrame]) -> (Recording, Vec<Option<u32>>) {
+pub fn counters(name: &str, config: &VideoConfig, frames: &[EncodedFrame]) -> (Recording, Vec<Option<u32>>) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(format!("{name}.flv"));
     flv_file::write(&path, &[TrackConfig::Video(config.clone())], frames);

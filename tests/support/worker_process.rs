@@ -6,7 +6,7 @@ use meetingcast::{
         EncodingSpec, PictureSpec, ProgramMode, ProgramSpec, ReplyError, ReplyOk, SceneSpec, SlateSpec,
         WebrtcSetup, WorkerCommand, WorkerEvent, WorkerSetup, link,
     },
-    media::{EncodedFrame, Track, TrackConfig},
+    media::{EncodedFrame, EncoderChoice, Track, TrackConfig},
 };
 use std::{
     os::fd::OwnedFd,
@@ -41,6 +41,7 @@ pub fn small_program() -> ProgramSpec {
             keyframe_ms: 1000,
             renditions: Vec::new(),
             filler: false,
+            encoder: EncoderChoice::X264,
             preset: "veryfast".to_owned(),
         },
         scene: SceneSpec { picture: PictureSpec::Slate, sound: Vec::new() },

@@ -8,7 +8,7 @@ use crate::{
     ipc::WorkerEvent,
     media::{AudioConfig, EncodedFrame, RenditionIndex, Track, TrackConfig, VideoConfig},
     units::MediaTime,
-    worker::{program::sound, timeline::presented_at},
+    worker::{coded::without_parameters, program::sound, timeline::presented_at},
 };
 use bytes::Bytes;
 use std::sync::{
@@ -104,7 +104,7 @@ fn payload(sample: &gst::Sample) -> Option<(Bytes, Option<Bytes>)> {
     Some((Bytes::copy_from_slice(&map), codec_data))
 }
 
-/// Makes frames of x264's output.
+/// Makes frames of an H.264 encoder's output.
 pub(super) struct VideoOut {
     outlet: Outlet,
     /// All but the avcC.
@@ -135,6 +135,8 @@ impl VideoOut {
             feed.pass_with(|| FedFrame::picture(sample));
         }
         let (data, codec_data) = payload(sample)?;
+        // Not every encoder keeps its parameter sets out of its samples.
+        let data = without_parameters(&data);
         let buffer = sample.buffer()?;
         if let Some(avcc) = codec_data
             && self.told.as_ref() != Some(&avcc)

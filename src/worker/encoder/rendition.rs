@@ -52,9 +52,9 @@ impl RenditionEncoder {
         let file = PipelineFile::of(Role::Rendition)?;
         let RenditionSpec { width, height, video_kbps } = *spec;
         let size = format!("video/x-raw,width={width},height={height},pixel-aspect-ratio=1/1");
-        let mut values = settings.values(width, height, video_kbps);
-        values.push(("size", ParamValue::Text(size)));
-        let pipeline = file.pipeline(&values)?;
+        let pipeline = file.pipeline(&[("size", ParamValue::Text(size))])?;
+        let between = [file.element(&pipeline, "size-caps")?, file.element(&pipeline, "video-caps")?];
+        settings.encode(&pipeline, &between, (width, height), video_kbps)?;
         let input = PictureInput::of(&file, &pipeline, picture, settings.fps)?;
         let config = VideoConfig { avcc: Bytes::new(), width, height, fps: settings.fps, kbps: video_kbps };
         on_sample(&file.typed(&pipeline, "video-out")?, VideoOut::new(outlet, config).callback());

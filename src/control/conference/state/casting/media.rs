@@ -62,6 +62,7 @@ pub(super) fn encoding_spec(encoding: &Encoding, config: &EncodingConfig) -> Enc
         audio_kbps: encoding.audio_kbps,
         keyframe_ms: encoding.keyframe_ms,
         filler: config.filler,
+        encoder: config.encoder,
         preset: config.preset.clone(),
         renditions: encoding.renditions.iter().map(rendition_spec).collect(),
     }
