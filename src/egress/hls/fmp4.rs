@@ -15,7 +15,7 @@ use mp4_atom::{
     Trun, TrunEntry, Visual, Vmhd,
     esds::{DecoderConfig, DecoderSpecific, EsDescriptor, SLConfig},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// Ticks a second of the video track; a whole number of them for every usual frame rate.
 pub const VIDEO_TIMESCALE: u32 = 90_000;
@@ -27,8 +27,8 @@ const SYNC: u32 = 0x0200_0000;
 /// `sample_depends_on` = 1 and `sample_is_non_sync_sample`.
 const NON_SYNC: u32 = 0x0101_0000;
 /// How far a fragment's first frame may be from the end of the last one and still count as following
-/// it directly, in milliseconds: the end was rounded, or taken from a frame's own duration.
-const SNAP_MS: u64 = 2;
+/// it directly: the end was rounded, or taken from a frame's own duration.
+pub const SNAP: Duration = Duration::from_millis(2);
 
 /// Why frames or parameters cannot be written as MP4.
 #[derive(Debug, thiserror::Error)]
@@ -271,7 +271,7 @@ impl TrackClock {
     fn run(&mut self, frames: &[Arc<EncodedFrame>], end: MediaTime, base: MediaTime) -> Option<TrackRun> {
         let first = frames.first()?;
         let tick = |time: MediaTime| MediaTime(time.0.saturating_sub(base.0)).to_timescale(self.timescale);
-        let snap = u64::from(self.timescale) * SNAP_MS / 1000;
+        let snap = u64::from(self.timescale) * SNAP.as_millis() as u64 / 1000;
         let start = match self.end {
             Some(last) if tick(first.dts).abs_diff(last) <= snap => last,
             _ => tick(first.dts),

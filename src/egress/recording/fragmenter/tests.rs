@@ -1,7 +1,10 @@
 use super::*;
 use crate::{
     egress::{
-        hls::synthetic::{Stream, audio_config, video_config},
+        hls::{
+            fmp4::SNAP,
+            synthetic::{Stream, audio_config, video_config},
+        },
         recording::fragments::{self, Found, Fragmented},
     },
     ids::Incarnation,
@@ -51,12 +54,20 @@ fn frames(items: &[HubItem], track: Track) -> Vec<Arc<EncodedFrame>> {
 }
 
 fn assert_complete(file: &[u8], items: &[HubItem], base: MediaTime) {
+    assert_complete_within(Duration::ZERO, file, items, base);
+}
+
+/// Every frame is there, in its order, at its time give or take `most`.
+fn assert_complete_within(most: Duration, file: &[u8], items: &[HubItem], base: MediaTime) {
     for (track, of, rate) in [(0, Track::Video, 90_000), (1, Track::Audio, 48_000)] {
-        let expected: Vec<_> = frames(items, of)
-            .iter()
-            .map(|frame| (MediaTime(frame.dts.0 - base.0).to_timescale(rate), frame.data.to_vec()))
-            .collect();
-        assert_eq!(samples(file, track), expected, "{of:?}");
+        let (found, expected) = (samples(file, track), frames(items, of));
+        assert_eq!(found.len(), expected.len(), "{of:?}");
+        let most = u64::from(rate) * most.as_millis() as u64 / 1000;
+        for ((at, data), frame) in found.iter().zip(&expected) {
+            assert_eq!(*data, frame.data, "{of:?}");
+            let expected = MediaTime(frame.dts.0 - base.0).to_timescale(rate);
+            assert!(at.abs_diff(expected) <= most, "{of:?} at {at} instead of {expected}");
+        }
     }
 }
 
@@ -115,6 +126,20 @@ fn a_new_worker_goes_on_in_the_same_file_after_a_gap() {
     let file = file(&pieces);
     assert_complete(&file, &items, MediaTime::ZERO);
     assert!(!file.windows(4).any(|four| four == b"avc3"));
+}
+
+#[test]
+fn a_new_worker_that_goes_on_next_to_the_last_frames_end_follows_it() {
+    let first = Stream { fps: 5, keyint: 1, length: Duration::from_millis(6_722), ..Stream::default() };
+    let mut items = first.items();
+    items.push(HubItem::Discontinuity(Incarnation(1)));
+    // The last picture lasts until 6800 ms.
+    items.extend(Stream { start: MediaTime::from_millis(6_798), ..first }.items());
+    let (pieces, fragmenter) = record(items.clone());
+    assert_eq!(fragmenter.discarded(), 0);
+    let file = file(&pieces);
+    assert_complete_within(SNAP, &file, &items, MediaTime::ZERO);
+    assert_eq!(samples(&file, 0)[34].0, 6_800 * 90);
 }
 
 #[test]
@@ -256,7 +281,8 @@ proptest! {
         let (pieces, fragmenter) = record(items.clone());
         prop_assert_eq!(fragmenter.discarded(), 0);
         let whole = file(&pieces);
-        assert_complete(&whole, &items, MediaTime::ZERO);
+        // A fragment that begins next to the end of the one before is put there.
+        assert_complete_within(SNAP, &whole, &items, MediaTime::ZERO);
 
         let at = (whole.len() as f64 * cut) as usize;
         let mut ends = pieces.iter().scan(0, |end, piece| { *end += piece.data.len(); Some(*end) });
