@@ -40,10 +40,12 @@ fn rows() -> Vec<Row> {
     let camera = Clip { codec: Codec::H264, width: 1280, height: 720, kbps: 2500 };
     let tile = Clip { width: 640, height: 360, kbps: 700, ..camera };
     let small = Clip { width: 480, height: 270, kbps: 400, ..camera };
+    let smallest = Clip { width: 320, height: 180, kbps: 250, ..camera };
     vec![
         composed("composed-4", camera, 4),
         composed("composed-4-hinted", tile, 4),
         composed("composed-9-hinted", small, 9),
+        composed("composed-16-hinted", smallest, 16),
         composed("composed-1", camera, 1),
         composed("composed-4-vp8", Clip { codec: Codec::Vp8, ..camera }, 4),
         Row { name: "passthrough", clip: camera, people: 1, mode: Mode::Passthrough },

@@ -61,7 +61,9 @@ pub async fn start(
     }
     let start = body.into_start(&app.config)?;
     let conference = app.conferences.find(&at.conference).await?;
-    let room = app.admission.admit(cost::cast(&start.encoding, &app.config.encoding.preset))?;
+    let people = conference.ask(|answer| ConferenceRequest::View { answer }).await?.participants.len();
+    let decoders = cost::decoders(&start.source, people, app.config.switching.hot() as usize);
+    let room = app.admission.admit(cost::cast(&start.encoding, &app.config.encoding.preset, decoders))?;
     let cast = conference.ask(|answer| ConferenceRequest::StartCast { start, answer }).await?;
     room.keep();
     Ok((StatusCode::CREATED, Json(CastJson::new(&cast, &app.base_url))))
