@@ -18,6 +18,9 @@ use usage::CpuMeter;
 /// How often the CPU that we use is measured.
 const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Who was refused may try again after so long: what was let in is measured by then.
+pub const RETRY_AFTER: Duration = state::SETTLE;
+
 /// Lets work in, or not. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Admission(Arc<Mutex<AdmissionState>>);
@@ -122,5 +125,5 @@ impl Drop for Admitted {
 
 fn overloaded(Refused: Refused) -> ControlError {
     figures::refused();
-    ControlError::Overloaded { retry_after: state::SETTLE }
+    ControlError::Overloaded { retry_after: RETRY_AFTER }
 }

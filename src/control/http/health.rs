@@ -4,10 +4,9 @@ use super::{
     problem::{HttpError, Problem},
     state::AppState,
 };
-use crate::control::error::ControlError;
+use crate::control::{admission, error::ControlError};
 use axum::{Json, extract::State};
 use serde::Serialize;
-use std::time::Duration;
 use utoipa::ToSchema;
 
 /// All is well.
@@ -35,7 +34,7 @@ pub async fn ready(State(app): State<AppState>) -> Result<Json<HealthJson>, Http
         return Err(ControlError::ShuttingDown.into());
     }
     if app.admission.is_full() {
-        return Err(ControlError::Overloaded { retry_after: Duration::from_secs(10) }.into());
+        return Err(ControlError::Overloaded { retry_after: admission::RETRY_AFTER }.into());
     }
     Ok(Json(HealthJson { status: "ready", version: env!("CARGO_PKG_VERSION") }))
 }

@@ -6,9 +6,9 @@ const Hls = window.Hls;
 const view = document.getElementById('view');
 /** How often the position is looked at. */
 const LOOK_MS = 100;
-/** A position that has not moved for so long is a stall, even if the element does not say `waiting`. */
 /** Sound and picture of a list end so far from what its durations add up to at most, seconds. */
 const END_S = 0.3;
+/** A position that has not moved for so long is a stall, even if the element does not say `waiting`. */
 const STALL_MS = 500;
 /** A position that moved this much further than the clock was moved by a seek. */
 const JUMP_MS = 300;
