@@ -83,7 +83,9 @@ pub fn places(picture: &PictureSpec, width: u32, height: u32) -> Vec<Place<'_>> 
     }
 }
 
-/// Equal tiles of the output's own aspect, row by row, the last row centred.
+/// Equal tiles of the output's own aspect, row by row, the last row centred. The gap is between them only: around them
+/// it would cost each tile more than a fiftieth of its size, and what senders know how to send (half the frame, a third)
+/// would have to be scaled.
 pub fn grid(count: usize, width: u32, height: u32) -> Vec<Rect> {
     if count <= 1 {
         return vec![Rect::full(width, height); count];
@@ -93,8 +95,8 @@ pub fn grid(count: usize, width: u32, height: u32) -> Vec<Rect> {
     let rows = count.div_ceil(columns);
     let gap = even(width.min(height) / GAP_DIVISOR);
     // Tiles keep the output's aspect, so both directions shrink by the larger of the two counts.
-    let tile_width = even((width.saturating_sub(gap * (columns + 1))) / columns).max(2);
-    let tile_height = even((height.saturating_sub(gap * (columns + 1))) / columns).max(2);
+    let tile_width = even((width.saturating_sub(gap * (columns - 1))) / columns).max(2);
+    let tile_height = even((height.saturating_sub(gap * (columns - 1))) / columns).max(2);
     let used_height = rows * tile_height + (rows - 1) * gap;
     let top = even(height.saturating_sub(used_height) / 2);
     (0..count)
@@ -160,8 +162,8 @@ mod tests {
     #[test]
     fn four_tiles_at_720p() {
         let tiles = grid(4, 1280, 720);
-        assert_eq!(tiles[0], Rect { x: 8, y: 8, width: 628, height: 348 });
-        assert_eq!(tiles[3], Rect { x: 644, y: 364, width: 628, height: 348 });
+        assert_eq!(tiles[0], Rect { x: 0, y: 0, width: 636, height: 356 });
+        assert_eq!(tiles[3], Rect { x: 644, y: 364, width: 636, height: 356 });
     }
 
     #[test]

@@ -49,8 +49,9 @@ pub fn run() -> anyhow::Result<()> {
     let stdin = std::io::stdin().as_fd().try_clone_to_owned().context("taking the socket on stdin")?;
     let socket = UnixStream::from(stdin);
     socket.set_nonblocking(true).context("setting up the socket on stdin")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    // One thread: what is to be done here is to pass small messages on. With more of them each message woke two, and
+    // a third to look whether there was more: a third of what this runtime cost.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("starting the async runtime")?;

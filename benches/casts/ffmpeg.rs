@@ -2,8 +2,8 @@
 //! and HLS.
 
 use crate::{
-    Measured,
     clips::FPS,
+    costs::Measured,
     ours::{SETTLE, frames},
     process,
     row::{Mode, Row},

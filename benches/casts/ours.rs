@@ -1,12 +1,13 @@
 //! Our side: participants publish, a cast goes out by RTMP and HLS.
 
 use crate::{
-    Measured, process,
+    costs::Measured,
+    process,
     row::{Mode, Row},
     server::{Helper, Server, publish, wait_for},
 };
 use meetingcast::demo::rtmp_sink::{RtmpSink, TagKind};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{path::PathBuf, time::Duration};
 use tokio::runtime::Runtime;
 
@@ -18,23 +19,24 @@ pub fn frames(sink: &RtmpSink) -> usize {
     sink.tags().iter().filter(|tag| tag.kind == TagKind::Video).count()
 }
 
-pub fn cast(runtime: &Runtime, row: &Row, clips: &[PathBuf], window: Duration) -> Measured {
-    let server = Server::start();
-    let _publishers: Vec<Helper> = clips
-        .iter()
-        .enumerate()
-        .map(|(number, clip)| {
-            let clip = clip.to_str().expect("a path of ours is text");
-            publish(&server.whip("bench", &format!("p{number}")), &["--file", clip])
-        })
-        .collect();
+/// Lets p0, p1, … publish a clip each, each in a process of its own; returns when their media flows.
+pub fn publishers(server: &Server, conference: &str, clips: &[PathBuf]) -> Vec<Helper> {
+    let start = |(number, clip): (usize, &PathBuf)| {
+        let clip = clip.to_str().expect("a path of ours is text");
+        publish(&server.whip(conference, &format!("p{number}")), &["--file", clip])
+    };
+    let publishers = clips.iter().enumerate().map(start).collect();
     for number in 0..clips.len() {
-        let path = format!("/v1/conferences/bench/participants/p{number}");
+        let path = format!("/v1/conferences/{conference}/participants/p{number}");
         wait_for("a participant's media", Duration::from_secs(30), || {
             (server.call("GET", &path, None).body["streams"][0]["connected"] == true).then_some(())
         });
     }
-    let sink = runtime.block_on(RtmpSink::bind("127.0.0.1:0")).expect("a receiver");
+    publishers
+}
+
+/// What is asked for: a program of this row for one RTMP receiver, and HLS.
+pub fn start(row: &Row, sink: &RtmpSink) -> Value {
     let source = match (row.mode, row.people) {
         (Mode::Passthrough, _) | (Mode::Composed, 1) => json!({"participant": "p0"}),
         _ => json!({"layout": "grid"}),
@@ -43,11 +45,19 @@ pub fn cast(runtime: &Runtime, row: &Row, clips: &[PathBuf], window: Duration) -
         Mode::Passthrough => json!({"mode": "passthrough"}),
         Mode::Composed => json!({"width": 1280, "height": 720, "fps": 30, "video_kbps": 2500}),
     };
-    let body = json!({"source": source, "encoding": encoding, "outputs": [
+    json!({"source": source, "encoding": encoding, "outputs": [
         {"type": "rtmp", "url": format!("rtmp://{}/live/ours", sink.local_addr())},
         {"type": "hls", "low_latency": false},
-    ]});
-    server.ok("POST", "/v1/conferences/bench/cast/start", Some(body));
+    ]})
+}
+
+/// One round.
+pub fn cast(runtime: &Runtime, row: &Row, clips: &[PathBuf], window: Duration) -> Measured {
+    // What 16 people cost is to be measured, not refused.
+    let server = Server::start_with(&[("LIMITS__MAX_LOAD", "0")]);
+    let _publishers = publishers(&server, "bench", clips);
+    let sink = runtime.block_on(RtmpSink::bind("127.0.0.1:0")).expect("a receiver");
+    server.ok("POST", "/v1/conferences/bench/cast/start", Some(start(row, &sink)));
     std::thread::sleep(SETTLE);
     let pids = [server.process.child.id(), server.worker("bench").expect("a worker")];
     let before = frames(&sink);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// CPU time of a process and all of its threads so far.
-fn cpu_time(pid: u32) -> Duration {
+pub fn cpu_time(pid: u32) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
     // Fields 14 and 15 (proc(5)), in ticks of 10 ms; the name before them may hold spaces.
     let (_, rest) = stat.rsplit_once(')').expect("a name in brackets");
@@ -27,4 +27,9 @@ pub fn rss_mb(pids: &[u32]) -> f64 {
         line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok()).unwrap_or(0.0)
     };
     pids.iter().map(of).sum::<f64>() / 1024.0
+}
+
+/// Open file descriptors.
+pub fn descriptors(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
 }

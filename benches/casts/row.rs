@@ -16,14 +16,22 @@ pub enum Mode {
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
     pub name: &'static str,
+    /// What a sender sends who knows nothing of his tile.
     pub clip: Clip,
+    /// What he sends to us.
+    pub told: Clip,
     pub people: usize,
     pub mode: Mode,
 }
 
 impl Row {
-    /// A file for each participant.
+    /// What each participant sends to us.
     pub fn clips(&self) -> Vec<PathBuf> {
+        (0..self.people).map(|number| self.told.file(number)).collect()
+    }
+
+    /// What each participant sends to somebody who tells him nothing.
+    pub fn unhinted_clips(&self) -> Vec<PathBuf> {
         (0..self.people).map(|number| self.clip.file(number)).collect()
     }
 }

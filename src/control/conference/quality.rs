@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_tile_asks_for_the_size_above_it() {
         let height = |shown| Quality::for_height(shown).map(|quality| quality.max_height);
-        assert_eq!(height(348), Some(360));
+        assert_eq!(height(356), Some(360));
         assert_eq!(height(370), Some(360), "3 % are not worth a size");
         assert_eq!(height(400), Some(480));
         assert_eq!(height(0), Some(180));
@@ -159,24 +159,24 @@ mod tests {
     fn more_is_asked_for_at_once_and_less_after_a_while() {
         let (mut hints, start) = (Hints::default(), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!(heights(hints.settle(at(0), wanted(348))), [Some(360)]);
+        assert_eq!(heights(hints.settle(at(0), wanted(356))), [Some(360)]);
         assert_eq!(heights(hints.settle(at(1), wanted(720))), [Some(720)]);
-        assert!(hints.settle(at(2), wanted(348)).is_empty());
+        assert!(hints.settle(at(2), wanted(356)).is_empty());
         assert_eq!(hints.next_deadline(), Some(at(7)));
         assert!(hints.settle(at(3), wanted(720)).is_empty(), "back in time: nothing was told");
         assert_eq!(hints.next_deadline(), None);
-        assert!(hints.settle(at(4), wanted(348)).is_empty());
-        assert_eq!(heights(hints.settle(at(9), wanted(348))), [Some(360)]);
+        assert!(hints.settle(at(4), wanted(356)).is_empty());
+        assert_eq!(heights(hints.settle(at(9), wanted(356))), [Some(360)]);
         assert_eq!(heights(hints.settle(at(9), wanted(4000))), [None], "as good as it can be");
     }
 
     #[test]
     fn who_comes_back_is_told_again() {
         let (mut hints, now) = (Hints::default(), Instant::now());
-        hints.settle(now, wanted(348));
+        hints.settle(now, wanted(356));
         hints.forget(SeatId(1));
-        assert_eq!(heights(hints.settle(now, wanted(348))), [Some(360)]);
-        let mut again = wanted(348);
+        assert_eq!(heights(hints.settle(now, wanted(356))), [Some(360)]);
+        let mut again = wanted(356);
         again.values_mut().for_each(|one| one.session = "t".into());
         assert_eq!(heights(hints.settle(now, again)), [Some(360)], "a new publication");
         assert!(hints.settle(now, BTreeMap::new()).is_empty());

@@ -113,7 +113,7 @@ fn what_is_written_has_the_contracts_names() {
     );
     let hint = |quality| written(&event(ConferenceEvent::Quality { stream: StreamName::default(), quality }));
     assert_eq!(
-        hint(Quality::for_height(348)),
+        hint(Quality::for_height(356)),
         json!({"type": "quality", "conference": "room", "stream": "camera", "max_height": 360, "max_kbps": 700})
     );
     // No limit: neither field.
