@@ -166,6 +166,7 @@ impl Actor {
             stopped_at: None,
             encoding: None,
             outputs: Vec::new(),
+            shed: Vec::new(),
             program: ProgramReport::default(),
             decoders: 0,
             error: None,

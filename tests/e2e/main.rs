@@ -54,6 +54,7 @@ mod renditions;
 mod rtmp_outage;
 mod rtmp_play;
 mod seeds_in_chromium;
+mod shedding;
 mod stall;
 mod switching;
 mod two_casts_share_nothing;
