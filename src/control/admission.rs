@@ -7,7 +7,8 @@ pub mod shedding;
 mod state;
 mod usage;
 
-use super::{error::ControlError, figures};
+use super::{cast::StartCast, error::ControlError, figures};
+use crate::config::Config;
 use cost::Cores;
 use load::LoadMonitor;
 use shedding::{Load, Shedding, Step};
@@ -139,6 +140,28 @@ impl Admission {
     fn state(&self) -> MutexGuard<'_, AdmissionState> {
         // Nothing in it can panic half-way.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Asks for a cast's room where it is known how many are in: in its conference.
+#[derive(Debug)]
+pub struct CastRoom {
+    admission: Admission,
+    config: Arc<Config>,
+}
+
+impl CastRoom {
+    pub const fn new(admission: Admission, config: Arc<Config>) -> Self {
+        Self { admission, config }
+    }
+
+    /// Takes the cast on in a conference of so many people.
+    ///
+    /// # Errors
+    /// As [`Admission::admit`].
+    pub fn ask(&self, start: &StartCast, people: usize) -> Result<Admitted, ControlError> {
+        let decoders = cost::decoders(&start.source, people, self.config.switching.hot() as usize);
+        self.admission.admit(cost::cast(&start.encoding, &self.config.encoding.preset, decoders))
     }
 }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use meetingcast::{
     config::Config,
     control::{
-        admission::{load::LoadMonitor, shedding::Load},
+        admission::{Admission, CastRoom, load::LoadMonitor, shedding::Load},
         cast::{
             AudioChoice, CastView, Encoding, OutputKind, OutputSpec, Rendition, Source, StartCast, Switch,
             SwitchResult,
@@ -471,11 +471,29 @@ pub async fn start(room: &Conference, source: Source) -> Result<CastView, Contro
     start_with(room, source, Vec::new()).await
 }
 
+/// A cast for which `admission` must have room.
+pub async fn start_in(
+    room: &Conference,
+    source: Source,
+    admission: &Admission,
+) -> Result<CastView, ControlError> {
+    begin(room, source, Vec::new(), admission).await
+}
+
 /// A cast with smaller renditions.
 pub async fn start_with(
     room: &Conference,
     source: Source,
     renditions: Vec<Rendition>,
+) -> Result<CastView, ControlError> {
+    begin(room, source, renditions, &Admission::new(0.0)).await
+}
+
+async fn begin(
+    room: &Conference,
+    source: Source,
+    renditions: Vec<Rendition>,
+    admission: &Admission,
 ) -> Result<CastView, ControlError> {
     let encoding = Encoding {
         mode: meetingcast::ipc::ProgramMode::Compose,
@@ -488,7 +506,8 @@ pub async fn start_with(
         renditions,
     };
     let start = StartCast { source, audio: AudioChoice::Source, encoding, outputs: vec![hls()] };
-    room.ask(|answer| ConferenceRequest::StartCast { start, answer }).await
+    let space = CastRoom::new(admission.clone(), Arc::default());
+    room.ask(|answer| ConferenceRequest::StartCast { start, room: space, answer }).await
 }
 
 pub async fn switch(room: &Conference, source: Source) -> Result<SwitchResult, ControlError> {

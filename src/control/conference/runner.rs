@@ -199,7 +199,19 @@ impl ConferenceRunner {
         if let ConferenceRequest::Join { join, listener, .. } = &request {
             self.seats.insert(join.seat, (join.participant.clone(), listener.clone()));
         }
-        let (ask, held) = request.split();
+        let (ask, held) = match request {
+            ConferenceRequest::StartCast { start, room, answer } => {
+                match room.ask(&start, self.state.figures().participants) {
+                    Ok(room) => (Ask::StartCast(start), Held::Started { answer, room }),
+                    Err(error) => {
+                        // Who no longer waits need not know. Nothing has changed.
+                        let _ = answer.send(Err(error));
+                        return Input::Tick;
+                    }
+                }
+            }
+            request => request.split(),
+        };
         let ticket = self.ticket();
         self.held.insert(ticket, held);
         Input::Ask { ticket, ask }
