@@ -35,6 +35,7 @@ mod turn;
 mod bad_outputs;
 mod bandwidth;
 mod chromium_publishes;
+mod codec_in_chromium;
 mod conference_in_chromium;
 mod delay;
 mod grid;
