@@ -43,6 +43,9 @@ pub enum WorkerCommand {
     Compose { request: RequestId, scene: SceneSpec, wait_ready: bool, deadline_ms: u32 },
     /// An output needs an IDR now (a player or server joined). Throttled by the worker.
     RequestKeyframe,
+    /// Of each rendition encode every picture (1), every second … only, beside the IDRs; in the order of
+    /// [`EncodingSpec::renditions`]. A new program begins with every picture. Without a program it is ignored.
+    PaceRenditions { every: Vec<u8> },
     /// The program's latest picture as JPEG. Reply: [`ReplyOk::Snapshot`].
     Snapshot { request: RequestId },
     /// Stop encoding; ingest goes on. Reply: [`ReplyOk::ProgramStopped`], after the last frame.

@@ -2,16 +2,22 @@
 //! ([`usage`]), and what would not fit is refused before it harms what is on the air.
 
 pub mod cost;
+pub mod load;
+pub mod shedding;
 mod state;
 mod usage;
 
-use super::{error::ControlError, figures};
+use super::{cast::StartCast, error::ControlError, figures};
+use crate::config::Config;
 use cost::Cores;
+use load::LoadMonitor;
+use shedding::{Load, Shedding, Step};
 use state::{AdmissionState, Change, PromiseId, Refused};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use usage::CpuMeter;
 
@@ -23,14 +29,24 @@ pub const RETRY_AFTER: Duration = state::SETTLE;
 
 /// Lets work in, or not. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Admission(Arc<Mutex<AdmissionState>>);
+pub struct Admission {
+    state: Arc<Mutex<AdmissionState>>,
+    tell: watch::Sender<Load>,
+    monitor: LoadMonitor,
+}
 
 impl Admission {
     /// Up to that part of the machine's cores (`limits.max_load`); 0: everything is let in.
     pub fn new(max_load: f64) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let allowed = (max_load > 0.0).then_some(Cores(max_load * cores as f64));
-        Self(Arc::new(Mutex::new(AdmissionState::new(allowed))))
+        let (tell, monitor) = LoadMonitor::new();
+        Self { state: Arc::new(Mutex::new(AdmissionState::new(allowed))), tell, monitor }
+    }
+
+    /// How conferences hear of the load.
+    pub const fn monitor(&self) -> &LoadMonitor {
+        &self.monitor
     }
 
     /// Takes that much more on, if what is then asked for is [kept](Admitted::keep).
@@ -57,7 +73,7 @@ impl Admission {
 
     /// Measures until `closing`. Without it only what was let in of late counts.
     pub async fn watch(self, closing: CancellationToken) {
-        let mut meter = CpuMeter::default();
+        let (mut meter, mut shedding) = (CpuMeter::default(), Shedding::default());
         let mut interval = tokio::time::interval(MEASURE_INTERVAL);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -75,7 +91,10 @@ impl Admission {
             meter = returned;
             let Some(used) = used else { continue };
             figures::cpu_used(used.0);
-            match self.state().measured(Instant::now(), used) {
+            let now = Instant::now();
+            // Not as the match's subject: the lock would be held through it.
+            let change = self.state().measured(now, used);
+            match change {
                 Some(Change::Pressed { used, allowed }) => {
                     figures::overloaded(true);
                     tracing::warn!(
@@ -91,12 +110,58 @@ impl Admission {
                 }
                 None => {}
             }
+            self.shed(now, &mut shedding);
         }
+    }
+
+    /// Has casts cost less while there is no room, and tells conferences how it is.
+    fn shed(&self, now: Instant, shedding: &mut Shedding) {
+        let (part, pressed) = {
+            let state = self.state();
+            (state.part(), state.is_pressed())
+        };
+        let Some(part) = part else { return };
+        let depth = self.monitor.depth();
+        let step = shedding.measured(now, part, pressed, depth);
+        let load = Load { pressed, steps: shedding.steps() };
+        match step {
+            Some(Step::Shed) => {
+                tracing::warn!("smaller renditions get fewer pictures: step {} of {depth}", load.steps);
+            }
+            Some(Step::Restored) => {
+                tracing::info!("smaller renditions get more pictures again: step {} of {depth}", load.steps);
+            }
+            None => {}
+        }
+        figures::shed(load.steps);
+        self.tell.send_if_modified(|told| std::mem::replace(told, load) != load);
     }
 
     fn state(&self) -> MutexGuard<'_, AdmissionState> {
         // Nothing in it can panic half-way.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Asks for a cast's room where it is known how many are in: in its conference.
+#[derive(Debug)]
+pub struct CastRoom {
+    admission: Admission,
+    config: Arc<Config>,
+}
+
+impl CastRoom {
+    pub const fn new(admission: Admission, config: Arc<Config>) -> Self {
+        Self { admission, config }
+    }
+
+    /// Takes the cast on in a conference of so many people.
+    ///
+    /// # Errors
+    /// As [`Admission::admit`].
+    pub fn ask(&self, start: &StartCast, people: usize) -> Result<Admitted, ControlError> {
+        let decoders = cost::decoders(&start.source, people, self.config.switching.hot() as usize);
+        self.admission.admit(cost::cast(&start.encoding, &self.config.encoding.preset, decoders))
     }
 }
 

@@ -192,11 +192,22 @@ pub struct CastView {
     /// `None` before the first start.
     pub encoding: Option<Encoding>,
     pub outputs: Vec<OutputView>,
+    /// Renditions that the server has no room to give every picture.
+    pub shed: Vec<ShedRendition>,
     pub program: ProgramReport,
     /// Publishers whose pictures are decoded for it.
     pub decoders: usize,
     /// Why it failed, where it did.
     pub error: Option<String>,
+}
+
+/// A rendition that gets fewer pictures than the program, for want of cores.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShedRendition {
+    /// As in its URL.
+    pub name: String,
+    /// Pictures a second that it gets.
+    pub fps: f64,
 }
 
 /// An output in a [`CastView`]. `url` is redacted already.

@@ -15,6 +15,7 @@ pub mod timeline;
 
 use crate::{
     control::{
+        admission::CastRoom,
         cast::{CastView, OutputSpec, OutputView, StartCast, Switch, SwitchResult},
         error::ControlError,
     },
@@ -88,8 +89,10 @@ pub enum ConferenceRequest {
     Cast {
         answer: Answer<CastView>,
     },
+    /// `room` is asked for here, for as many as are in.
     StartCast {
         start: StartCast,
+        room: CastRoom,
         answer: Answer<CastView>,
     },
     Switch {

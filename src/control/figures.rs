@@ -9,6 +9,7 @@ const WORKER_RESTARTS: &str = "meetingcast_worker_restarts_total";
 const RTMP_PLAYERS: &str = "meetingcast_rtmp_players";
 const CPU_CORES: &str = "meetingcast_cpu_cores";
 const OVERLOADED: &str = "meetingcast_overloaded";
+const SHED_STEPS: &str = "meetingcast_shed_steps";
 const REFUSED: &str = "meetingcast_overload_refusals_total";
 const SWITCH_SECONDS: &str = "meetingcast_switch_seconds";
 
@@ -22,9 +23,11 @@ pub fn describe() {
     describe_gauge!(RTMP_PLAYERS, Unit::Count, "players that pull a cast by RTMP");
     describe_gauge!(CPU_CORES, "cores that control and its workers used in the last second");
     describe_gauge!(OVERLOADED, "1 while more is used than limits.max_load allows");
+    describe_gauge!(SHED_STEPS, "steps in which smaller renditions get fewer pictures, for want of cores");
     describe_counter!(REFUSED, Unit::Count, "requests refused with `overloaded` for want of cores");
     gauge!(CPU_CORES).set(0.0);
     overloaded(false);
+    shed(0);
     counter!(REFUSED).absolute(0);
     gauge!(RTMP_PLAYERS).set(0.0);
     set_totals(0, 0);
@@ -51,6 +54,11 @@ pub(super) fn cpu_used(cores: f64) {
 /// Whether more is used than is allowed.
 pub(super) fn overloaded(is: bool) {
     gauge!(OVERLOADED).set(f64::from(u8::from(is)));
+}
+
+/// In how many steps smaller renditions get fewer pictures.
+pub(super) fn shed(steps: u8) {
+    gauge!(SHED_STEPS).set(f64::from(steps));
 }
 
 /// A request was refused for want of cores.

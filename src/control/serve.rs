@@ -1,7 +1,7 @@
 //! `meetingcast serve`: everything put together, and taken down in order.
 
 use super::{
-    admission::Admission,
+    admission::{Admission, load::LoadMonitor},
     auth::{Auth, OpenNetwork, check_listen},
     conference::{outputs::egress::EgressOutputs, runner::ConferenceParts},
     directory::Directory,
@@ -92,7 +92,7 @@ struct Parts {
 }
 
 /// The conferences, HLS and the SDP parsers: the one place that knows how they are made.
-async fn build(config: &Arc<Config>) -> Result<Parts, ServeError> {
+async fn build(config: &Arc<Config>, load: LoadMonitor) -> Result<Parts, ServeError> {
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| ServeError::Build(error);
     let dir = config.server.data_dir.clone();
     let opened = tokio::task::spawn_blocking(move || RedbStore::open(&dir)).await;
@@ -106,7 +106,7 @@ async fn build(config: &Arc<Config>) -> Result<Parts, ServeError> {
     // Before any cast: what it records must not be taken for a former run's.
     recordings.recover().await.map_err(|error| failed(error.into()))?;
     let outputs = Arc::new(EgressOutputs::new(config.clone(), library.clone(), recordings.clone()));
-    let parts = ConferenceParts { config: config.clone(), launcher, outputs };
+    let parts = ConferenceParts { config: config.clone(), launcher, outputs, load };
     figures::describe();
     let directory = Directory::start(parts, Arc::new(store)).await.map_err(|error| failed(error.into()))?;
     Ok(Parts {
@@ -155,13 +155,13 @@ pub async fn run(config: Config, options: ServeOptions) -> Result<(), ServeError
         None => (None, None),
     };
     let config = Arc::new(config);
-    let parts = build(&config).await?;
+    let admission = Admission::new(config.limits.max_load);
+    let parts = build(&config, admission.monitor().clone()).await?;
     let directory = Arc::new(parts.directory);
     let readiness = Readiness::default();
     let conferences: Arc<dyn Conferences> = directory.clone();
     let closing = CancellationToken::new();
     let signal = Switchboard::start(conferences.clone(), &config, closing.clone());
-    let admission = Admission::new(config.limits.max_load);
     tokio::spawn(admission.clone().watch(closing.clone()));
     let state = AppState {
         admission,

@@ -204,6 +204,11 @@ impl Controller {
                 self.ask(MixerRequest::Compose { request, scene, wait_ready, patience })?;
             }
             WorkerCommand::RequestKeyframe => self.ask(MixerRequest::Keyframe)?,
+            WorkerCommand::PaceRenditions { every } => {
+                if let Some(program) = &self.program {
+                    program.encoder.pace_renditions(&every);
+                }
+            }
             WorkerCommand::Snapshot { request } => self.ask(MixerRequest::Snapshot { request })?,
             WorkerCommand::StopProgram { request } => self.stop_program(request).await?,
             WorkerCommand::Configure(_) | WorkerCommand::Shutdown => {}

@@ -190,6 +190,11 @@ impl Encoder {
         &self.feed
     }
 
+    /// From now on each rendition gets every so manieth picture only, and its IDRs.
+    pub fn pace_renditions(&self, every: &[u8]) {
+        self.renditions.iter().zip(every).for_each(|(rendition, every)| rendition.pace(*every));
+    }
+
     /// Frames that were lost on the way to control.
     pub fn link_drops(&self) -> u64 {
         self.counters.link_drops.load(Relaxed)

@@ -166,6 +166,7 @@ impl Actor {
             stopped_at: None,
             encoding: None,
             outputs: Vec::new(),
+            shed: Vec::new(),
             program: ProgramReport::default(),
             decoders: 0,
             error: None,
@@ -258,8 +259,11 @@ impl Actor {
                 drop(answer.send(Ok(())));
             }
             ConferenceRequest::Cast { answer } => drop(answer.send(Ok(self.cast.clone()))),
-            ConferenceRequest::StartCast { start, answer } => {
-                let result = if self.cast.state == CastState::Live {
+            ConferenceRequest::StartCast { start, room, answer } => {
+                let room = room.ask(&start, usize::from(self.alice.is_some()));
+                let result = if let Err(error) = &room {
+                    Err(error.clone())
+                } else if self.cast.state == CastState::Live {
                     Err(ControlError::CastAlreadyStarted)
                 } else {
                     self.check(&start.source).map(|()| {
@@ -275,6 +279,9 @@ impl Actor {
                         self.cast.clone()
                     })
                 };
+                if let (Ok(room), Ok(_)) = (room, &result) {
+                    room.keep();
+                }
                 drop(answer.send(result));
             }
             ConferenceRequest::Switch { switch, answer } => {

@@ -3,6 +3,7 @@
 use super::harness::*;
 use meetingcast::{
     control::{
+        admission::Admission,
         cast::{CastState, Source},
         conference::ConferenceRequest,
         error::ControlError,
@@ -123,4 +124,23 @@ async fn a_cast_stops_when_nobody_comes_for_long() {
     assert_eq!(server.outputs.items().last(), Some(&HubItem::End));
     sleep(Duration::from_secs(31)).await;
     assert!(server.directory.list().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cast_takes_its_room_when_it_starts_and_gives_it_back_when_it_does_not() {
+    let server = Server::start().await;
+    let room = server.room().await;
+    publish(&room, "alice").await.unwrap();
+    // An idle server takes any one cast, and here no second one.
+    let admission = Admission::new(0.001);
+    let nobody = start_in(&room, camera("nobody"), &admission).await.unwrap_err();
+    assert_eq!(nobody, ControlError::ParticipantNotFound("nobody".parse().unwrap()));
+    assert!(!admission.is_full(), "what was refused takes none");
+    assert_eq!(start_in(&room, camera("alice"), &admission).await.unwrap().state, CastState::Live);
+    assert!(admission.is_full());
+    let other = server.directory.find_or_create(&"other".parse().unwrap()).await.unwrap();
+    publish(&other, "bob").await.unwrap();
+    let refused = start_in(&other, camera("bob"), &admission).await.unwrap_err();
+    assert!(matches!(refused, ControlError::Overloaded { .. }), "{refused:?}");
+    assert_eq!(view(&other).await.cast.state, CastState::Idle);
 }

@@ -5,8 +5,10 @@ use jiff::Timestamp;
 use meetingcast::{
     config::Config,
     control::{
+        admission::{Admission, CastRoom, load::LoadMonitor, shedding::Load},
         cast::{
-            AudioChoice, CastView, Encoding, OutputKind, OutputSpec, Source, StartCast, Switch, SwitchResult,
+            AudioChoice, CastView, Encoding, OutputKind, OutputSpec, Rendition, Source, StartCast, Switch,
+            SwitchResult,
         },
         conference::{
             Conference, ConferenceRequest, ConferenceView, Publish, Published,
@@ -391,6 +393,8 @@ pub struct Server {
     pub directory: Directory,
     pub workers: Workers,
     pub outputs: Outputs,
+    /// What its conferences hear of the load.
+    pub load: watch::Sender<Load>,
 }
 
 impl Server {
@@ -401,10 +405,12 @@ impl Server {
     pub async fn with(config: Config, store: Arc<dyn Store>) -> Self {
         let (workers, outputs) = (Workers::new(), Outputs::default());
         let launcher = WorkerLauncher::new(Arc::new(workers.clone()), &config.worker);
-        let parts =
-            ConferenceParts { config: Arc::new(config), launcher, outputs: Arc::new(outputs.clone()) };
+        let (load, monitor) = LoadMonitor::new();
+        let outputs_made = Arc::new(outputs.clone());
+        let config = Arc::new(config);
+        let parts = ConferenceParts { config, launcher, outputs: outputs_made, load: monitor };
         let directory = Directory::start(parts, store).await.unwrap();
-        Self { directory, workers, outputs }
+        Self { directory, workers, outputs, load }
     }
 
     pub async fn room(&self) -> Conference {
@@ -462,6 +468,33 @@ pub fn rtmp(id: &str) -> OutputSpec {
 }
 
 pub async fn start(room: &Conference, source: Source) -> Result<CastView, ControlError> {
+    start_with(room, source, Vec::new()).await
+}
+
+/// A cast for which `admission` must have room.
+pub async fn start_in(
+    room: &Conference,
+    source: Source,
+    admission: &Admission,
+) -> Result<CastView, ControlError> {
+    begin(room, source, Vec::new(), admission).await
+}
+
+/// A cast with smaller renditions.
+pub async fn start_with(
+    room: &Conference,
+    source: Source,
+    renditions: Vec<Rendition>,
+) -> Result<CastView, ControlError> {
+    begin(room, source, renditions, &Admission::new(0.0)).await
+}
+
+async fn begin(
+    room: &Conference,
+    source: Source,
+    renditions: Vec<Rendition>,
+    admission: &Admission,
+) -> Result<CastView, ControlError> {
     let encoding = Encoding {
         mode: meetingcast::ipc::ProgramMode::Compose,
         width: 640,
@@ -470,10 +503,11 @@ pub async fn start(room: &Conference, source: Source) -> Result<CastView, Contro
         video_kbps: 800,
         audio_kbps: 96,
         keyframe_ms: 500,
-        renditions: Vec::new(),
+        renditions,
     };
     let start = StartCast { source, audio: AudioChoice::Source, encoding, outputs: vec![hls()] };
-    room.ask(|answer| ConferenceRequest::StartCast { start, answer }).await
+    let space = CastRoom::new(admission.clone(), Arc::default());
+    room.ask(|answer| ConferenceRequest::StartCast { start, room: space, answer }).await
 }
 
 pub async fn switch(room: &Conference, source: Source) -> Result<SwitchResult, ControlError> {

@@ -1,13 +1,14 @@
 //! The signalling WebSocket over a real socket, with real conferences behind it and workers that are tasks.
 
-use super::harness::{self, Server, camera, publish, start};
+use super::harness::{self, Server, camera, publish, start, start_with};
 use axum::Router;
 use futures::{SinkExt, StreamExt};
 use meetingcast::{
     config::{AuthKey, AuthMode, Config},
     control::{
-        admission::Admission,
+        admission::{Admission, shedding::Load},
         auth::{Auth, Grant, NewToken, Scope, mint},
+        cast::Rendition,
         conference::ConferenceRequest,
         error::ControlError,
         http::{
@@ -19,6 +20,7 @@ use meetingcast::{
         store::memory::MemoryStore,
     },
     egress::recording::RecordingLibrary,
+    ipc::WorkerCommand,
     redacted::Redacted,
     telemetry,
 };
@@ -419,4 +421,47 @@ async fn everybody_publishes_again_when_the_worker_was_lost() {
     assert_eq!(ann.hear("stream.added").await["participant"], "obs");
     signalling.server.directory.end(&"room".parse().unwrap()).await.unwrap();
     assert_eq!(ann.hear("ended").await["reason"], "conference_ended");
+}
+
+#[tokio::test]
+async fn clients_and_the_worker_hear_what_is_shed_and_when_it_is_restored() {
+    let signalling = Signalling::start().await;
+    let room = signalling.server.room().await;
+    publish(&room, "obs").await.unwrap();
+    start_with(&room, camera("obs"), vec![Rendition { width: 320, height: 180, video_kbps: 250 }])
+        .await
+        .unwrap();
+    let mut ann = signalling.client("ann").await;
+    assert_eq!(ann.join("room").await["cast"]["shed"], json!([]));
+    let paces = || {
+        let told = signalling.server.workers.told(0).into_iter();
+        told.filter_map(|command| match command {
+            WorkerCommand::PaceRenditions { every } => Some(every),
+            _ => None,
+        })
+        .collect::<Vec<_>>()
+    };
+    let tell = |pressed, steps| signalling.server.load.send(Load { pressed, steps }).unwrap();
+    tell(true, 0);
+    let heard = ann.hear("load.shed").await;
+    assert_eq!(
+        heard,
+        json!({"type": "load.shed", "conference": "room", "snapshots": false, "renditions": []})
+    );
+    let shed = json!([{"rendition": "180p", "fps": 10.0}]);
+    tell(true, 1);
+    assert_eq!(ann.hear("load.shed").await["renditions"], shed);
+    assert_eq!(ann.until(|heard| heard["cast"]["shed"] == shed).await["type"], "cast.changed");
+    let mut bob = signalling.client("bob").await;
+    assert_eq!(bob.join("room").await["cast"]["shed"], shed);
+    assert_eq!(bob.hear("load.shed").await["renditions"], shed);
+    tell(false, 0);
+    let heard = ann.hear("load.restored").await;
+    assert_eq!((&heard["snapshots"], &heard["renditions"]), (&json!(true), &json!([])));
+    // The state tells the worker before it is asked anything else.
+    harness::view(&room).await;
+    while paces().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(paces(), [[2], [1]]);
 }

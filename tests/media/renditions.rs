@@ -120,3 +120,47 @@ async fn smaller_renditions_are_the_programs_pictures() {
         assert!(*rate < target * 1.1, "{rates:?}");
     }
 }
+
+/// Pictures that a rendition is not given cost nothing, and nothing else changes: those it has are the program's,
+/// every second or fourth, counted from the last keyframe, which it has with the program.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rendition_with_fewer_pictures_keeps_the_programs_keyframes_and_times() {
+    let _turn = one_at_a_time();
+    let mut worker = WorkerProcess::start().await;
+    let _ann = DirectPublisher::join(&mut worker, 0, VideoCodec::H264, monotonic_ns()).await;
+    let mut program = small_program();
+    let small = RenditionSpec { width: 160, height: 90, video_kbps: 150 };
+    program.encoding.renditions = vec![small, RenditionSpec { video_kbps: 100, ..small }];
+    program.scene = only(0);
+    let started = worker.ask(|request| WorkerCommand::StartProgram { request, program }).await;
+    assert_eq!(started, Ok(ReplyOk::ProgramStarted));
+    worker.until("some frames", |worker| worker.track(Track::Video).len() >= 40).await;
+    worker.commands.send(&WorkerCommand::PaceRenditions { every: vec![2, 4] }).await.unwrap();
+    worker.until("fewer pictures", |worker| worker.track(Track::Video).len() >= 130).await;
+    worker.commands.send(&WorkerCommand::RequestKeyframe).await.unwrap();
+    worker.until("a keyframe out of turn", |worker| worker.track(Track::Video).len() >= 170).await;
+    worker.commands.send(&WorkerCommand::PaceRenditions { every: vec![1, 1] }).await.unwrap();
+    worker.until("all pictures again", |worker| worker.track(Track::Video).len() >= 240).await;
+    worker.ask(|request| WorkerCommand::StopProgram { request }).await.unwrap();
+
+    let own = times(&worker.track(Track::Video));
+    let keyframes = |times: &[(u64, bool)]| times.iter().filter(|(_, key)| *key).copied().collect::<Vec<_>>();
+    for (index, every) in [(0, 2), (1, 4)] {
+        let frames = rendition(&worker, index).frames;
+        let seen = times(&frames.iter().collect::<Vec<_>>());
+        assert_eq!(keyframes(&seen), keyframes(&own), "{every}");
+        let positions: Vec<usize> = seen
+            .iter()
+            .map(|one| own.iter().position(|time| time == one).expect("a picture of the program"))
+            .collect();
+        assert_eq!((positions[0], positions.last()), (0, Some(&(own.len() - 1))), "all, at the ends");
+        let steps: Vec<usize> = positions.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let paced = steps.iter().filter(|step| **step == every).count();
+        // 170 - 40 pictures, less what is on its way when the worker is told and what keyframes cut short.
+        assert!(paced >= 100 / every, "{every}: {steps:?}");
+        assert!(steps.iter().all(|step| *step <= every), "{steps:?}");
+        let early =
+            positions.windows(2).filter(|pair| (2..every).contains(&(pair[1] - pair[0])) && !own[pair[1]].1);
+        assert!(early.count() <= 1, "only keyframes come out of step, and the first of all: {steps:?}");
+    }
+}

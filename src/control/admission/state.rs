@@ -93,6 +93,11 @@ impl AdmissionState {
         self.pressed
     }
 
+    /// Which part of what is allowed is used; `None`: there is no limit.
+    pub fn part(&self) -> Option<f64> {
+        self.allowed.map(|Cores(allowed)| self.used.0 / allowed)
+    }
+
     /// So much was used until `now`, since the last measurement.
     pub fn measured(&mut self, now: Instant, used: Cores) -> Option<Change> {
         let weight = self.measured_at.map_or(1.0, |last| {

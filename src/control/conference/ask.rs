@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     control::{
+        admission::Admitted,
         cast::{CastView, OutputSpec, OutputView, StartCast, Switch, SwitchResult},
         error::ControlError,
     },
@@ -83,6 +84,11 @@ pub enum Held {
     Participant(Answer<ParticipantView>),
     Published(Answer<Published>),
     Cast(Answer<CastView>),
+    /// A cast that starts: its room is kept when it has.
+    Started {
+        answer: Answer<CastView>,
+        room: Admitted,
+    },
     Switched(Answer<SwitchResult>),
     Snapshot(Answer<Bytes>),
     Output(Answer<OutputView>),
@@ -97,6 +103,10 @@ impl Held {
                 match (self, result) {
                     $((Self::$kind(answer), Ok(Reply::$kind($value))) => drop(answer.send(Ok($out))),)+
                     (Self::Done(answer), Ok(Reply::Done)) => drop(answer.send(Ok(()))),
+                    (Self::Started { answer, room }, Ok(Reply::Cast(view))) => {
+                        room.keep();
+                        drop(answer.send(Ok(*view)));
+                    }
                     (held, Err(error)) => held.refuse(error),
                     (held, Ok(reply)) => {
                         tracing::error!(?reply, "a request was answered in the wrong kind");
@@ -122,7 +132,7 @@ impl Held {
             Self::Conference(answer) => drop(answer.send(Err(error))),
             Self::Participant(answer) => drop(answer.send(Err(error))),
             Self::Published(answer) => drop(answer.send(Err(error))),
-            Self::Cast(answer) => drop(answer.send(Err(error))),
+            Self::Cast(answer) | Self::Started { answer, .. } => drop(answer.send(Err(error))),
             Self::Switched(answer) => drop(answer.send(Err(error))),
             Self::Snapshot(answer) => drop(answer.send(Err(error))),
             Self::Output(answer) => drop(answer.send(Err(error))),
@@ -162,7 +172,8 @@ impl ConferenceRequest {
             }
             Self::HangUp { session, answer } => (Ask::HangUp(session), Held::Done(answer)),
             Self::Cast { answer } => (Ask::Cast, Held::Cast(answer)),
-            Self::StartCast { start, answer } => (Ask::StartCast(start), Held::Cast(answer)),
+            // Its room is the runner's to ask for, before.
+            Self::StartCast { start, room: _, answer } => (Ask::StartCast(start), Held::Cast(answer)),
             Self::Switch { switch, answer } => (Ask::Switch(switch), Held::Switched(answer)),
             Self::Snapshot { answer } => (Ask::Snapshot, Held::Snapshot(answer)),
             Self::StopCast { answer } => (Ask::StopCast, Held::Cast(answer)),

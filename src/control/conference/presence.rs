@@ -3,7 +3,7 @@
 
 use super::{ParticipantView, quality::Quality};
 use crate::{
-    control::cast::CastView,
+    control::cast::{CastView, ShedRendition},
     ids::{ConferenceId, ParticipantId, StreamName},
 };
 use serde::Serialize;
@@ -53,6 +53,9 @@ pub enum ConferenceEvent {
     CastChanged(Box<CastView>),
     /// To a stream's owner: what the server can use of it from now on; `None`: as much as it likes to send.
     Quality { stream: StreamName, quality: Option<Quality> },
+    /// The server has less room than before (`worse`), or more. `snapshots`: whether they are made. `renditions`:
+    /// all that get fewer pictures than the program now.
+    Load { worse: bool, snapshots: bool, renditions: Vec<ShedRendition> },
     /// The media worker was lost: whoever published does so again.
     WorkerRestarted,
     /// The seat is gone: the conference is over, or its holder was removed.

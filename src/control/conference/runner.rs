@@ -11,6 +11,7 @@ use super::{
 use crate::{
     config::Config,
     control::{
+        admission::load::LoadMonitor,
         cast::OutputSpec,
         directory::runner::Notice,
         error::ControlError,
@@ -57,6 +58,7 @@ pub struct ConferenceParts {
     pub config: Arc<Config>,
     pub launcher: WorkerLauncher,
     pub outputs: Arc<dyn OutputFactory>,
+    pub load: LoadMonitor,
 }
 
 impl fmt::Debug for ConferenceParts {
@@ -86,6 +88,7 @@ pub struct ConferenceRunner {
     outputs: HashMap<OutputKey, Box<dyn OutputHandle>>,
     keyframe: KeyframeRequest,
     keyframes: mpsc::Receiver<()>,
+    load: LoadMonitor,
     /// Outputs becoming playable or ending.
     tasks: JoinSet<Input>,
     figures: Figures,
@@ -123,6 +126,7 @@ impl ConferenceRunner {
         let runner = Self {
             id: id.clone(),
             state: ConferenceState::new(founding, parts.config.clone(), now(epoch_ns)),
+            load: parts.load.afresh(),
             parts,
             epoch_ns,
             mailbox,
@@ -178,6 +182,7 @@ impl ConferenceRunner {
                 }
             },
             Some(()) = self.keyframes.recv() => Input::KeyframeWanted,
+            load = self.load.next() => Input::Load(load),
             Some(done) = self.tasks.join_next() => match done {
                 Ok(input) => input,
                 Err(error) => {
@@ -194,7 +199,19 @@ impl ConferenceRunner {
         if let ConferenceRequest::Join { join, listener, .. } = &request {
             self.seats.insert(join.seat, (join.participant.clone(), listener.clone()));
         }
-        let (ask, held) = request.split();
+        let (ask, held) = match request {
+            ConferenceRequest::StartCast { start, room, answer } => {
+                match room.ask(&start, self.state.figures().participants) {
+                    Ok(room) => (Ask::StartCast(start), Held::Started { answer, room }),
+                    Err(error) => {
+                        // Who no longer waits need not know. Nothing has changed.
+                        let _ = answer.send(Err(error));
+                        return Input::Tick;
+                    }
+                }
+            }
+            request => request.split(),
+        };
         let ticket = self.ticket();
         self.held.insert(ticket, held);
         Input::Ask { ticket, ask }

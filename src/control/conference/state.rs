@@ -7,6 +7,7 @@
 
 mod casting;
 mod forwarding;
+mod load;
 mod presence;
 mod publishing;
 mod quality;
@@ -32,7 +33,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    control::{cast::OutputSpec, error::ControlError},
+    control::{admission::shedding::Load, cast::OutputSpec, error::ControlError},
     egress::output::OutputStatus,
     ids::{ConferenceId, Incarnation, SessionId},
     ipc::{ProgramSpec, SlateSpec, WorkerCommand, WorkerEvent},
@@ -74,6 +75,8 @@ pub enum Input {
     OutputStopped { key: OutputKey, status: OutputStatus },
     /// An output asks for an IDR.
     KeyframeWanted,
+    /// The server has less room than before, or more.
+    Load(Load),
     /// [`ConferenceState::next_deadline`] has come.
     Tick,
 }
@@ -148,6 +151,8 @@ pub struct Figures {
     pub participants: usize,
     /// A cast is starting, live or stopping.
     pub casting: bool,
+    /// Its smaller renditions, while it does.
+    pub renditions: usize,
     /// Replacements of the worker.
     pub worker_restarts: u32,
 }
@@ -179,6 +184,7 @@ pub struct ConferenceState {
     snapshots: Snapshots,
     told: Told,
     hints: Hints,
+    load: Load,
     emptiness: Emptiness,
     /// The cast is live and nobody is in, since.
     deserted_since: Option<Instant>,
@@ -219,6 +225,7 @@ impl ConferenceState {
             snapshots: Snapshots::default(),
             told: Told::default(),
             hints: Hints::default(),
+            load: Load::default(),
             emptiness: Emptiness::Since(now.at),
             deserted_since: None,
             ending: None,
@@ -251,6 +258,7 @@ impl ConferenceState {
             Input::OutputPlayable { key, playable } => self.output_playable(key, playable),
             Input::OutputStopped { key, status } => self.output_stopped(key, status),
             Input::KeyframeWanted => self.keyframe_wanted(),
+            Input::Load(load) => self.load_changed(load),
             Input::Tick => {}
         }
         self.settle(now);
@@ -288,6 +296,7 @@ impl ConferenceState {
         Figures {
             participants: self.roster.present().count(),
             casting: self.cast.as_ref().is_some_and(CastRun::is_active),
+            renditions: self.active_cast().map_or(0, |run| run.encoding.renditions.len()),
             worker_restarts: self.worker.restarts(),
         }
     }
@@ -360,6 +369,7 @@ impl ConferenceState {
         self.staff(now);
         self.open_ingests();
         self.drive_program(now);
+        self.pace_renditions();
         self.drive_phase(now);
         self.mind_emptiness(now);
         self.tell_changes(now);

@@ -251,6 +251,8 @@ impl DirectoryRunner {
     fn publish_totals(&self) {
         let stats = self.stats();
         figures::set_totals(stats.participants, stats.casts);
+        let renditions = self.conferences.values().map(|entry| entry.figures.renditions).max();
+        self.parts.load.set_most_renditions(renditions.unwrap_or(0));
     }
 
     fn stats(&self) -> DirectoryStats {

@@ -12,7 +12,7 @@ use super::{
     },
 };
 use crate::{
-    control::{admission::cost, cast::CastState, conference::ConferenceRequest, error::ControlError},
+    control::{admission::CastRoom, cast::CastState, conference::ConferenceRequest, error::ControlError},
     ids::OutputId,
 };
 use axum::{Json, extract::State, http::StatusCode};
@@ -61,11 +61,8 @@ pub async fn start(
     }
     let start = body.into_start(&app.config)?;
     let conference = app.conferences.find(&at.conference).await?;
-    let people = conference.ask(|answer| ConferenceRequest::View { answer }).await?.participants.len();
-    let decoders = cost::decoders(&start.source, people, app.config.switching.hot() as usize);
-    let room = app.admission.admit(cost::cast(&start.encoding, &app.config.encoding.preset, decoders))?;
-    let cast = conference.ask(|answer| ConferenceRequest::StartCast { start, answer }).await?;
-    room.keep();
+    let room = CastRoom::new(app.admission.clone(), app.config.clone());
+    let cast = conference.ask(|answer| ConferenceRequest::StartCast { start, room, answer }).await?;
     Ok((StatusCode::CREATED, Json(CastJson::new(&cast, &app.base_url))))
 }
 

@@ -11,7 +11,10 @@ use crate::{
         error::ControlError,
         http::{
             problem::HttpError,
-            wire::{cast::CastJson, participant::ParticipantJson},
+            wire::{
+                cast::{CastJson, ShedJson},
+                participant::ParticipantJson,
+            },
         },
         ice::IceServer,
     },
@@ -291,6 +294,11 @@ fn event_value(conference: &ConferenceId, event: &ConferenceEvent, base_url: &st
             set(&mut value, "max_height", quality.map(|quality| quality.max_height));
             set(&mut value, "max_kbps", quality.map(|quality| quality.max_kbps.0));
             ("quality", value)
+        }
+        ConferenceEvent::Load { worse, snapshots, renditions } => {
+            let renditions: Vec<_> = renditions.iter().map(ShedJson::from).collect();
+            let kind = if *worse { "load.shed" } else { "load.restored" };
+            (kind, json!({"snapshots": snapshots, "renditions": renditions}))
         }
         ConferenceEvent::WorkerRestarted => ("worker.restarted", json!({})),
         ConferenceEvent::Ended { removed } => {

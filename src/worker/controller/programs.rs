@@ -48,6 +48,13 @@ impl ProgramEncoder {
         }
     }
 
+    /// As [`Encoder::pace_renditions`]; pictures that pass through have no renditions.
+    pub(super) fn pace_renditions(&self, every: &[u8]) {
+        if let Self::Composing(encoder) = self {
+            encoder.pace_renditions(every);
+        }
+    }
+
     /// As [`Encoder::finish`].
     pub(super) async fn finish(self) -> Result<(), EncoderError> {
         match self {

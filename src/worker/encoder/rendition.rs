@@ -17,6 +17,10 @@ use crate::{
 };
 use bytes::Bytes;
 use gst_video::VideoInfo;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering::Relaxed},
+};
 use tokio::sync::mpsc;
 
 /// Pictures that may wait before new ones are left out; raw ones, so each is a loss of one frame. Half a
@@ -29,6 +33,8 @@ const BACKLOG: u64 = 15;
 pub(super) struct RenditionEncoder {
     running: RunningPipeline,
     input: PictureInput,
+    /// Every so manieth picture is encoded; 0 is as 1.
+    every: Arc<AtomicU8>,
     eos: mpsc::Receiver<PipelineEvent>,
 }
 
@@ -38,6 +44,9 @@ pub(super) struct RenditionInput {
     input: PictureInput,
     /// The picture that was to be an IDR was left out: the next one is.
     keyframe_due: bool,
+    every: Arc<AtomicU8>,
+    /// Pictures since the last one that was encoded.
+    skipped: u8,
 }
 
 impl RenditionEncoder {
@@ -61,11 +70,21 @@ impl RenditionEncoder {
         let (eos_in, eos) = mpsc::channel(1);
         let name = format!("rendition-{height}");
         let running = RunningPipeline::start(pipeline, name, timeline, failed, tell_end(eos_in)).await?;
-        Ok(Self { running, input, eos })
+        Ok(Self { running, input, every: Arc::new(AtomicU8::new(1)), eos })
     }
 
     pub(super) fn input(&self) -> RenditionInput {
-        RenditionInput { input: self.input.clone(), keyframe_due: false }
+        RenditionInput {
+            input: self.input.clone(),
+            keyframe_due: false,
+            every: self.every.clone(),
+            skipped: 0,
+        }
+    }
+
+    /// From now on every so manieth picture only, and every IDR.
+    pub(super) fn pace(&self, every: u8) {
+        self.every.store(every, Relaxed);
     }
 
     /// As [`super::Encoder::finish`].
@@ -77,12 +96,18 @@ impl RenditionEncoder {
 }
 
 impl RenditionInput {
-    /// One picture; false when it was left out, since the encoder does not follow.
+    /// One picture; false when it was left out, since the encoder does not follow. One that is none of its pace's
+    /// is not missed.
     pub(super) fn push(&mut self, picture: &TimedPicture, keyframe: bool) -> bool {
         self.keyframe_due |= keyframe;
+        if !self.keyframe_due && self.skipped.saturating_add(1) < self.every.load(Relaxed) {
+            self.skipped += 1;
+            return true;
+        }
         if self.input.backlog() > BACKLOG {
             return false;
         }
+        self.skipped = 0;
         self.input.push(picture, std::mem::take(&mut self.keyframe_due));
         true
     }

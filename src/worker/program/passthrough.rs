@@ -12,7 +12,7 @@ pub mod stills;
 use super::{
     card::{CardSpec, field_colour},
     director::Verdict,
-    players::Players,
+    players::{KEYFRAME_PATIENCE, Players},
     sound,
 };
 use crate::{
@@ -25,9 +25,6 @@ use cutter::{Cutter, Step, Window};
 use rhythm::Rhythm;
 use std::time::Duration;
 use stills::{StillSpec, Stills};
-
-/// A source that is to come on is asked for a keyframe this often; its ingest lets one request a second through.
-const KEYFRAME_PATIENCE: Duration = Duration::from_millis(500);
 
 /// A program to start.
 pub struct StartPassthrough {

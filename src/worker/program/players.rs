@@ -29,8 +29,10 @@ const FORGET_NS: u64 = 10_000_000_000;
 /// A source is not worth a decoder when no picture came for so long, or none since it joined, milliseconds: more
 /// than the slowest shared screens leave between two.
 const IDLE_MS: u64 = 5000;
-/// A source whose decoder waits for a keyframe is asked for one this often.
-const KEYFRAME_PATIENCE: Duration = Duration::from_millis(500);
+/// Whose keyframe is waited for is asked for it again after so long, be it for a decoder, for a switch or for the rhythm
+/// of pictures that pass through. Longer than a keyframe's way there and back over a long distance (0.3 s); an ingest
+/// lets one request a second through.
+pub const KEYFRAME_PATIENCE: Duration = Duration::from_millis(500);
 
 /// One source.
 #[derive(Default)]

@@ -166,13 +166,13 @@ function m(e, t = "unknown") {
 	return e instanceof d ? e : new d(t, e instanceof Error ? e.message : String(e), { cause: e });
 }
 // sdk/src/media-session.ts
-var h = 500, ee = 5e3, g = 15e3, _ = 4e3, te = 500, v = 1e4, y = /* @__PURE__ */ new Set([
+var ee = 500, h = 5e3, g = 15e3, te = 4e3, _ = 500, v = 1e4, ne = /* @__PURE__ */ new Set([
 	"media_not_ready",
 	"stream_not_found",
 	"participant_not_found",
 	"conference_not_found",
 	"timeout"
-]), ne = 8, b = class extends l {
+]), y = 8, b = class extends l {
 	#e;
 	#t = new r();
 	#n = null;
@@ -214,7 +214,7 @@ var h = 500, ee = 5e3, g = 15e3, _ = 4e3, te = 500, v = 1e4, y = /* @__PURE__ */
 		try {
 			if (t.ontrack = ({ track: t }) => {
 				e === this.#o && this.emit("track", t);
-			}, this.#e.prepare(t), await t.setLocalDescription(await t.createOffer()), await x(t, this.#e.configuration().iceTransportPolicy === "relay" ? ee : h), e !== this.#o) return t.close();
+			}, this.#e.prepare(t), await t.setLocalDescription(await t.createOffer()), await x(t, this.#e.configuration().iceTransportPolicy === "relay" ? h : ee), e !== this.#o) return t.close();
 			let n = await this.#e.rest.send("POST", this.#e.path, t.localDescription?.sdp ?? "", "application/sdp");
 			if (e !== this.#o) {
 				t.close(), n.location && await this.#p(n.location);
@@ -240,16 +240,16 @@ var h = 500, ee = 5e3, g = 15e3, _ = 4e3, te = 500, v = 1e4, y = /* @__PURE__ */
 				case "failed":
 				case "closed": return r("The media connection was lost.");
 				case "disconnected":
-					clearTimeout(n), n = setTimeout(() => r("The media connection was lost."), _);
+					clearTimeout(n), n = setTimeout(() => r("The media connection was lost."), te);
 					return;
 			}
 		};
 		e.onconnectionstatechange = i, i();
 	}
 	#d(e) {
-		let t = y.has(e.code) && this.#a < ne;
+		let t = ne.has(e.code) && this.#a < y;
 		if (!e.isPassing && !t) return this.#o += 1, this.#f(), this.#h("failed"), this.emit("error", e);
-		let n = e.retryAfterMs ?? Math.min(te * 2 ** this.#a, v);
+		let n = e.retryAfterMs ?? Math.min(_ * 2 ** this.#a, v);
 		this.#a += 1, this.#o += 1, this.#h("retrying"), this.#s = setTimeout(() => void this.#l(), n);
 	}
 	async #f() {
@@ -342,12 +342,12 @@ var S = class extends l {
 	#n(e) {
 		this.#t !== e && this.#t !== "closed" && (this.#t = e, this.emit("state", e));
 	}
-}, w = /* @__PURE__ */ new Set([
+}, re = /* @__PURE__ */ new Set([
 	"refused",
 	"canceled",
 	"busy",
 	"timeout"
-]), T = class extends l {
+]), w = class extends l {
 	id;
 	with;
 	direction;
@@ -403,7 +403,7 @@ var S = class extends l {
 		this.#i ? this.#i.take(e) : this.#s.push(e);
 	}
 	end(e) {
-		this.isOver || (this.#r = e, this.#e.forgetCall(this), this.#i?.close(), this.remote.close(), this.#a?.leave(), this.#n = w.has(e) && this.#n !== "connected" ? e : "closed", this.emit("state", this.#n), (this.#n === "refused" || this.#n === "canceled" || this.#n === "busy" || this.#n === "timeout") && this.emit(this.#n, void 0), this.emit("closed", e));
+		this.isOver || (this.#r = e, this.#e.forgetCall(this), this.#i?.close(), this.remote.close(), this.#a?.leave(), this.#n = re.has(e) && this.#n !== "connected" ? e : "closed", this.emit("state", this.#n), (this.#n === "refused" || this.#n === "canceled" || this.#n === "busy" || this.#n === "timeout") && this.emit(this.#n, void 0), this.emit("closed", e));
 	}
 	current(e) {
 		return e === "state" ? [this.#n] : e === "closed" ? this.#r ? [this.#r] : [] : e === "connected" ? this.#n === "connected" ? [this.remote] : [] : e === "accepted" && this.#n === "connected" || e === this.#n ? [void 0] : [];
@@ -460,7 +460,7 @@ var S = class extends l {
 			this.#o = !1;
 		}));
 	}
-}, E = 3e4, D = class {
+}, T = 3e4, E = class {
 	#e;
 	#t;
 	#n = Infinity;
@@ -491,14 +491,14 @@ var S = class extends l {
 	}
 	async #o() {
 		try {
-			let e = typeof this.#e == "function" ? await this.#e() : this.#e ?? "", [t, n] = [Date.now(), re(e)];
-			return this.#t = e, this.#r = t + n, this.#n = t + n - Math.min(E, n / 4), e;
+			let e = typeof this.#e == "function" ? await this.#e() : this.#e ?? "", [t, n] = [Date.now(), D(e)];
+			return this.#t = e, this.#r = t + n, this.#n = t + n - Math.min(T, n / 4), e;
 		} catch (e) {
 			throw m(e, "token_unavailable");
 		}
 	}
 };
-function re(e) {
+function D(e) {
 	try {
 		let t = (e.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/"), { exp: n, iat: r } = JSON.parse(atob(t));
 		if (typeof n != "number") return Infinity;
@@ -513,7 +513,7 @@ var O = class {
 	base;
 	token;
 	constructor(e, t) {
-		this.base = e.replace(/\/+$/, ""), this.token = t instanceof D ? t : new D(t);
+		this.base = e.replace(/\/+$/, ""), this.token = t instanceof E ? t : new E(t);
 	}
 	async json(e, t, n) {
 		let { text: r } = await this.send(e, t, n === void 0 ? void 0 : JSON.stringify(n), "application/json");
@@ -573,6 +573,9 @@ var k = (e) => encodeURIComponent(e), A = class extends l {
 	get isStarted() {
 		return this.#n?.state === "live" || this.#n?.state === "starting";
 	}
+	get isPassingThrough() {
+		return this.isStarted && this.#n?.encoding?.mode === "passthrough";
+	}
 	get anchor() {
 		let e = this.isStarted ? this.#n?.source : null;
 		return e ? "participant" in e ? e.participant : "focus" in e ? e.focus : null : null;
@@ -617,7 +620,7 @@ var k = (e) => encodeURIComponent(e), A = class extends l {
 		return this.#n ? [this] : [];
 	}
 };
-function j({ state: e, source: t, source_state: n, audio: r, play: i, outputs: a, error: o }) {
+function j({ state: e, source: t, source_state: n, audio: r, play: i, outputs: a, shed: o, error: s }) {
 	return JSON.stringify([
 		e,
 		t,
@@ -625,6 +628,7 @@ function j({ state: e, source: t, source_state: n, audio: r, play: i, outputs: a
 		r,
 		i,
 		o,
+		s,
 		a.map((e) => [
 			e.id,
 			e.state,
@@ -674,64 +678,77 @@ var M = class extends l {
 	current(e) {
 		return e === "stream_added" ? [...this.streams.values()] : e === "disconnected" && this.#t ? [void 0] : [];
 	}
-}, N = class {
+}, N = "video/h264", P = (e) => e?.toLowerCase() === N;
+function F() {
+	let e = globalThis.RTCRtpSender?.getCapabilities?.("video")?.codecs ?? [], t = e.filter(({ mimeType: e }) => P(e));
+	return t.length === 0 ? null : [...t, ...e.filter(({ mimeType: e }) => !P(e))];
+}
+// sdk/src/publication.ts
+var I = class {
 	name;
 	stream;
 	session;
-	#e = /* @__PURE__ */ new Map();
-	#t = {
+	#e;
+	#t = /* @__PURE__ */ new Map();
+	#n = {
 		maxHeight: void 0,
 		maxKbps: void 0
 	};
-	#n = Promise.resolve();
-	#r = ({ kind: e, track: t }) => {
-		this.#e.get(e)?.replaceTrack(t).then(() => this.#a());
+	#r = Promise.resolve();
+	#i = ({ kind: e, track: t }) => {
+		this.#t.get(e)?.replaceTrack(t).then(() => this.#o());
 	};
-	constructor({ rest: e, conference: t, participant: n, name: r, stream: i, configuration: a }) {
-		this.name = r, this.stream = i;
-		let o = new URLSearchParams({
+	constructor({ rest: e, conference: t, participant: n, name: r, stream: i, configuration: a, prefersH264: o }) {
+		this.name = r, this.#e = o, this.stream = i;
+		let s = new URLSearchParams({
 			...n ? { participant: n } : {},
 			stream: r
 		});
 		this.session = new b({
 			rest: e,
-			path: `/v1/conferences/${k(t)}/whip?${o}`,
+			path: `/v1/conferences/${k(t)}/whip?${s}`,
 			configuration: a,
-			prepare: (e) => this.#i(e)
+			prepare: (e) => this.#a(e)
 		}), this.session.on("state", (e) => {
-			e === "connected" && this.#a();
-		}), this.session.on("stats", (e) => i.report(e)), i.on("track_changed", this.#r);
+			e === "connected" && this.#o();
+		}), this.session.on("stats", (e) => i.report(e)), i.on("track_changed", this.#i);
 	}
 	async limit(e) {
-		this.#t = e, await this.#a();
+		this.#n = e, await this.#o();
+	}
+	get sendsOtherThanH264() {
+		let [e] = this.#t.get("video")?.getParameters().codecs ?? [];
+		return e !== void 0 && !P(e.mimeType);
 	}
 	async close() {
-		this.stream.off("track_changed", this.#r), await this.session.close();
+		this.stream.off("track_changed", this.#i), await this.session.close();
 	}
-	#i(e) {
-		this.#e = /* @__PURE__ */ new Map();
+	#a(e) {
+		this.#t = /* @__PURE__ */ new Map();
 		for (let t of this.stream.mediaStream.getTracks()) {
-			let { sender: n } = e.addTransceiver(t, {
+			let n = e.addTransceiver(t, {
 				direction: "sendonly",
 				streams: [this.stream.mediaStream]
 			});
-			this.#e.set(t.kind, n);
+			this.#t.set(t.kind, n.sender);
+			let r = t.kind === "video" && this.#e() ? F() : null;
+			r && n.setCodecPreferences(r);
 		}
 	}
-	#a() {
-		return this.#n = this.#n.then(async () => {
-			let e = this.#e.get("video");
-			e && await P(e, this.#t);
-		}), this.#n;
+	#o() {
+		return this.#r = this.#r.then(async () => {
+			let e = this.#t.get("video");
+			e && await L(e, this.#n);
+		}), this.#r;
 	}
 };
-async function P(e, { maxHeight: t, maxKbps: n }) {
+async function L(e, { maxHeight: t, maxKbps: n }) {
 	let r = e.getParameters(), [i] = r.encodings ?? [];
 	if (!i) return;
-	let [a, o] = [n && n > 0 ? n * 1e3 : void 0, F(e.track?.getSettings().height, t)];
+	let [a, o] = [n && n > 0 ? n * 1e3 : void 0, R(e.track?.getSettings().height, t)];
 	(i.maxBitrate !== a || (i.scaleResolutionDownBy ?? 1) !== o) && (a === void 0 ? delete i.maxBitrate : i.maxBitrate = a, i.scaleResolutionDownBy = o, await e.setParameters(r).catch(() => void 0));
 }
-var F = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, I = class extends l {
+var R = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, z = class extends l {
 	id;
 	participants = /* @__PURE__ */ new Map();
 	publications = /* @__PURE__ */ new Map();
@@ -741,6 +758,8 @@ var F = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, I = class extends l 
 	#n;
 	#r = "connecting";
 	#i;
+	#a;
+	#o = !1;
 	constructor(e, t, n = {}) {
 		super(), this.id = t, this.#e = e, this.#n = n, this.#t = n.token ? new O(e.rest.base, n.token) : e.rest, this.meetingCast = new A(this.#t, t);
 	}
@@ -761,19 +780,20 @@ var F = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, I = class extends l 
 		} catch (e) {
 			let t = m(e);
 			if (t.code === "network_lost" || t.code === "not_connected") return;
-			this.#r === "connecting" ? this.#d(t) : this.#f(t);
+			this.#r === "connecting" ? this.#m(t) : this.#h(t);
 		}
 	}
 	publish(e, t = "camera") {
 		if (this.#r === "failed" || this.#r === "disconnected") throw new d("not_connected", "This conference was left.");
 		if (this.publications.has(t)) throw new d("invalid_argument", `A stream is published as ${t} already.`);
-		let n = new N({
+		let n = new I({
 			rest: this.#t,
 			conference: this.id,
 			participant: this.#t.token.isUsed ? void 0 : this.#e.id,
 			name: t,
 			stream: e,
-			configuration: () => this.#e.configuration
+			configuration: () => this.#e.configuration,
+			prefersH264: () => this.meetingCast.isPassingThrough
 		});
 		return this.publications.set(t, n), n.session.on("error", (e) => this.emit("error", e)), n.session.start(), n;
 	}
@@ -787,29 +807,32 @@ var F = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, I = class extends l 
 			type: "leave",
 			conference: this.id
 		}).catch(() => void 0), t = [...this.publications.values()].map((e) => e.close());
-		this.#f(), await Promise.all([e, ...t]);
+		this.#h(), await Promise.all([e, ...t]);
 	}
 	take(e) {
 		if (this.#r !== "failed" && this.#r !== "disconnected") switch (e.type) {
-			case "joined": return this.#a(e.participants, e.cast);
-			case "participant.connected": return this.#o(e.participant);
-			case "participant.disconnected": return this.#l(e.id, e.reason);
-			case "stream.added": return e.participant === this.localId ? void 0 : this.#s(e.participant).addStream({
+			case "joined": return this.#s(e.participants, e.cast);
+			case "participant.connected": return this.#l(e.participant);
+			case "participant.disconnected": return this.#f(e.id, e.reason);
+			case "stream.added": return e.participant === this.localId ? void 0 : this.#u(e.participant).addStream({
 				name: e.stream,
 				audio: e.audio,
 				video: e.video
 			});
 			case "stream.removed": return this.participants.get(e.participant)?.removeStream(e.stream);
-			case "cast.changed":
-				this.meetingCast.update(e.cast);
-				return;
+			case "cast.changed": return this.#c(e.cast);
+			case "load.shed":
+			case "load.restored": return this.#a = {
+				snapshots: e.snapshots,
+				renditions: e.renditions
+			}, this.emit("load", this.#a);
 			case "worker.restarted":
 				for (let { session: e } of this.publications.values()) e.restart();
 				for (let e of this.participants.values()) e.restart();
 				return;
 			case "ended": {
 				let t = e.reason === "removed";
-				return this.#f(new d(t ? "removed" : "conference_ended", t ? "You were removed from the conference." : "The conference was ended."));
+				return this.#h(new d(t ? "removed" : "conference_ended", t ? "You were removed from the conference." : "The conference was ended."));
 			}
 		}
 	}
@@ -820,38 +843,50 @@ var F = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, I = class extends l 
 		});
 	}
 	lose(e) {
-		this.#r === "connecting" ? this.#d(e) : this.#f(e);
+		this.#r === "connecting" ? this.#m(e) : this.#h(e);
 	}
 	current(e) {
 		return {
 			connected: this.#r === "connected" ? [this.id] : [],
 			connect_failed: this.#r === "failed" && this.#i ? [this.#i] : [],
 			disconnected: this.#r === "disconnected" ? [this.#i] : [],
-			participant_connected: [...this.participants.values()]
+			participant_connected: [...this.participants.values()],
+			load: this.#a ? [this.#a] : []
 		}[e] ?? [];
 	}
-	#a(e, t) {
+	#s(e, t) {
 		let n = this.#r === "connecting";
-		this.#r = "connected", this.meetingCast.update(t), n && (this.emit("connected", this.id), this.#n.stream && this.publish(this.#n.stream));
+		this.#r = "connected", this.#c(t), n && (this.emit("connected", this.id), this.#n.stream && this.publish(this.#n.stream));
 		let r = new Set(e.map(({ id: e }) => e));
-		for (let e of [...this.participants.keys()]) r.has(e) || this.#l(e);
-		for (let t of e) this.#o(t);
-	}
-	#o(e) {
-		e.id !== this.localId && (this.participants.get(e.id) ?? this.#c(e)).update(e);
-	}
-	#s(e) {
-		return this.participants.get(e) ?? this.#c({ id: e });
+		for (let e of [...this.participants.keys()]) r.has(e) || this.#f(e);
+		for (let t of e) this.#l(t);
 	}
 	#c(e) {
-		let t = new M(e, (e, t) => this.#u(e, t));
+		this.meetingCast.update(e);
+		let t = this.meetingCast.isPassingThrough && !this.#o;
+		if (this.#o = this.meetingCast.isPassingThrough, !t) return;
+		let n = F() !== null;
+		for (let { name: e, sendsOtherThanH264: t, session: r } of this.publications.values()) t && (this.emit("codec_wanted", {
+			stream: e,
+			codec: "h264",
+			republished: n
+		}), n && r.restart());
+	}
+	#l(e) {
+		e.id !== this.localId && (this.participants.get(e.id) ?? this.#d(e)).update(e);
+	}
+	#u(e) {
+		return this.participants.get(e) ?? this.#d({ id: e });
+	}
+	#d(e) {
+		let t = new M(e, (e, t) => this.#p(e, t));
 		return this.participants.set(e.id, t), this.emit("participant_connected", t), t;
 	}
-	#l(e, t) {
+	#f(e, t) {
 		let n = this.participants.get(e);
 		n && (this.participants.delete(e), n.leave(t), this.emit("participant_disconnected", n));
 	}
-	#u(e, { name: t, audio: n, video: r }) {
+	#p(e, { name: t, audio: n, video: r }) {
 		if (this.#n.subscribe === !1) return new C(t);
 		let i = new URLSearchParams({ stream: t }), a = `/v1/conferences/${k(this.id)}/participants/${k(e)}/whep?${i}`;
 		return new C(t, {
@@ -862,10 +897,10 @@ var F = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, I = class extends l 
 			video: r
 		});
 	}
-	#d(e) {
+	#m(e) {
 		this.#e.forget(this), this.#r = "failed", this.#i = e, this.emit("connect_failed", e);
 	}
-	#f(e) {
+	#h(e) {
 		if (this.#r !== "disconnected") {
 			this.#e.forget(this), this.#r = "disconnected", this.#i = e;
 			for (let e of this.participants.values()) e.leave();
@@ -874,7 +909,7 @@ var F = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, I = class extends l 
 			this.publications.clear(), this.emit("disconnected", e);
 		}
 	}
-}, L = 2e3, R = class extends l {
+}, B = 2e3, V = class extends l {
 	rest;
 	socket;
 	conferences = /* @__PURE__ */ new Map();
@@ -906,7 +941,7 @@ var F = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, I = class extends l 
 	connectToConference(e, t = {}) {
 		let n = this.conferences.get(e);
 		if (n) return n;
-		let r = new I(this, e, t);
+		let r = new z(this, e, t);
 		return this.#r ? (r.lose(this.#r), r) : (this.conferences.set(e, r), r.enter(), r);
 	}
 	async call(e, { mode: t = "p2p", userData: n, stream: r } = {}) {
@@ -919,7 +954,7 @@ var F = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, I = class extends l 
 				...n === void 0 ? {} : { user_data: n }
 			}), a = String(i.call), o = this.calls.get(a);
 			if (o) return o;
-			let s = new T(this, {
+			let s = new w(this, {
 				id: a,
 				with: e,
 				direction: "outgoing",
@@ -932,7 +967,7 @@ var F = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, I = class extends l 
 				state: "ringing"
 			});
 			for (let e of this.#i.get(a) ?? []) this.#s(s, e);
-			if (this.#i.delete(a), i.state === "closed" && !s.isOver && await z(s), s.reason === "offline") throw new d("offline", `${e} is not online.`);
+			if (this.#i.delete(a), i.state === "closed" && !s.isOver && await H(s), s.reason === "offline") throw new d("offline", `${e} is not online.`);
 			return s;
 		} finally {
 			--this.#a, this.#a === 0 && this.#i.clear();
@@ -960,7 +995,7 @@ var F = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, I = class extends l 
 		switch (e.type) {
 			case "call.incoming": {
 				if (this.calls.has(e.call)) return;
-				let { call: t, from: n, mode: r, user_data: i } = e, a = new T(this, {
+				let { call: t, from: n, mode: r, user_data: i } = e, a = new w(this, {
 					id: t,
 					with: n,
 					direction: "incoming",
@@ -1002,16 +1037,16 @@ var F = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, I = class extends l 
 		e.code === "conflict" && this.emit("conflict", void 0), this.emit("closed", e);
 	}
 };
-function z(e) {
+function H(e) {
 	return new Promise((t) => {
-		let n = setTimeout(t, L);
+		let n = setTimeout(t, B);
 		e.once("closed", () => {
 			clearTimeout(n), t();
 		});
 	});
 }
 // sdk/src/socket.ts
-var B = 15e3, V = 45e3, H = 15e3, U = 1e4, ae = 250, W = 1e4, G = 4001, K = class extends l {
+var U = 15e3, W = 45e3, G = 15e3, ae = 1e4, K = 250, q = 1e4, J = 4001, oe = class extends l {
 	#e;
 	#t = /* @__PURE__ */ new Map();
 	#n = null;
@@ -1043,7 +1078,7 @@ var B = 15e3, V = 45e3, H = 15e3, U = 1e4, ae = 250, W = 1e4, G = 4001, K = clas
 		return new Promise((r, i) => {
 			let a = setTimeout(() => {
 				this.#t.delete(n), i(new d("timeout", `The server did not answer ${e.type} in time.`));
-			}, H);
+			}, G);
 			this.#t.set(n, {
 				resolve: r,
 				reject: i,
@@ -1067,7 +1102,7 @@ var B = 15e3, V = 45e3, H = 15e3, U = 1e4, ae = 250, W = 1e4, G = 4001, K = clas
 		if (this.#c) return;
 		let n = t ? [`bearer.${t}`] : [], r = new WebSocket(e, n);
 		this.#n = r;
-		let i = setTimeout(() => r.close(), U);
+		let i = setTimeout(() => r.close(), ae);
 		r.onopen = () => {
 			r.send(JSON.stringify({
 				type: "hello",
@@ -1105,18 +1140,18 @@ var B = 15e3, V = 45e3, H = 15e3, U = 1e4, ae = 250, W = 1e4, G = 4001, K = clas
 	}
 	#g() {
 		clearInterval(this.#d), this.#d = setInterval(() => {
-			Date.now() - this.#u > V ? this.#n?.close() : this.#s && this.#n?.send("{\"type\":\"ping\"}");
-		}, B);
+			Date.now() - this.#u > W ? this.#n?.close() : this.#s && this.#n?.send("{\"type\":\"ping\"}");
+		}, U);
 	}
 	#_(e) {
 		let t = this.#s;
-		if (this.#y(), e === G) return this.#b(new d("conflict", "The same id signed in elsewhere."));
+		if (this.#y(), e === J) return this.#b(new d("conflict", "The same id signed in elsewhere."));
 		t ? this.emit("lost", void 0) : this.#l && this.#e.refused(), this.#v(new d("network_lost", "The server cannot be reached, or it refused the connection."));
 	}
 	#v(e) {
 		if (this.#c) return;
 		if (!this.#l) return this.#b(e);
-		let t = Math.min(ae * 2 ** this.#o, W);
+		let t = Math.min(K * 2 ** this.#o, q);
 		this.#o += 1, this.#f = setTimeout(() => void this.#p(), t / 2 + Math.random() * t / 2);
 	}
 	#y() {
@@ -1132,10 +1167,10 @@ var B = 15e3, V = 45e3, H = 15e3, U = 1e4, ae = 250, W = 1e4, G = 4001, K = clas
 	}
 };
 // sdk/src/connect.ts
-async function q(e = {}) {
+async function se(e = {}) {
 	let t = new URL(e.url ?? location.origin), n = new O(t.href, e.token), r = new URL(`${n.base}/v1/signal`);
 	r.protocol = t.protocol === "https:" || t.protocol === "wss:" ? "wss:" : "ws:";
-	let { participant: i, maxCalls: a } = e, o = new K({
+	let { participant: i, maxCalls: a } = e, o = new oe({
 		url: r.href,
 		token: n.token,
 		participant: i,
@@ -1143,12 +1178,12 @@ async function q(e = {}) {
 		refused: () => {
 			n.token.isRenewable && n.send("GET", "/v1/signal").catch(() => void 0);
 		}
-	}), s = new R(n, o, await J(n, o), e.rtc);
+	}), s = new V(n, o, await ce(n, o), e.rtc);
 	return globalThis.addEventListener?.("pagehide", ({ persisted: e }) => {
 		e || s.abandon();
 	}), s;
 }
-async function J(e, t) {
+async function ce(e, t) {
 	try {
 		return await t.open();
 	} catch (t) {
@@ -1177,8 +1212,8 @@ var Y = {
 	"480p": [640, 480],
 	"720p": [1280, 720],
 	"1080p": [1920, 1080]
-}, oe = Object.keys(Y);
-function se(e) {
+}, le = Object.keys(Y);
+function ue(e) {
 	let t = Y[e];
 	return t && {
 		width: { ideal: t[0] },
@@ -1232,15 +1267,15 @@ var X = class extends S {
 		e.addEventListener?.("ended", () => this.emit("track_ended", { kind: e.kind === "audio" ? "audio" : "video" }));
 	}
 };
-async function ce(e = {}) {
+async function de(e = {}) {
 	let { audio: t = !0, video: n = !0 } = e;
 	if (t === !1 && n === !1) throw new d("invalid_argument", "A stream needs audio, video or both.");
 	return new X(await Z({
 		audio: t,
-		video: ue(n)
+		video: pe(n)
 	}));
 }
-async function le(e = {}) {
+async function fe(e = {}) {
 	try {
 		let t = {
 			video: { frameRate: { max: 30 } },
@@ -1251,10 +1286,10 @@ async function le(e = {}) {
 		throw $(e);
 	}
 }
-function ue(e) {
+function pe(e) {
 	if (typeof e != "string") return e;
-	let t = se(e);
-	if (!t) throw new d("invalid_argument", `"${e}" is no video preset; there are ${oe.join(", ")}.`);
+	let t = ue(e);
+	if (!t) throw new d("invalid_argument", `"${e}" is no video preset; there are ${le.join(", ")}.`);
 	return t;
 }
 async function Z(e) {
@@ -1269,7 +1304,7 @@ function Q() {
 	if (e) return e;
 	throw new d("device_unavailable", "Camera and microphone need a page served by HTTPS, or by localhost.");
 }
-var de = {
+var me = {
 	NotAllowedError: "The browser was not allowed to use the camera, the microphone or the screen.",
 	NotFoundError: "There is no such camera or microphone.",
 	NotReadableError: "The camera or microphone is used by another program.",
@@ -1277,11 +1312,11 @@ var de = {
 };
 function $(e) {
 	if (e instanceof d) return e;
-	let t = e instanceof Error ? de[e.name] : void 0;
+	let t = e instanceof Error ? me[e.name] : void 0;
 	return t ? new d("device_unavailable", t, { cause: e }) : m(e, "device_unavailable");
 }
 // sdk/src/program.ts
-function fe({ url: e, token: t, conference: n, rtc: r = {} }) {
+function he({ url: e, token: t, conference: n, rtc: r = {} }) {
 	return new C("program", {
 		rest: new O(e ?? location.origin, t),
 		path: `/v1/conferences/${k(n)}/program/whep`,
@@ -1290,4 +1325,4 @@ function fe({ url: e, token: t, conference: n, rtc: r = {} }) {
 		video: !0
 	});
 }
-export { T as Call, R as Client, I as Conference, X as LocalStream, A as MeetingCast, d as MeetingCastError, M as Participant, C as RemoteStream, q as connect, le as createScreenStream, ce as createStream, fe as receiveProgram };
+export { w as Call, V as Client, z as Conference, X as LocalStream, A as MeetingCast, d as MeetingCastError, M as Participant, C as RemoteStream, se as connect, fe as createScreenStream, de as createStream, he as receiveProgram };

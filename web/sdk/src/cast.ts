@@ -74,6 +74,12 @@ export interface Output {
   last_error: string | null;
 }
 
+/** A rendition that gets fewer pictures than the program, since the server has no room for more. */
+export interface ShedRendition {
+  rendition: string;
+  fps: number;
+}
+
 export interface Cast {
   conference: string;
   state: 'idle' | 'starting' | 'live' | 'stopping' | 'stopped' | 'failed';
@@ -86,6 +92,8 @@ export interface Cast {
   encoding: Encoding | null;
   play: { hls: string | null; rtmp: string | null; whep: string | null };
   outputs: Output[];
+  /** Empty as a rule. */
+  shed?: ShedRendition[];
   program: { frames: number; repeated: number; dropped: number };
   error?: string | null;
 }

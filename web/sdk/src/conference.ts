@@ -1,4 +1,5 @@
 // A conference that we are in, or are on our way into.
+import type { ShedRendition } from './cast.js';
 import type { Client } from './client.js';
 import { Emitter } from './emitter.js';
 import type { LocalStream } from './local-stream.js';
@@ -10,6 +11,7 @@ import { Publication } from './publication.js';
 import { RemoteStream } from './remote-stream.js';
 import { Rest, segment } from './rest.js';
 import type { TokenSource } from './token.js';
+import { h264First } from './video-codec.js';
 
 export type ConferenceState = 'connecting' | 'connected' | 'failed' | 'disconnected';
 
@@ -24,6 +26,22 @@ export interface ConferenceOptions {
   subscribe?: boolean | undefined;
 }
 
+/** What the server does without while it has too much to do. */
+export interface Load {
+  /** Whether snapshots are made. */
+  snapshots: boolean;
+  /** All that get fewer pictures than the program now. */
+  renditions: ShedRendition[];
+}
+
+export interface CodecWanted {
+  /** The name of a stream of ours. */
+  stream: string;
+  codec: 'h264';
+  /** It is published again with it; otherwise this browser cannot, and the cast cannot show the stream. */
+  republished: boolean;
+}
+
 export interface ConferenceEvents {
   connected: string;
   connect_failed: MeetingCastError;
@@ -31,6 +49,10 @@ export interface ConferenceEvents {
   disconnected: MeetingCastError | undefined;
   participant_connected: Participant;
   participant_disconnected: Participant;
+  /** The server sheds load, or takes it back. */
+  load: Load;
+  /** The cast passes pictures through, and a stream of ours is not of the codec that it takes. */
+  codec_wanted: CodecWanted;
   /** A stream of ours cannot be published. What cannot be received, its own stream tells. */
   error: MeetingCastError;
 }
@@ -45,6 +67,8 @@ export class Conference extends Emitter<ConferenceEvents> {
   readonly #options: ConferenceOptions;
   #state: ConferenceState = 'connecting';
   #error: MeetingCastError | undefined;
+  #load: Load | undefined;
+  #passing = false;
 
   constructor(client: Client, id: string, options: ConferenceOptions = {}) {
     super();
@@ -89,6 +113,7 @@ export class Conference extends Emitter<ConferenceEvents> {
       name,
       stream,
       configuration: () => this.#client.configuration,
+      prefersH264: () => this.meetingCast.isPassingThrough,
     });
     this.publications.set(name, publication);
     publication.session.on('error', (error) => this.emit('error', error));
@@ -128,8 +153,11 @@ export class Conference extends Emitter<ConferenceEvents> {
       case 'stream.removed':
         return this.participants.get(message.participant)?.removeStream(message.stream);
       case 'cast.changed':
-        this.meetingCast.update(message.cast);
-        return;
+        return this.#follow(message.cast);
+      case 'load.shed':
+      case 'load.restored':
+        this.#load = { snapshots: message.snapshots, renditions: message.renditions };
+        return this.emit('load', this.#load);
       case 'worker.restarted':
         for (const { session } of this.publications.values()) session.restart();
         for (const participant of this.participants.values()) participant.restart();
@@ -157,6 +185,7 @@ export class Conference extends Emitter<ConferenceEvents> {
       connect_failed: this.#state === 'failed' && this.#error ? [this.#error] : [],
       disconnected: this.#state === 'disconnected' ? [this.#error] : [],
       participant_connected: [...this.participants.values()],
+      load: this.#load ? [this.#load] : [],
     };
     return held[name] ?? [];
   }
@@ -165,7 +194,7 @@ export class Conference extends Emitter<ConferenceEvents> {
   #joined(infos: ParticipantInfo[], cast: Parameters<MeetingCast['update']>[0]): void {
     const first = this.#state === 'connecting';
     this.#state = 'connected';
-    this.meetingCast.update(cast);
+    this.#follow(cast);
     if (first) {
       this.emit('connected', this.id);
       if (this.#options.stream) this.publish(this.#options.stream);
@@ -173,6 +202,20 @@ export class Conference extends Emitter<ConferenceEvents> {
     const there = new Set(infos.map(({ id }) => id));
     for (const id of [...this.participants.keys()]) if (!there.has(id)) this.#left(id);
     for (const info of infos) this.#seen(info);
+  }
+
+  /** A cast that passes pictures through shows H.264 only: who sends something else when it begins publishes anew. */
+  #follow(cast: Parameters<MeetingCast['update']>[0]): void {
+    this.meetingCast.update(cast);
+    const began = this.meetingCast.isPassingThrough && !this.#passing;
+    this.#passing = this.meetingCast.isPassingThrough;
+    if (!began) return;
+    const republished = h264First() !== null;
+    for (const { name, sendsOtherThanH264, session } of this.publications.values()) {
+      if (!sendsOtherThanH264) continue;
+      this.emit('codec_wanted', { stream: name, codec: 'h264', republished });
+      if (republished) session.restart();
+    }
   }
 
   #seen(info: ParticipantInfo): void {

@@ -27,6 +27,11 @@ export class MeetingCast extends Emitter<MeetingCastEvents> {
     return this.#cast?.state === 'live' || this.#cast?.state === 'starting';
   }
 
+  /** Pictures go out as they were sent, and only H.264 can: `encoding.mode` is `passthrough`. */
+  get isPassingThrough(): boolean {
+    return this.isStarted && this.#cast?.encoding?.mode === 'passthrough';
+  }
+
   /** The one participant on air; `null` when nobody is, or several are. */
   get anchor(): string | null {
     const source = this.isStarted ? this.#cast?.source : null;
@@ -91,7 +96,7 @@ export class MeetingCast extends Emitter<MeetingCastEvents> {
 }
 
 /** What a change is made of: figures that always move are not a change. */
-function told({ state, source, source_state, audio, play, outputs, error }: Cast): string {
-  return JSON.stringify([state, source satisfies Source | null, source_state, audio, play, error,
+function told({ state, source, source_state, audio, play, outputs, shed, error }: Cast): string {
+  return JSON.stringify([state, source satisfies Source | null, source_state, audio, play, shed, error,
     outputs.map((output) => [output.id, output.state, output.retries, output.last_error])]);
 }

@@ -1,5 +1,5 @@
 // What goes over the signalling WebSocket.
-import type { Cast } from './cast.js';
+import type { Cast, ShedRendition } from './cast.js';
 
 export interface StreamInfo {
   name: string;
@@ -57,6 +57,7 @@ export type ConferenceMessage =
   | { type: 'stream.added'; conference: string; participant: string; stream: string; audio: boolean; video: boolean }
   | { type: 'stream.removed'; conference: string; participant: string; stream: string }
   | { type: 'cast.changed'; conference: string; cast: Cast }
+  | { type: 'load.shed' | 'load.restored'; conference: string; snapshots: boolean; renditions: ShedRendition[] }
   | { type: 'worker.restarted'; conference: string }
   | { type: 'ended'; conference: string; reason?: string };
 

@@ -2,6 +2,7 @@
 import type { LocalStream, LocalStreamEvents } from './local-stream.js';
 import { MediaSession } from './media-session.js';
 import { segment, type Rest } from './rest.js';
+import { h264First, isH264 } from './video-codec.js';
 
 /** What the server can use of a stream; nothing where it can use all. */
 export interface Quality {
@@ -17,12 +18,15 @@ export interface PublicationOptions {
   name: string;
   stream: LocalStream;
   configuration: () => RTCConfiguration;
+  /** Whether H.264 is to be offered first; asked for each connection. */
+  prefersH264: () => boolean;
 }
 
 export class Publication {
   readonly name: string;
   readonly stream: LocalStream;
   readonly session: MediaSession;
+  readonly #prefersH264: () => boolean;
   #senders = new Map<string, RTCRtpSender>();
   #quality: Quality = { maxHeight: undefined, maxKbps: undefined };
   #work: Promise<void> = Promise.resolve();
@@ -30,8 +34,9 @@ export class Publication {
     void this.#senders.get(kind)?.replaceTrack(track).then(() => this.#obey());
   };
 
-  constructor({ rest, conference, participant, name, stream, configuration }: PublicationOptions) {
+  constructor({ rest, conference, participant, name, stream, configuration, prefersH264 }: PublicationOptions) {
     this.name = name;
+    this.#prefersH264 = prefersH264;
     this.stream = stream;
     const query = new URLSearchParams({ ...(participant ? { participant } : {}), stream: name });
     this.session = new MediaSession({
@@ -53,6 +58,12 @@ export class Publication {
     await this.#obey();
   }
 
+  /** Pictures are sent in another codec than H.264, as far as is known: before the answer nothing is. */
+  get sendsOtherThanH264(): boolean {
+    const [codec] = this.#senders.get('video')?.getParameters().codecs ?? [];
+    return codec !== undefined && !isH264(codec.mimeType);
+  }
+
   async close(): Promise<void> {
     this.stream.off('track_changed', this.#changed);
     await this.session.close();
@@ -61,8 +72,10 @@ export class Publication {
   #prepare(peer: RTCPeerConnection): void {
     this.#senders = new Map();
     for (const track of this.stream.mediaStream.getTracks()) {
-      const { sender } = peer.addTransceiver(track, { direction: 'sendonly', streams: [this.stream.mediaStream] });
-      this.#senders.set(track.kind, sender);
+      const transceiver = peer.addTransceiver(track, { direction: 'sendonly', streams: [this.stream.mediaStream] });
+      this.#senders.set(track.kind, transceiver.sender);
+      const codecs = track.kind === 'video' && this.#prefersH264() ? h264First() : null;
+      if (codecs) transceiver.setCodecPreferences(codecs);
     }
   }
 

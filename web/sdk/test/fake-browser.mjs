@@ -71,7 +71,7 @@ export class FakePeer {
     const sender = new FakeSender(typeof what === 'string' ? null : what);
     sender.direction = init.direction;
     this.senders.push(sender);
-    return { sender };
+    return { sender, setCodecPreferences: (codecs) => (sender.preferred = codecs.map(({ mimeType }) => mimeType)) };
   }
   addTrack(track) {
     return this.addTransceiver(track, { direction: 'sendrecv' }).sender;
@@ -144,6 +144,12 @@ export class FakeSocket {
   }
 }
 
+/** What the browser can encode. */
+export class FakeRtpSender {
+  static codecs = [];
+  static getCapabilities = () => ({ codecs: FakeRtpSender.codecs });
+}
+
 /** Requests by HTTP, and what is answered: by default as WHIP and WHEP do. */
 export const http = { requests: [], answer: null };
 
@@ -165,6 +171,7 @@ export const sent = (method, part) => http.requests.filter((request) => request.
 
 export function install() {
   FakePeer.all.length = 0;
+  FakeRtpSender.codecs = ['video/VP8', 'video/rtx', 'video/H264', 'video/VP9', 'video/H264'].map((mimeType) => ({ mimeType }));
   FakeSocket.all.length = 0;
   FakeSocket.answers = {
     hello: (socket, { client, session }) => socket.say({
@@ -175,7 +182,7 @@ export function install() {
   };
   http.requests.length = 0;
   http.answer = null;
-  Object.assign(globalThis, { WebSocket: FakeSocket, RTCPeerConnection: FakePeer, MediaStream: FakeMediaStream, fetch: fakeFetch });
+  Object.assign(globalThis, { WebSocket: FakeSocket, RTCPeerConnection: FakePeer, RTCRtpSender: FakeRtpSender, MediaStream: FakeMediaStream, fetch: fakeFetch });
 }
 
 export const idle = (conference, more = {}) => ({

@@ -56,6 +56,8 @@ pub(super) struct CastRun {
     shown: Option<SceneSpec>,
     switches: BTreeMap<u64, Switching>,
     reflowing: bool,
+    /// As the present worker was told: [`WorkerCommand::PaceRenditions`].
+    pub(super) paced: Vec<u8>,
     /// Counters of the workers before the present one.
     pub(super) earlier: ProgramReport,
 }
@@ -186,6 +188,7 @@ impl ConferenceState {
         let deadline = now.at + self.start_timeout();
         let StartCast { source, audio, encoding, outputs } = start;
         let renditions = Rendition::names(&encoding.renditions);
+        let paced = vec![1; renditions.len()];
         let steady = encoding.mode == ProgramMode::Compose;
         let outputs = outputs.into_iter().map(|spec| self.plan_output(now, spec, None)).collect();
         self.cast = Some(CastRun {
@@ -203,6 +206,7 @@ impl ConferenceState {
             shown: None,
             switches: BTreeMap::new(),
             reflowing: false,
+            paced,
             earlier: ProgramReport::default(),
         });
         self.out.push(Effect::OpenHub { renditions, steady });
@@ -445,6 +449,8 @@ impl ConferenceState {
                 run.timeline.take_over(self.worker.incarnation());
                 run.program = ProgramPhase::Starting { deadline: now.at + start_timeout };
                 run.shown = Some(scene.clone());
+                // A new program gives every rendition every picture.
+                run.paced.fill(1);
                 let program = ProgramSpec {
                     mode: run.encoding.mode,
                     encoding: media::encoding_spec(&run.encoding, &self.config.encoding),

@@ -61,6 +61,7 @@ impl ConferenceState {
         let event = ConferenceEvent::Joined { participants, cast: cast.clone() };
         self.tell(Audience::One(join.seat), event);
         self.tell(Audience::One(join.seat), ConferenceEvent::CastChanged(cast));
+        self.tell_load(join.seat);
         self.answer(ticket, Ok(Reply::Done));
     }
 

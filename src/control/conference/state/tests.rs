@@ -4,6 +4,7 @@ mod bench;
 mod casts;
 mod forwarding;
 mod listeners;
+mod load;
 mod passthrough;
 mod people;
 mod quality;

@@ -108,6 +108,7 @@ mod tests {
                 backup_url: None,
                 status,
             }],
+            shed: Vec::new(),
             program: ProgramReport { frames: 60, repeated: 1, dropped: 0, rendition_dropped: 0 },
             decoders: 3,
             error: None,

@@ -5,7 +5,7 @@ use super::{
     output::OutputJson,
     source::{AudioJson, SourceJson},
 };
-use crate::control::cast::{CastState, CastView, SourceState};
+use crate::control::cast::{CastState, CastView, ShedRendition, SourceState};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -39,6 +39,9 @@ pub struct CastJson {
     pub play: PlayJson,
     /// Where it is sent.
     pub outputs: Vec<OutputJson>,
+    /// Smaller renditions that get fewer pictures than the program now, since the server uses more than
+    /// `limits.max_load` allows; empty as a rule.
+    pub shed: Vec<ShedJson>,
     /// The program's counters.
     pub program: ProgramJson,
     /// Why it failed, where it did.
@@ -56,6 +59,23 @@ pub struct PlayJson {
     pub rtmp: Option<String>,
     /// The program by WHEP.
     pub whep: Option<String>,
+}
+
+/// A rendition with fewer pictures than the program.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ShedJson {
+    /// As in its URL.
+    #[schema(example = "360p")]
+    pub rendition: String,
+    /// Pictures a second that it gets: a half or a quarter of the program's.
+    #[schema(example = 15.0)]
+    pub fps: f64,
+}
+
+impl From<&ShedRendition> for ShedJson {
+    fn from(shed: &ShedRendition) -> Self {
+        Self { rendition: shed.name.clone(), fps: shed.fps }
+    }
 }
 
 /// Frames since the start.
@@ -108,6 +128,7 @@ impl CastJson {
             encoding: cast.encoding.as_ref().map(EncodingJson::from),
             play: PlayJson { hls, rtmp, whep },
             outputs: cast.outputs.iter().map(OutputJson::from).collect(),
+            shed: cast.shed.iter().map(ShedJson::from).collect(),
             program: ProgramJson {
                 frames: cast.program.frames,
                 repeated: cast.program.repeated,

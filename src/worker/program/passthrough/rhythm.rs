@@ -1,10 +1,8 @@
 //! When a publisher whose pictures pass through is asked for a keyframe, pure.
 
-use crate::units::MediaTime;
+use crate::{units::MediaTime, worker::program::players::KEYFRAME_PATIENCE};
 use std::time::Duration;
 
-/// Without an answer it is asked again after so long.
-const PATIENCE: Duration = Duration::from_millis(500);
 /// What the way to the publisher, its encoder and the way back are taken to need before it is known: they need
 /// 50 ms on the same machine and 300 ms over a long way.
 const FIRST_LEAD: Duration = Duration::from_millis(150);
@@ -50,7 +48,7 @@ impl Rhythm {
 
     /// Whether to ask at `now`; the answer is taken as done.
     pub fn ask(&mut self, now: MediaTime) -> bool {
-        if self.asked.is_some_and(|asked| now.since(asked) < PATIENCE) {
+        if self.asked.is_some_and(|asked| now.since(asked) < KEYFRAME_PATIENCE) {
             return false;
         }
         let due = self.newest.is_none_or(|newest| now.since(newest) + self.lead >= self.every);

@@ -82,6 +82,11 @@ export interface Output {
     frames_dropped: number;
     last_error: string | null;
 }
+/** A rendition that gets fewer pictures than the program, since the server has no room for more. */
+export interface ShedRendition {
+    rendition: string;
+    fps: number;
+}
 export interface Cast {
     conference: string;
     state: 'idle' | 'starting' | 'live' | 'stopping' | 'stopped' | 'failed';
@@ -98,6 +103,8 @@ export interface Cast {
         whep: string | null;
     };
     outputs: Output[];
+    /** Empty as a rule. */
+    shed?: ShedRendition[];
     program: {
         frames: number;
         repeated: number;

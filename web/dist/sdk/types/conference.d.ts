@@ -1,3 +1,4 @@
+import type { ShedRendition } from './cast.js';
 import type { Client } from './client.js';
 import { Emitter } from './emitter.js';
 import type { LocalStream } from './local-stream.js';
@@ -18,6 +19,20 @@ export interface ConferenceOptions {
     /** `false`: who is there is told, nothing is fetched. */
     subscribe?: boolean | undefined;
 }
+/** What the server does without while it has too much to do. */
+export interface Load {
+    /** Whether snapshots are made. */
+    snapshots: boolean;
+    /** All that get fewer pictures than the program now. */
+    renditions: ShedRendition[];
+}
+export interface CodecWanted {
+    /** The name of a stream of ours. */
+    stream: string;
+    codec: 'h264';
+    /** It is published again with it; otherwise this browser cannot, and the cast cannot show the stream. */
+    republished: boolean;
+}
 export interface ConferenceEvents {
     connected: string;
     connect_failed: MeetingCastError;
@@ -25,6 +40,10 @@ export interface ConferenceEvents {
     disconnected: MeetingCastError | undefined;
     participant_connected: Participant;
     participant_disconnected: Participant;
+    /** The server sheds load, or takes it back. */
+    load: Load;
+    /** The cast passes pictures through, and a stream of ours is not of the codec that it takes. */
+    codec_wanted: CodecWanted;
     /** A stream of ours cannot be published. What cannot be received, its own stream tells. */
     error: MeetingCastError;
 }

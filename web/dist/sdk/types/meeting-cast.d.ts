@@ -10,6 +10,8 @@ export declare class MeetingCast extends Emitter<MeetingCastEvents> {
     /** As last told; `null` before the conference was joined. */
     get cast(): Cast | null;
     get isStarted(): boolean;
+    /** Pictures go out as they were sent, and only H.264 can: `encoding.mode` is `passthrough`. */
+    get isPassingThrough(): boolean;
     /** The one participant on air; `null` when nobody is, or several are. */
     get anchor(): string | null;
     /** Where viewers go; these do not change on a switch. */

@@ -1,7 +1,7 @@
 export { Call, type CallEvents, type CallState } from './call.js';
-export type { Audio, Cast, Encoding, Output, OutputRequest, Source, StartCast, Switch, SwitchResult, Tile } from './cast.js';
+export type { Audio, Cast, Encoding, Output, OutputRequest, ShedRendition, Source, StartCast, Switch, SwitchResult, Tile } from './cast.js';
 export { Client, type CallOptions, type ClientEvents } from './client.js';
-export { Conference, type ConferenceEvents, type ConferenceOptions, type ConferenceState } from './conference.js';
+export { type CodecWanted, Conference, type ConferenceEvents, type ConferenceOptions, type ConferenceState, type Load } from './conference.js';
 export { connect, type ConnectOptions } from './connect.js';
 export { createScreenStream, createStream, LocalStream, type StreamOptions } from './local-stream.js';
 export { MeetingCast } from './meeting-cast.js';

@@ -1,4 +1,4 @@
-import type { Cast } from './cast.js';
+import type { Cast, ShedRendition } from './cast.js';
 export interface StreamInfo {
     name: string;
     audio: boolean;
@@ -71,6 +71,11 @@ export type ConferenceMessage = {
     type: 'cast.changed';
     conference: string;
     cast: Cast;
+} | {
+    type: 'load.shed' | 'load.restored';
+    conference: string;
+    snapshots: boolean;
+    renditions: ShedRendition[];
 } | {
     type: 'worker.restarted';
     conference: string;

@@ -14,14 +14,18 @@ export interface PublicationOptions {
     name: string;
     stream: LocalStream;
     configuration: () => RTCConfiguration;
+    /** Whether H.264 is to be offered first; asked for each connection. */
+    prefersH264: () => boolean;
 }
 export declare class Publication {
     #private;
     readonly name: string;
     readonly stream: LocalStream;
     readonly session: MediaSession;
-    constructor({ rest, conference, participant, name, stream, configuration }: PublicationOptions);
+    constructor({ rest, conference, participant, name, stream, configuration, prefersH264 }: PublicationOptions);
     /** Sends no more than the server can use. */
     limit(quality: Quality): Promise<void>;
+    /** Pictures are sent in another codec than H.264, as far as is known: before the answer nothing is. */
+    get sendsOtherThanH264(): boolean;
     close(): Promise<void>;
 }

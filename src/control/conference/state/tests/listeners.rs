@@ -92,6 +92,7 @@ fn take(picture: &mut Option<Picture>, event: &ConferenceEvent) {
         | ConferenceEvent::CastChanged(_)
         | ConferenceEvent::Quality { .. }
         | ConferenceEvent::WorkerRestarted
-        | ConferenceEvent::Ended { .. } => {}
+        | ConferenceEvent::Ended { .. }
+        | ConferenceEvent::Load { .. } => {}
     }
 }

@@ -251,6 +251,7 @@ impl World {
             | WorkerCommand::MuteForwards { .. }
             | WorkerCommand::CloseForward { .. } => panic!("nobody subscribes here: {command:?}"),
             WorkerCommand::RequestKeyframe => {}
+            WorkerCommand::PaceRenditions { .. } => panic!("no cast here has renditions: {command:?}"),
             WorkerCommand::Configure(_) | WorkerCommand::Shutdown => panic!("{command:?} is not the state's"),
         }
     }
