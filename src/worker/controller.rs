@@ -6,15 +6,16 @@ mod programs;
 use crate::{
     ids::{RequestId, SessionId, SourceId},
     ipc::{
-        IngestOffer, ReplyError, ReplyOk, SessionEndReason, WorkerCommand, WorkerEvent, WorkerReport,
-        WorkerSetup,
+        IngestOffer, ProgramReport, ReplyError, ReplyOk, SessionEndReason, WorkerCommand, WorkerEvent,
+        WorkerReport, WorkerSetup,
     },
+    media::EncoderChoice,
     units::MediaTime,
     worker::{
         broadcast::{Broadcast, BroadcastEvent},
+        encoder::{EncoderEvent, HardwareTrials, Selection},
         forward::relay::PacketRelay,
         ingest::{Ingest, IngestError, IngestEvent, IngestSetup},
-        pipeline::PipelineEvent,
         program::{
             mixer::{Mixer, MixerEvent, MixerRequest, MixerSetup},
             snapshot::{SnapshotError, Still},
@@ -72,6 +73,8 @@ struct Program {
     started: MediaTime,
     /// For the watch: encoded frames at last sight, and when they last grew.
     seen: (u64, MediaTime),
+    /// How often another encoder took over.
+    fallbacks: u64,
 }
 
 /// The state of a worker. Commands are served one after the other; what takes time happens elsewhere.
@@ -91,12 +94,15 @@ pub struct Controller {
     program: Option<Program>,
     broadcast_events_in: mpsc::Sender<BroadcastEvent>,
     broadcast_events: mpsc::Receiver<BroadcastEvent>,
-    encoder_events_in: mpsc::Sender<PipelineEvent>,
-    encoder_events: mpsc::Receiver<PipelineEvent>,
+    encoder_events_in: mpsc::Sender<EncoderEvent>,
+    encoder_events: mpsc::Receiver<EncoderEvent>,
+    /// Begun with the worker where the setup says so, else when a program needs them.
+    trials: Option<HardwareTrials>,
+    selection: Selection,
 }
 
 impl Controller {
-    /// A worker without publishers or program.
+    /// A worker without publishers or program. To be called within the async runtime.
     pub fn new(setup: WorkerSetup, out: mpsc::Sender<WorkerEvent>) -> Self {
         let timeline = Timeline::new(setup.epoch_ns);
         let (mixer_events_in, mixer_events) = mpsc::channel(EVENTS);
@@ -106,6 +112,7 @@ impl Controller {
         let (forward_events_in, forward_events) = mpsc::channel(EVENTS);
         let (encoder_events_in, encoder_events) = mpsc::channel(8);
         let (broadcast_events_in, broadcast_events) = mpsc::channel(8);
+        let trials = (setup.encoder == EncoderChoice::Auto).then(HardwareTrials::begin);
         Self {
             setup,
             timeline,
@@ -124,6 +131,8 @@ impl Controller {
             broadcast_events,
             encoder_events_in,
             encoder_events,
+            trials,
+            selection: Selection::default(),
         }
     }
 
@@ -336,19 +345,10 @@ impl Controller {
         });
     }
 
-    async fn on_encoder(&mut self, event: PipelineEvent) -> Result<(), Finish> {
-        if let PipelineEvent::Error { element, detail } = event
-            && self.program.is_some()
-        {
-            self.tell(WorkerEvent::ProgramFailed { detail: format!("{element}: {detail}") }).await;
-        }
-        Ok(())
-    }
-
     /// The heartbeat, and the watch over the program.
     async fn beat(&mut self) -> Result<(), Finish> {
         let now = self.timeline.now();
-        self.watch_program(now).await;
+        self.watch_program(now).await?;
         let link_drops = self.program.as_ref().map_or(0, |program| program.encoder.link_drops());
         let mut sources: Vec<_> = self
             .sessions
@@ -356,21 +356,23 @@ impl Controller {
             .map(|(id, session)| session.meter.report(session.source, id.clone(), now))
             .collect();
         sources.sort_by_key(|report| report.source);
-        let program = self.mixer.meter().report();
+        let (encoder, encoder_fallbacks) =
+            self.program.as_ref().map_or((None, 0), |program| (program.encoder.kind(), program.fallbacks));
+        let program = ProgramReport { encoder, encoder_fallbacks, ..self.mixer.meter().report() };
         // A full way out means control does not read: the heartbeat it then misses is the right sign.
         let _ = self.out.try_send(WorkerEvent::Heartbeat(WorkerReport { program, sources, link_drops }));
         Ok(())
     }
 
-    async fn watch_program(&mut self, now: MediaTime) {
-        let Some(program) = &mut self.program else { return };
+    async fn watch_program(&mut self, now: MediaTime) -> Result<(), Finish> {
+        let Some(program) = &mut self.program else { return Ok(()) };
         let frames = program.encoder.video_frames();
         if frames != program.seen.0 {
             program.seen = (frames, now);
             if let Some(request) = program.starting.take() {
                 self.reply(request, Ok(ReplyOk::ProgramStarted)).await;
             }
-            return;
+            return Ok(());
         }
         let (since, patience) = match program.starting {
             Some(_) => (program.started, START_PATIENCE + program.patience),
@@ -379,12 +381,15 @@ impl Controller {
         if now.since(since) >= patience {
             program.seen.1 = now;
             let detail = format!("no frame came out of the encoder for {} ms", patience.as_millis());
-            if let Some(request) = program.starting.take() {
-                self.reply(request, Err(ReplyError::Internal { detail })).await;
-            } else {
-                self.tell(WorkerEvent::ProgramFailed { detail }).await;
+            if let Err(detail) = self.fall_back(detail).await? {
+                let starting = self.program.as_mut().and_then(|program| program.starting.take());
+                match starting {
+                    Some(request) => self.reply(request, Err(ReplyError::Internal { detail })).await,
+                    None => self.tell(WorkerEvent::ProgramFailed { detail }).await,
+                }
             }
         }
+        Ok(())
     }
 }
 

@@ -3,9 +3,13 @@
 use super::{Controller, Finish, Program, chain};
 use crate::{
     ids::RequestId,
-    ipc::{ForwardOf, ProgramMode, ProgramSpec, ReplyError, ReplyOk, SessionEndReason},
+    ipc::{ForwardOf, ProgramMode, ProgramSpec, ReplyError, ReplyOk, SessionEndReason, WorkerEvent},
+    media::{EncoderChoice, EncoderKind},
     worker::{
-        encoder::{Encoder, EncoderError, PassthroughEncoder, feed::ProgramFeed},
+        encoder::{
+            Encoder, EncoderError, EncoderEvent, HardwareTrials, Part, PassthroughEncoder, feed::ProgramFeed,
+        },
+        pipeline::PipelineEvent,
         program::{
             canvas::Canvas,
             card::{self, CardSpec},
@@ -48,6 +52,14 @@ impl ProgramEncoder {
         }
     }
 
+    /// What makes the pictures; none where they pass through.
+    pub(super) const fn kind(&self) -> Option<EncoderKind> {
+        match self {
+            Self::Composing(encoder) => Some(encoder.kind()),
+            Self::Passing(_) => None,
+        }
+    }
+
     /// As [`Encoder::finish`].
     pub(super) async fn finish(self) -> Result<(), EncoderError> {
         match self {
@@ -87,7 +99,12 @@ impl Controller {
                 .map_err(|error| internal(&error))?
                 .map_err(|error| internal(&error))?;
         let failed = self.encoder_events_in.clone();
-        let encoder = Encoder::start(encoding, canvas.info(), &self.timeline, self.out.clone(), failed)
+        let works = match encoding.encoder {
+            EncoderChoice::Auto => self.trials.get_or_insert_with(HardwareTrials::begin).working().await,
+            EncoderChoice::X264 | EncoderChoice::Openh264 => Vec::new(),
+        };
+        let (timeline, out, selection) = (&self.timeline, self.out.clone(), &mut self.selection);
+        let encoder = Encoder::start(encoding, canvas.info(), timeline, out, failed, selection, works)
             .await
             .map_err(|error| internal(&error))?;
         let input = encoder.input();
@@ -132,6 +149,44 @@ impl Controller {
             starting: Some(request),
             started: now,
             seen: (0, now),
+            fallbacks: 0,
+        }
+    }
+
+    pub(super) async fn on_encoder(&mut self, told: EncoderEvent) -> Result<(), Finish> {
+        let EncoderEvent { part, event: PipelineEvent::Error { element, detail } } = told else {
+            return Ok(());
+        };
+        let detail = format!("{element}: {detail}");
+        match &self.program {
+            Some(Program { encoder: ProgramEncoder::Composing(encoder), .. }) if encoder.makes(part) => {
+                if let Err(detail) = self.fall_back(detail).await? {
+                    self.tell(WorkerEvent::ProgramFailed { detail }).await;
+                }
+            }
+            // Of an encoder that has been replaced.
+            Some(_) if matches!(part, Part::Pictures { .. }) => {}
+            Some(_) => self.tell(WorkerEvent::ProgramFailed { detail }).await,
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// The program's pictures get another encoder. The inner error is what to say when there is none.
+    pub(super) async fn fall_back(&mut self, detail: String) -> Result<Result<(), String>, Finish> {
+        let Some(program) = &mut self.program else { return Ok(Ok(())) };
+        let ProgramEncoder::Composing(encoder) = &mut program.encoder else { return Ok(Err(detail)) };
+        let failed = encoder.kind().element();
+        tracing::warn!(encoder = failed, error = detail, "the program's encoder failed");
+        match encoder.fall_back(&mut self.selection).await {
+            Ok(input) => {
+                let now = self.timeline.now();
+                (program.started, program.seen.1) = (now, now);
+                program.fallbacks += 1;
+                self.ask(MixerRequest::Encode(Box::new(input)))?;
+                Ok(Ok(()))
+            }
+            Err(error) => Ok(Err(format!("{detail}; {}", chain(&error)))),
         }
     }
 

@@ -23,7 +23,7 @@ use crate::{
     layout::{self, Rect},
     units::{FrameRate, MediaTime},
     worker::{
-        encoder::EncoderInput,
+        encoder::{EncoderInput, PicturesInput},
         source::{Demand, SourceFeed},
         timeline::Timeline,
     },
@@ -62,6 +62,8 @@ pub enum MixerRequest {
     Pass(Box<StartPassthrough>),
     /// Show another scene.
     Compose { request: RequestId, scene: SceneSpec, wait_ready: bool, patience: Duration },
+    /// Other encoders take over: they get the pictures that have not come out of those before.
+    Encode(Box<PicturesInput>),
     /// An IDR, soon.
     Keyframe,
     /// The next picture, for a still.
@@ -109,6 +111,8 @@ impl ProgramMeter {
             repeated: self.repeated.load(Relaxed),
             dropped: self.dropped.load(Relaxed),
             rendition_dropped: self.rendition_dropped.load(Relaxed),
+            // The encoder is not the mixer's.
+            ..ProgramReport::default()
         }
     }
 
@@ -299,6 +303,12 @@ impl MixerRunner {
                 // Not at the next frame only: who is cold is asked for a keyframe now.
                 self.attend(&mut program, now);
                 self.program = Some(program);
+            }
+            MixerRequest::Encode(input) => {
+                // A program that was stopped meanwhile needs none.
+                if let Some(program) = &mut self.program {
+                    program.input.take_over(*input);
+                }
             }
             MixerRequest::Keyframe => {
                 if let Some(program) = &mut self.program {

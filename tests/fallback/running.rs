@@ -1,0 +1,176 @@
+//! An encoder that breaks in the middle of a program: what comes out of the worker, by content and times.
+
+use crate::{
+    choice::{Fakes, encoder},
+    direct_publisher::DirectPublisher,
+    flv_file,
+    on_air::{SILENCE_NS, odd_steps},
+    server::one_at_a_time,
+    worker_process::{WorkerProcess, monotonic_ns, small_program},
+};
+use meetingcast::{
+    ids::SourceId,
+    ipc::{PictureSpec, RenditionSpec, ReplyOk, SceneSpec, SoundSpec, TileSpec, WorkerCommand, WorkerEvent},
+    media::{EncodedFrame, EncoderChoice, EncoderKind, Track, TrackConfig, VideoConfig},
+    publisher::{
+        options::VideoCodec,
+        planes::PictureSize,
+        recording::{Layout, Recording},
+        viewer,
+    },
+};
+use tokio::runtime::Runtime;
+
+/// A program of one participant whose encoder breaks, until well after that.
+async fn broken(faults: &'static str, renditions: Vec<RenditionSpec>) -> WorkerProcess {
+    let fakes = Fakes::with(faults);
+    let mut worker = fakes.worker(EncoderChoice::Auto).await;
+    let _ann = DirectPublisher::join(&mut worker, 0, VideoCodec::H264, monotonic_ns()).await;
+    let mut program = small_program();
+    (program.encoding.width, program.encoding.height, program.encoding.video_kbps) = (640, 360, 1500);
+    program.encoding.encoder = EncoderChoice::Auto;
+    program.encoding.renditions = renditions;
+    let source = SourceId(0);
+    let tile = TileSpec { source: Some(source), label: "ann".to_owned(), video_muted: false };
+    program.scene =
+        SceneSpec { picture: PictureSpec::Full(tile), sound: vec![SoundSpec { source, gain: 1.0 }] };
+    let started = worker.ask(|request| WorkerCommand::StartProgram { request, program }).await;
+    assert_eq!(started, Ok(ReplyOk::ProgramStarted));
+    worker.until("the first report", |worker| encoder(worker).0.is_some()).await;
+    assert_eq!(encoder(&worker), (Some(EncoderKind::V4l2), 0));
+    worker.until("another encoder", |worker| encoder(worker).1 > 0).await;
+    let after = worker.track(Track::Video).len() + 100;
+    worker.until("its pictures", |worker| worker.track(Track::Video).len() >= after).await;
+    assert_eq!(encoder(&worker), (Some(EncoderKind::X264), 1));
+    let stopped = worker.ask(|request| WorkerCommand::StopProgram { request }).await;
+    assert_eq!(stopped, Ok(ReplyOk::ProgramStopped));
+    let failed = worker.others.iter().any(|event| matches!(event, WorkerEvent::ProgramFailed { .. }));
+    assert!(!failed, "the program itself goes on");
+    worker
+}
+
+/// The parameters of the two encoders, and how many frames of all tracks came before the second ones.
+fn parameters(worker: &WorkerProcess) -> ([&VideoConfig; 2], usize) {
+    let videos: Vec<_> = worker
+        .configs
+        .iter()
+        .zip(&worker.configs_at)
+        .filter_map(|(config, at)| match config {
+            TrackConfig::Video(video) => Some((video, *at)),
+            TrackConfig::Audio(_) => None,
+        })
+        .collect();
+    let [(first, _), (second, at)] = videos[..] else { panic!("{videos:?}") };
+    assert_ne!(first.avcc, second.avcc, "another encoder's parameters");
+    ([first, second], at)
+}
+
+/// What holds whatever the fault was: returns the steps between pictures that are longer than one, in frames.
+fn assert_goes_on(worker: &WorkerProcess) -> Vec<u64> {
+    let (_, at) = parameters(worker);
+    let first = worker.frames[at..].iter().find(|frame| frame.track == Track::Video).unwrap();
+    assert!(first.keyframe, "the new encoder begins with an IDR");
+    let sound_before = worker.frames[..at].iter().rfind(|frame| frame.track == Track::Audio).unwrap();
+    assert!(sound_before.pts.0 + sound_before.duration.0 >= first.pts.0, "the sound before it is out");
+
+    let pictures = worker.track(Track::Video);
+    let step = |pair: &[&EncodedFrame]| {
+        let step = pair[1].pts.0.checked_sub(pair[0].pts.0).expect("time goes back");
+        let frames = (step + 1_000_000) / 33_333_333;
+        assert!(step.abs_diff(frames * 1_000_000_000 / 30) <= 2, "{step} ns are no number of frames");
+        frames
+    };
+    let steps = pictures.windows(2).map(step).filter(|frames| *frames != 1).collect();
+
+    let sound = worker.track(Track::Audio);
+    for pair in sound.windows(2) {
+        let step = pair[1].pts.0 - pair[0].pts.0;
+        assert!(step.abs_diff(1024 * 1_000_000_000 / 48_000) <= 1, "the sound steps by {step} ns");
+    }
+    steps
+}
+
+/// Decodes all of it, as one stream whose parameters change.
+fn decode(worker: &WorkerProcess, name: &str) -> Recording {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(format!("{name}.flv"));
+    flv_file::write_changing(&path, &worker.configs, &worker.configs_at, &worker.frames);
+    crate::server::keep(&path);
+    let layout = Layout::Single(PictureSize { width: 640, height: 360 });
+    let recording = viewer::view_file(&path, layout).unwrap();
+    assert_eq!(recording.video.len(), worker.track(Track::Video).len(), "every picture decodes");
+    recording
+}
+
+/// Ann's tone is heard from its beginning to the end without a hole.
+fn assert_sound_is_unbroken(recording: &Recording) {
+    let report = recording.report(0, crate::on_air::FRAME);
+    let began = recording.video[0].pts_ns + 500_000_000;
+    let silent = report.silences.iter().any(|one| one.length_ns > SILENCE_NS && one.start_ns > began);
+    assert!(!silent, "{report}");
+}
+
+pub fn a_program_goes_on_when_its_encoder_dies() {
+    let _turn = one_at_a_time();
+    let runtime = Runtime::new().unwrap();
+    let worker = runtime.block_on(broken("nvenc=error,v4l2=die:100", Vec::new()));
+    let holes = assert_goes_on(&worker);
+    assert_eq!(holes, [0; 0], "those that were inside the encoder were encoded anew");
+    let recording = decode(&worker, "encoder-dies");
+    let mut odd = odd_steps(&recording);
+    // A frame may be shown twice while everything starts.
+    odd.retain(|(at_ms, step)| *at_ms > 1000 || *step != 0);
+    assert!(odd.is_empty(), "counter steps at ms: {odd:?}");
+    assert_sound_is_unbroken(&recording);
+}
+
+pub fn a_program_goes_on_when_its_encoder_stalls() {
+    let _turn = one_at_a_time();
+    let runtime = Runtime::new().unwrap();
+    let worker = runtime.block_on(broken("v4l2=stall:100", Vec::new()));
+    let holes = assert_goes_on(&worker);
+    println!("an encoder that stalls: holes of {holes:?} frames");
+    assert!(holes.len() <= 1, "{holes:?}");
+    let recording = decode(&worker, "encoder-stalls");
+    let back = odd_steps(&recording).into_iter().filter(|(_, step)| *step < 0).count();
+    assert_eq!(back, 0, "nothing is shown again");
+    assert_sound_is_unbroken(&recording);
+}
+
+pub fn renditions_change_with_the_program() {
+    let _turn = one_at_a_time();
+    let runtime = Runtime::new().unwrap();
+    let smaller = vec![RenditionSpec { width: 320, height: 180, video_kbps: 500 }];
+    let worker = runtime.block_on(broken("v4l2=die:100", smaller));
+    let holes = assert_goes_on(&worker);
+    let (_, at) = parameters(&worker);
+    let own = worker.frames[at..].iter().find(|frame| frame.track == Track::Video).unwrap();
+    let (mut configs, mut frames) = (Vec::new(), Vec::<&EncodedFrame>::new());
+    for event in &worker.others {
+        match event {
+            WorkerEvent::RenditionConfig { config, .. } => configs.push((config, frames.len())),
+            WorkerEvent::RenditionFrame { frame, .. } => frames.push(frame),
+            _ => {}
+        }
+    }
+    let [(first, 0), (second, from)] = configs[..] else { panic!("{configs:?}") };
+    assert_ne!(first.avcc, second.avcc);
+    assert_eq!((frames[from].pts, frames[from].keyframe), (own.pts, true), "both begin at the same picture");
+    let steps: Vec<u64> = frames
+        .windows(2)
+        .map(|pair| {
+            (pair[1].pts.0.checked_sub(pair[0].pts.0).expect("time goes back") + 1_000_000) / 33_333_333
+        })
+        .filter(|frames| *frames != 1)
+        .collect();
+    println!("with a rendition: holes of {holes:?} frames, and {steps:?} in the rendition");
+    // What was inside the encoders, and what the one that came further gave out meanwhile.
+    assert!(holes.len() <= 1 && steps.len() <= 1 && holes.iter().chain(&steps).all(|hole| *hole <= 15));
+    let keyframes = |frames: &mut dyn Iterator<Item = &EncodedFrame>| -> Vec<u64> {
+        frames.filter(|frame| frame.keyframe && frame.pts >= own.pts).map(|frame| frame.pts.0).collect()
+    };
+    let program = keyframes(&mut worker.track(Track::Video).into_iter());
+    assert_eq!(keyframes(&mut frames.iter().copied()), program, "and their keyframes stay together");
+    assert!(program.len() >= 4);
+    decode(&worker, "with-a-rendition");
+}
