@@ -32,7 +32,8 @@ use tokio::sync::mpsc;
 /// Between RTP's arrival and the decoded frame: depayloading, decoding and a little scheduling on a busy
 /// machine. Added to the jitter buffer's latency it makes the program's delay.
 const DECODE_ALLOWANCE: Duration = Duration::from_millis(60);
-/// A running program that has made no frame for so long is stuck: control replaces the worker.
+/// A running program that has made no frame for so long is stuck: another encoder takes over, or control replaces the
+/// worker.
 const PROGRAM_PATIENCE: Duration = Duration::from_secs(2);
 /// From the start of a program to its first encoded keyframe: encoders start in tens of milliseconds.
 const START_PATIENCE: Duration = Duration::from_secs(5);

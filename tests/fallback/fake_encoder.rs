@@ -24,6 +24,8 @@ enum Fault {
     Die(u64),
     /// No error and no picture after so many.
     Stall(u64),
+    /// The one after so many never comes back from the driver.
+    Freeze(u64),
 }
 
 /// The faults that the environment asks for, by the element's name in its pipeline.
@@ -37,6 +39,7 @@ fn faults() -> Vec<(String, Fault)> {
             "hang" => Fault::Hang,
             text if text.starts_with("die:") => Fault::Die(count(text)),
             text if text.starts_with("stall:") => Fault::Stall(count(text)),
+            text if text.starts_with("freeze:") => Fault::Freeze(count(text)),
             other => panic!("no such fault: {other}"),
         };
         (name.to_owned(), fault)
@@ -141,20 +144,25 @@ mod imp {
                 note(&name);
             }
             match fault {
-                Fault::Hang => loop {
-                    std::thread::park();
-                },
+                Fault::Hang => stuck(),
+                Fault::Freeze(at) if before >= at => stuck(),
                 Fault::Error => self.fail(info),
                 Fault::Die(at) if before >= at => self.fail(info),
                 Fault::Die(at) if before + WITHIN >= at => swallow(info, Ok(gst::FlowSuccess::Ok)),
                 Fault::Stall(at) if before >= at => swallow(info, Ok(gst::FlowSuccess::Ok)),
-                Fault::Die(_) | Fault::Stall(_) => gst::PadProbeReturn::Ok,
+                Fault::Die(_) | Fault::Stall(_) | Fault::Freeze(_) => gst::PadProbeReturn::Ok,
             }
         }
 
         fn fail(&self, info: &mut gst::PadProbeInfo<'_>) -> gst::PadProbeReturn {
             gst::element_error!(self.obj(), gst::StreamError::Encode, ["the GPU fell off the bus"]);
             swallow(info, Err(gst::FlowError::Error))
+        }
+    }
+
+    fn stuck() -> ! {
+        loop {
+            std::thread::park();
         }
     }
 

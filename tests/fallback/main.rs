@@ -1,6 +1,6 @@
-//! Hardware encoders that work, fail, hang and die, and what becomes of the cast. Nothing here has hardware: this
-//! program is MeetingCast itself, for `serve` and `worker`, with [`fake_encoder`]s that go by the hardware's names;
-//! without such an argument it runs its tests, those whose name has the first argument in it.
+//! Hardware encoders that work, fail, hang and die, and what becomes of the cast. Nothing here has hardware: where
+//! `FAKE_ENCODERS` is set, this program is MeetingCast itself, with [`fake_encoder`]s that go by the hardware's names;
+//! else it runs its tests, those whose name has the first argument in it.
 
 #[allow(dead_code, reason = "tests/media uses more of it")]
 #[path = "../support/direct_publisher.rs"]
@@ -30,19 +30,21 @@ use std::process::ExitCode;
 /// A test and its name.
 type Test = (&'static str, fn());
 
-const TESTS: [Test; 7] = [
+const TESTS: [Test; 9] = [
     ("auto_without_hardware_takes_x264", choice::auto_without_hardware_takes_x264),
     ("hardware_that_fails_or_hangs_is_passed_over", choice::hardware_that_fails_or_hangs_is_passed_over),
     ("a_fixed_choice_tries_no_hardware", choice::a_fixed_choice_tries_no_hardware),
     ("a_program_goes_on_when_its_encoder_dies", running::a_program_goes_on_when_its_encoder_dies),
     ("a_program_goes_on_when_its_encoder_stalls", running::a_program_goes_on_when_its_encoder_stalls),
+    ("a_program_goes_on_when_its_encoder_freezes", running::a_program_goes_on_when_its_encoder_freezes),
     ("renditions_change_with_the_program", running::renditions_change_with_the_program),
     ("outputs_follow_an_encoder_that_dies", outputs::outputs_follow_an_encoder_that_dies),
+    ("hls_divides_all_sizes_where_the_encoder_died", outputs::hls_divides_all_sizes_where_the_encoder_died),
 ];
 
 fn main() -> ExitCode {
     let argument = std::env::args().nth(1);
-    if let Some("serve" | "worker") = argument.as_deref() {
+    if std::env::var_os("FAKE_ENCODERS").is_some() {
         gst::init().unwrap();
         fake_encoder::register();
         return meetingcast::cli::main();

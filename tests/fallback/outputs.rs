@@ -3,7 +3,7 @@
 use crate::{
     choice::Fakes,
     on_air::{OnAir, assert_whole, video, view},
-    server::{Server, figure, load, one_at_a_time, wait_for},
+    server::{Server, ffprobe, figure, load, one_at_a_time, publish, wait_for},
 };
 use meetingcast::{demo::rtmp_sink::TagKind, publisher::recording::VideoSample};
 use serde_json::json;
@@ -76,4 +76,54 @@ pub fn outputs_follow_an_encoder_that_dies() {
     let (last, first) = (counter(before.video.last()), counter(after.video.first()));
     assert!(last.is_some() && first == last.map(|last| last + 1), "HLS: {last:?}, then {first:?}");
     assert_eq!(view(&recorded).video.len(), pictures, "the recording has as many as HLS");
+}
+
+/// Two sizes: each has its discontinuity at the same segment, the same segments, and pictures that decode.
+pub fn hls_divides_all_sizes_where_the_encoder_died() {
+    let _turn = one_at_a_time();
+    let fakes = Fakes::with("v4l2=die:150");
+    let server = Server::start_program(&std::env::current_exe().unwrap(), &fakes.environment(), &[]);
+    let _ann = publish(&server.whip("room", "ann"), &[]);
+    server.wait_for_picture("room", "ann");
+    let encoding = json!({
+        "width": 640, "height": 360, "video_kbps": 1000, "renditions": [{"height": 180, "video_kbps": 300}]
+    });
+    let body = json!({"participant": "ann", "encoding": encoding, "outputs": [{"type": "hls"}]});
+    server.ok("POST", "/v1/conferences/room/cast/start", Some(body));
+    let frames = |server: &Server| server.cast("room")["program"]["frames"].as_u64();
+    wait_for("another encoder, and pictures of it", Duration::from_secs(40), || {
+        let cast = server.cast("room");
+        (cast["program"]["encoder_fallbacks"] == 1 && frames(&server) >= Some(350)).then_some(())
+    });
+    let stopped = server.ok("POST", "/v1/conferences/room/cast/stop", None);
+    let get = |path: &str| server.call("GET", &format!("/hls/room/{path}"), None).body;
+    let index = get("index.m3u8").as_str().unwrap().to_owned();
+    // The sound alone is offered too.
+    let lines: Vec<&str> = index.lines().collect();
+    let sizes = lines.windows(2).filter(|pair| pair[0].contains("RESOLUTION="));
+    let lists: Vec<&str> = sizes.map(|pair| pair[1]).collect();
+    assert_eq!(lists.len(), 2, "{index}");
+    let mut shapes = Vec::new();
+    for list in &lists {
+        let playlist = get(list).as_str().unwrap().to_owned();
+        assert!(playlist.contains("#EXT-X-ENDLIST"), "{playlist}");
+        let shape: Vec<String> = playlist
+            .lines()
+            .filter(|line| line.starts_with("#EXTINF") || *line == "#EXT-X-DISCONTINUITY")
+            .map(str::to_owned)
+            .collect();
+        let count = ["-select_streams", "v:0", "-count_frames", "-show_entries", "stream=nb_read_frames"];
+        let probed = ffprobe(&format!("{}/hls/room/{list}", server.base), &count);
+        let pictures: u64 = probed["streams"][0]["nb_read_frames"].as_str().unwrap().parse().unwrap();
+        shapes.push((shape, pictures));
+    }
+    figure(&format!(
+        "two sizes in HLS: {} and {} pictures, {}",
+        shapes[0].1, shapes[1].1, stopped["program"]
+    ));
+    assert_eq!(shapes[0].0, shapes[1].0, "the same segments");
+    let breaks = shapes[0].0.iter().filter(|line| *line == "#EXT-X-DISCONTINUITY").count();
+    assert_eq!(breaks, 1, "{:?}", shapes[0].0);
+    assert!(shapes.iter().all(|(_, pictures)| *pictures >= 300), "{shapes:?} ({})", load());
+    assert!(shapes[0].1.abs_diff(shapes[1].1) <= 15, "{shapes:?}");
 }

@@ -5,7 +5,7 @@ use crate::{
     direct_publisher::DirectPublisher,
     flv_file,
     on_air::{SILENCE_NS, odd_steps},
-    server::one_at_a_time,
+    server::{load, one_at_a_time},
     worker_process::{WorkerProcess, monotonic_ns, small_program},
 };
 use meetingcast::{
@@ -107,7 +107,7 @@ fn assert_sound_is_unbroken(recording: &Recording) {
     let report = recording.report(0, crate::on_air::FRAME);
     let began = recording.video[0].pts_ns + 500_000_000;
     let silent = report.silences.iter().any(|one| one.length_ns > SILENCE_NS && one.start_ns > began);
-    assert!(!silent, "{report}");
+    assert!(!silent, "({})\n{report}", load());
 }
 
 pub fn a_program_goes_on_when_its_encoder_dies() {
@@ -125,13 +125,24 @@ pub fn a_program_goes_on_when_its_encoder_dies() {
 }
 
 pub fn a_program_goes_on_when_its_encoder_stalls() {
+    goes_on_without_a_word("v4l2=stall:100");
+}
+
+/// Its pipeline cannot even be taken down.
+pub fn a_program_goes_on_when_its_encoder_freezes() {
+    goes_on_without_a_word("v4l2=freeze:100");
+}
+
+/// An encoder that gives out nothing and says nothing is noticed too; what there is no room for meanwhile is lost.
+fn goes_on_without_a_word(fault: &'static str) {
     let _turn = one_at_a_time();
     let runtime = Runtime::new().unwrap();
-    let worker = runtime.block_on(broken("v4l2=stall:100", Vec::new()));
+    let worker = runtime.block_on(broken(fault, Vec::new()));
     let holes = assert_goes_on(&worker);
-    println!("an encoder that stalls: holes of {holes:?} frames");
+    println!("{fault}: holes of {holes:?} frames");
+    // One way or the other: the oldest pictures are lost, or the newest.
     assert!(holes.len() <= 1, "{holes:?}");
-    let recording = decode(&worker, "encoder-stalls");
+    let recording = decode(&worker, "encoder-without-a-word");
     let back = odd_steps(&recording).into_iter().filter(|(_, step)| *step < 0).count();
     assert_eq!(back, 0, "nothing is shown again");
     assert_sound_is_unbroken(&recording);

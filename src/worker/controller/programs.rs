@@ -23,7 +23,7 @@ use std::time::Duration;
 /// What the program's frames come out of.
 #[derive(Debug)]
 pub(super) enum ProgramEncoder {
-    Composing(Encoder),
+    Composing(Box<Encoder>),
     Passing(PassthroughEncoder),
 }
 
@@ -53,7 +53,7 @@ impl ProgramEncoder {
     }
 
     /// What makes the pictures; none where they pass through.
-    pub(super) const fn kind(&self) -> Option<EncoderKind> {
+    pub(super) fn kind(&self) -> Option<EncoderKind> {
         match self {
             Self::Composing(encoder) => Some(encoder.kind()),
             Self::Passing(_) => None,
@@ -110,7 +110,7 @@ impl Controller {
         let input = encoder.input();
         self.program = Some(self.begun(
             request,
-            ProgramEncoder::Composing(encoder),
+            ProgramEncoder::Composing(Box::new(encoder)),
             Duration::ZERO,
             encoding.audio_kbps,
         ));

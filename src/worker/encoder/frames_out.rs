@@ -169,7 +169,7 @@ impl VideoOut {
         let late = at_end || last.pts.since(first.pts) >= SOUND_PATIENCE;
         if !held.told {
             let heard = self.outlet.counters.sound_until.load(Relaxed) >= first.pts.0;
-            if !late && !(heard && held.together.all_ready()) {
+            if !(late || heard && held.together.all_ready()) {
                 return;
             }
             let avcc = avcc.clone();
