@@ -384,7 +384,7 @@ pub struct ProgramReport {
     pub dropped: u64,
     /// Pictures that smaller renditions left out, each counted, since their encoders could not follow.
     pub rendition_dropped: u64,
-    /// What makes the pictures; none while nothing does, and with [`ProgramMode::Passthrough`].
+    /// What makes the pictures, or made them last; none before, and with [`ProgramMode::Passthrough`].
     pub encoder: Option<EncoderKind>,
     /// How often an encoder failed and the next one took its place.
     pub encoder_fallbacks: u64,

@@ -9,7 +9,7 @@ use crate::{
         IngestOffer, ProgramReport, ReplyError, ReplyOk, SessionEndReason, WorkerCommand, WorkerEvent,
         WorkerReport, WorkerSetup,
     },
-    media::EncoderChoice,
+    media::{EncoderChoice, EncoderKind},
     units::MediaTime,
     worker::{
         broadcast::{Broadcast, BroadcastEvent},
@@ -74,8 +74,6 @@ struct Program {
     started: MediaTime,
     /// For the watch: encoded frames at last sight, and when they last grew.
     seen: (u64, MediaTime),
-    /// How often another encoder took over.
-    fallbacks: u64,
 }
 
 /// The state of a worker. Commands are served one after the other; what takes time happens elsewhere.
@@ -100,6 +98,9 @@ pub struct Controller {
     /// Begun with the worker where the setup says so, else when a program needs them.
     trials: Option<HardwareTrials>,
     selection: Selection,
+    /// What makes the program's pictures, and how often another one took over; as with the mixer's figures, of the last
+    /// program until the next one.
+    encoder_report: (Option<EncoderKind>, u64),
 }
 
 impl Controller {
@@ -134,6 +135,7 @@ impl Controller {
             encoder_events,
             trials,
             selection: Selection::default(),
+            encoder_report: (None, 0),
         }
     }
 
@@ -357,8 +359,7 @@ impl Controller {
             .map(|(id, session)| session.meter.report(session.source, id.clone(), now))
             .collect();
         sources.sort_by_key(|report| report.source);
-        let (encoder, encoder_fallbacks) =
-            self.program.as_ref().map_or((None, 0), |program| (program.encoder.kind(), program.fallbacks));
+        let (encoder, encoder_fallbacks) = self.encoder_report;
         let program = ProgramReport { encoder, encoder_fallbacks, ..self.mixer.meter().report() };
         // A full way out means control does not read: the heartbeat it then misses is the right sign.
         let _ = self.out.try_send(WorkerEvent::Heartbeat(WorkerReport { program, sources, link_drops }));

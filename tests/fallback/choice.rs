@@ -53,8 +53,7 @@ pub fn encoder(worker: &WorkerProcess) -> (Option<EncoderKind>, u64) {
         WorkerEvent::Heartbeat(report) => Some(report.program),
         _ => None,
     });
-    let last = reports.into_iter().next().expect("a report");
-    (last.encoder, last.encoder_fallbacks)
+    reports.into_iter().next().map_or((None, 0), |last| (last.encoder, last.encoder_fallbacks))
 }
 
 /// Starts a program, waits for some pictures and stops it. Which encoder made it.

@@ -30,13 +30,14 @@ use std::process::ExitCode;
 /// A test and its name.
 type Test = (&'static str, fn());
 
-const TESTS: [Test; 9] = [
+const TESTS: [Test; 10] = [
     ("auto_without_hardware_takes_x264", choice::auto_without_hardware_takes_x264),
     ("hardware_that_fails_or_hangs_is_passed_over", choice::hardware_that_fails_or_hangs_is_passed_over),
     ("a_fixed_choice_tries_no_hardware", choice::a_fixed_choice_tries_no_hardware),
     ("a_program_goes_on_when_its_encoder_dies", running::a_program_goes_on_when_its_encoder_dies),
     ("a_program_goes_on_when_its_encoder_stalls", running::a_program_goes_on_when_its_encoder_stalls),
     ("a_program_goes_on_when_its_encoder_freezes", running::a_program_goes_on_when_its_encoder_freezes),
+    ("one_encoder_after_the_other_dies", running::one_encoder_after_the_other_dies),
     ("renditions_change_with_the_program", running::renditions_change_with_the_program),
     ("outputs_follow_an_encoder_that_dies", outputs::outputs_follow_an_encoder_that_dies),
     ("hls_divides_all_sizes_where_the_encoder_died", outputs::hls_divides_all_sizes_where_the_encoder_died),

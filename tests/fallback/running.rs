@@ -36,9 +36,8 @@ async fn broken(faults: &'static str, renditions: Vec<RenditionSpec>) -> WorkerP
         SceneSpec { picture: PictureSpec::Full(tile), sound: vec![SoundSpec { source, gain: 1.0 }] };
     let started = worker.ask(|request| WorkerCommand::StartProgram { request, program }).await;
     assert_eq!(started, Ok(ReplyOk::ProgramStarted));
-    worker.until("the first report", |worker| encoder(worker).0.is_some()).await;
-    assert_eq!(encoder(&worker), (Some(EncoderKind::V4l2), 0));
-    worker.until("another encoder", |worker| encoder(worker).1 > 0).await;
+    worker.until("the first report", |worker| reported(worker) == Some((EncoderKind::V4l2, 0))).await;
+    worker.until("another encoder", |worker| reported(worker) == Some((EncoderKind::X264, 1))).await;
     let after = worker.track(Track::Video).len() + 100;
     worker.until("its pictures", |worker| worker.track(Track::Video).len() >= after).await;
     assert_eq!(encoder(&worker), (Some(EncoderKind::X264), 1));
@@ -47,6 +46,12 @@ async fn broken(faults: &'static str, renditions: Vec<RenditionSpec>) -> WorkerP
     let failed = worker.others.iter().any(|event| matches!(event, WorkerEvent::ProgramFailed { .. }));
     assert!(!failed, "the program itself goes on");
     worker
+}
+
+/// As [`encoder`], once the worker has reported a program.
+fn reported(worker: &WorkerProcess) -> Option<(EncoderKind, u64)> {
+    let (kind, fallbacks) = encoder(worker);
+    kind.map(|kind| (kind, fallbacks))
 }
 
 /// The parameters of the two encoders, and how many frames of all tracks came before the second ones.
@@ -102,11 +107,23 @@ fn decode(worker: &WorkerProcess, name: &str) -> Recording {
     recording
 }
 
-/// Ann's tone is heard from its beginning to the end without a hole.
-fn assert_sound_is_unbroken(recording: &Recording) {
+/// When the new encoder's first picture is shown in what [`decode`] decoded, milliseconds.
+fn changed_at_ms(worker: &WorkerProcess) -> u64 {
+    let (_, at) = parameters(worker);
+    let first = worker.frames[at..].iter().find(|frame| frame.track == Track::Video).unwrap();
+    let zero = worker.frames.iter().map(|frame| frame.dts).min().unwrap();
+    first.pts.as_millis() - zero.as_millis()
+}
+
+/// Ann's tone is heard without a hole from before the fault until after the change. Elsewhere it is the machine's: on one
+/// that is busy, what she sends may come too late.
+fn assert_sound_is_unbroken(worker: &WorkerProcess, recording: &Recording) {
     let report = recording.report(0, crate::on_air::FRAME);
-    let began = recording.video[0].pts_ns + 500_000_000;
-    let silent = report.silences.iter().any(|one| one.length_ns > SILENCE_NS && one.start_ns > began);
+    let change = changed_at_ms(worker);
+    let silent = report.silences.iter().any(|one| {
+        let (start, length) = (one.start_ns / 1_000_000, one.length_ns / 1_000_000);
+        one.length_ns > SILENCE_NS && start < change + 500 && start + length + 2500 > change
+    });
     assert!(!silent, "({})\n{report}", load());
 }
 
@@ -118,10 +135,11 @@ pub fn a_program_goes_on_when_its_encoder_dies() {
     assert_eq!(holes, [0; 0], "those that were inside the encoder were encoded anew");
     let recording = decode(&worker, "encoder-dies");
     let mut odd = odd_steps(&recording);
-    // A frame may be shown twice while everything starts.
-    odd.retain(|(at_ms, step)| *at_ms > 1000 || *step != 0);
-    assert!(odd.is_empty(), "counter steps at ms: {odd:?}");
-    assert_sound_is_unbroken(&recording);
+    assert!(odd.iter().all(|(_, step)| *step >= 0), "a picture is shown again: {odd:?}");
+    let change = changed_at_ms(&worker);
+    odd.retain(|(at_ms, _)| at_ms.abs_diff(change) < 500);
+    assert!(odd.is_empty(), "counter steps at ms around {change}: {odd:?} ({})", load());
+    assert_sound_is_unbroken(&worker, &recording);
 }
 
 pub fn a_program_goes_on_when_its_encoder_stalls() {
@@ -145,7 +163,7 @@ fn goes_on_without_a_word(fault: &'static str) {
     let recording = decode(&worker, "encoder-without-a-word");
     let back = odd_steps(&recording).into_iter().filter(|(_, step)| *step < 0).count();
     assert_eq!(back, 0, "nothing is shown again");
-    assert_sound_is_unbroken(&recording);
+    assert_sound_is_unbroken(&worker, &recording);
 }
 
 pub fn renditions_change_with_the_program() {
@@ -184,4 +202,29 @@ pub fn renditions_change_with_the_program() {
     assert_eq!(keyframes(&mut frames.iter().copied()), program, "and their keyframes stay together");
     assert!(program.len() >= 4);
     decode(&worker, "with-a-rendition");
+}
+
+/// Two kinds of hardware die, then software stays: no kind is taken twice, no picture is lost.
+pub fn one_encoder_after_the_other_dies() {
+    let _turn = one_at_a_time();
+    let runtime = Runtime::new().unwrap();
+    let worker = runtime.block_on(async {
+        let fakes = Fakes::with("nvenc=die:40,va=die:40");
+        let mut worker = fakes.worker(EncoderChoice::Auto).await;
+        let mut program = small_program();
+        program.encoding.encoder = EncoderChoice::Auto;
+        let started = worker.ask(|request| WorkerCommand::StartProgram { request, program }).await;
+        assert_eq!(started, Ok(ReplyOk::ProgramStarted));
+        worker.until("two changes", |worker| reported(worker) == Some((EncoderKind::X264, 2))).await;
+        let after = worker.track(Track::Video).len() + 60;
+        worker.until("pictures", |worker| worker.track(Track::Video).len() >= after).await;
+        assert_eq!(encoder(&worker), (Some(EncoderKind::X264), 2));
+        assert_eq!(fakes.used(), ["nvenc", "nvenc", "va", "va"], "a trial and a program each");
+        worker
+    });
+    let pictures = worker.track(Track::Video);
+    for (n, picture) in pictures.iter().enumerate() {
+        let due = pictures[0].pts.0 + n as u64 * 1_000_000_000 / 30;
+        assert!(picture.pts.0.abs_diff(due) <= 1, "picture {n} at {} instead of {due}", picture.pts.0);
+    }
 }

@@ -134,13 +134,14 @@ impl Controller {
     }
 
     fn begun(
-        &self,
+        &mut self,
         request: RequestId,
         encoder: ProgramEncoder,
         patience: Duration,
         audio_kbps: u32,
     ) -> Program {
         let now = self.timeline.now();
+        self.encoder_report = (encoder.kind(), 0);
         Program {
             encoder,
             patience,
@@ -149,7 +150,6 @@ impl Controller {
             starting: Some(request),
             started: now,
             seen: (0, now),
-            fallbacks: 0,
         }
     }
 
@@ -182,7 +182,7 @@ impl Controller {
             Ok(input) => {
                 let now = self.timeline.now();
                 (program.started, program.seen.1) = (now, now);
-                program.fallbacks += 1;
+                self.encoder_report = (program.encoder.kind(), self.encoder_report.1 + 1);
                 self.ask(MixerRequest::Encode(Box::new(input)))?;
                 Ok(Ok(()))
             }
