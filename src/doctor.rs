@@ -91,6 +91,9 @@ static REQUIRED: [Requirement; 48] = [
     needs("filesrc", CORE, RECORDINGS),
 ];
 
+/// Encoders that are taken where their hardware is and works; nothing asks for them.
+pub const HARDWARE_ENCODERS: [&str; 4] = ["nvh264enc", "vah264enc", "vaapih264enc", "v4l2h264enc"];
+
 /// Every element that is needed, each once.
 pub fn required() -> &'static [Requirement] {
     &REQUIRED

@@ -9,7 +9,7 @@ pub mod link;
 
 use crate::{
     ids::{Incarnation, RequestId, SessionId, SourceId},
-    media::{EncodedFrame, EncoderChoice, RenditionIndex, TrackConfig, VideoConfig},
+    media::{EncodedFrame, EncoderChoice, EncoderKind, RenditionIndex, TrackConfig, VideoConfig},
     units::MediaTime,
 };
 use bytes::Bytes;
@@ -67,6 +67,9 @@ pub struct WorkerSetup {
     pub heartbeat_ms: u32,
     /// WebRTC transport settings.
     pub webrtc: WebrtcSetup,
+    /// Which encoder programs will be made with: with `Auto` the worker tries the hardware's at once, so that no start
+    /// has to wait for that.
+    pub encoder: EncoderChoice,
 }
 
 /// WebRTC transport settings of a worker.
@@ -384,6 +387,10 @@ pub struct ProgramReport {
     pub dropped: u64,
     /// Pictures that smaller renditions left out, each counted, since their encoders could not follow.
     pub rendition_dropped: u64,
+    /// What makes the pictures, or made them last; none before, and with [`ProgramMode::Passthrough`].
+    pub encoder: Option<EncoderKind>,
+    /// How often an encoder failed and the next one took its place.
+    pub encoder_fallbacks: u64,
 }
 
 /// What a source delivers.

@@ -22,13 +22,44 @@ pub struct RenditionIndex(pub u8);
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EncoderChoice {
-    /// x264, else OpenH264.
+    /// A hardware encoder that works, else x264, else OpenH264; the next of them when one fails.
     #[default]
     Auto,
     /// x264 or none.
     X264,
     /// OpenH264 or none.
     Openh264,
+}
+
+/// An encoder that can make a composed program's H.264.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum EncoderKind {
+    /// NVIDIA's (`nvh264enc`).
+    Nvenc,
+    /// VA-API's, by GStreamer's newer plugin (`vah264enc`).
+    Va,
+    /// VA-API's, by the older plugin (`vaapih264enc`).
+    Vaapi,
+    /// A video device of the kernel (`v4l2h264enc`).
+    V4l2,
+    /// x264.
+    X264,
+    /// OpenH264.
+    Openh264,
+}
+
+impl EncoderKind {
+    /// Its name in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nvenc => "nvenc",
+            Self::Va => "va",
+            Self::Vaapi => "vaapi",
+            Self::V4l2 => "v4l2",
+            Self::X264 => "x264",
+            Self::Openh264 => "openh264",
+        }
+    }
 }
 
 /// One encoded frame of the program.

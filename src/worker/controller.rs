@@ -6,15 +6,16 @@ mod programs;
 use crate::{
     ids::{RequestId, SessionId, SourceId},
     ipc::{
-        IngestOffer, ReplyError, ReplyOk, SessionEndReason, WorkerCommand, WorkerEvent, WorkerReport,
-        WorkerSetup,
+        IngestOffer, ProgramReport, ReplyError, ReplyOk, SessionEndReason, WorkerCommand, WorkerEvent,
+        WorkerReport, WorkerSetup,
     },
+    media::{EncoderChoice, EncoderKind},
     units::MediaTime,
     worker::{
         broadcast::{Broadcast, BroadcastEvent},
+        encoder::{EncoderEvent, HardwareTrials, Selection},
         forward::relay::PacketRelay,
         ingest::{Ingest, IngestError, IngestEvent, IngestSetup},
-        pipeline::PipelineEvent,
         program::{
             mixer::{Mixer, MixerEvent, MixerRequest, MixerSetup},
             snapshot::{SnapshotError, Still},
@@ -31,7 +32,8 @@ use tokio::sync::mpsc;
 /// Between RTP's arrival and the decoded frame: depayloading, decoding and a little scheduling on a busy
 /// machine. Added to the jitter buffer's latency it makes the program's delay.
 const DECODE_ALLOWANCE: Duration = Duration::from_millis(60);
-/// A running program that has made no frame for so long is stuck: control replaces the worker.
+/// A running program that has made no frame for so long is stuck: another encoder takes over, or control replaces the
+/// worker.
 const PROGRAM_PATIENCE: Duration = Duration::from_secs(2);
 /// From the start of a program to its first encoded keyframe: encoders start in tens of milliseconds.
 const START_PATIENCE: Duration = Duration::from_secs(5);
@@ -91,12 +93,18 @@ pub struct Controller {
     program: Option<Program>,
     broadcast_events_in: mpsc::Sender<BroadcastEvent>,
     broadcast_events: mpsc::Receiver<BroadcastEvent>,
-    encoder_events_in: mpsc::Sender<PipelineEvent>,
-    encoder_events: mpsc::Receiver<PipelineEvent>,
+    encoder_events_in: mpsc::Sender<EncoderEvent>,
+    encoder_events: mpsc::Receiver<EncoderEvent>,
+    /// Begun with the worker where the setup says so, else when a program needs them.
+    trials: Option<HardwareTrials>,
+    selection: Selection,
+    /// What makes the program's pictures, and how often another one took over; as with the mixer's figures, of the last
+    /// program until the next one.
+    encoder_report: (Option<EncoderKind>, u64),
 }
 
 impl Controller {
-    /// A worker without publishers or program.
+    /// A worker without publishers or program. To be called within the async runtime.
     pub fn new(setup: WorkerSetup, out: mpsc::Sender<WorkerEvent>) -> Self {
         let timeline = Timeline::new(setup.epoch_ns);
         let (mixer_events_in, mixer_events) = mpsc::channel(EVENTS);
@@ -106,6 +114,7 @@ impl Controller {
         let (forward_events_in, forward_events) = mpsc::channel(EVENTS);
         let (encoder_events_in, encoder_events) = mpsc::channel(8);
         let (broadcast_events_in, broadcast_events) = mpsc::channel(8);
+        let trials = (setup.encoder == EncoderChoice::Auto).then(HardwareTrials::begin);
         Self {
             setup,
             timeline,
@@ -124,6 +133,9 @@ impl Controller {
             broadcast_events,
             encoder_events_in,
             encoder_events,
+            trials,
+            selection: Selection::default(),
+            encoder_report: (None, 0),
         }
     }
 
@@ -341,19 +353,10 @@ impl Controller {
         });
     }
 
-    async fn on_encoder(&mut self, event: PipelineEvent) -> Result<(), Finish> {
-        if let PipelineEvent::Error { element, detail } = event
-            && self.program.is_some()
-        {
-            self.tell(WorkerEvent::ProgramFailed { detail: format!("{element}: {detail}") }).await;
-        }
-        Ok(())
-    }
-
     /// The heartbeat, and the watch over the program.
     async fn beat(&mut self) -> Result<(), Finish> {
         let now = self.timeline.now();
-        self.watch_program(now).await;
+        self.watch_program(now).await?;
         let link_drops = self.program.as_ref().map_or(0, |program| program.encoder.link_drops());
         let mut sources: Vec<_> = self
             .sessions
@@ -361,21 +364,22 @@ impl Controller {
             .map(|(id, session)| session.meter.report(session.source, id.clone(), now))
             .collect();
         sources.sort_by_key(|report| report.source);
-        let program = self.mixer.meter().report();
+        let (encoder, encoder_fallbacks) = self.encoder_report;
+        let program = ProgramReport { encoder, encoder_fallbacks, ..self.mixer.meter().report() };
         // A full way out means control does not read: the heartbeat it then misses is the right sign.
         let _ = self.out.try_send(WorkerEvent::Heartbeat(WorkerReport { program, sources, link_drops }));
         Ok(())
     }
 
-    async fn watch_program(&mut self, now: MediaTime) {
-        let Some(program) = &mut self.program else { return };
+    async fn watch_program(&mut self, now: MediaTime) -> Result<(), Finish> {
+        let Some(program) = &mut self.program else { return Ok(()) };
         let frames = program.encoder.video_frames();
         if frames != program.seen.0 {
             program.seen = (frames, now);
             if let Some(request) = program.starting.take() {
                 self.reply(request, Ok(ReplyOk::ProgramStarted)).await;
             }
-            return;
+            return Ok(());
         }
         let (since, patience) = match program.starting {
             Some(_) => (program.started, START_PATIENCE + program.patience),
@@ -384,12 +388,15 @@ impl Controller {
         if now.since(since) >= patience {
             program.seen.1 = now;
             let detail = format!("no frame came out of the encoder for {} ms", patience.as_millis());
-            if let Some(request) = program.starting.take() {
-                self.reply(request, Err(ReplyError::Internal { detail })).await;
-            } else {
-                self.tell(WorkerEvent::ProgramFailed { detail }).await;
+            if let Err(detail) = self.fall_back(detail).await? {
+                let starting = self.program.as_mut().and_then(|program| program.starting.take());
+                match starting {
+                    Some(request) => self.reply(request, Err(ReplyError::Internal { detail })).await,
+                    None => self.tell(WorkerEvent::ProgramFailed { detail }).await,
+                }
             }
         }
+        Ok(())
     }
 }
 

@@ -1,20 +1,18 @@
-//! The program's encoder: raw frames and samples in, [`EncodedFrame`](crate::media::EncodedFrame)s out. One per
-//! program, with one more for each smaller rendition of the picture.
+//! The program's encoder: raw frames and samples in, [`EncodedFrame`](crate::media::EncodedFrame)s out. The sound has one
+//! pipeline; the picture one, and one more for each smaller rendition, which another kind of encoder takes over when
+//! they fail.
 
 use crate::{
     ipc::{EncodingSpec, WorkerEvent},
-    media::{EncoderChoice, RenditionIndex, VideoConfig},
+    media::{EncoderChoice, EncoderKind},
     units::MediaTime,
     worker::{
         elements,
-        pipeline::{PipelineError, PipelineEvent, RunningPipeline},
-        pipeline_file::{ParamValue, PipelineFile, PipelineFileError, Role},
+        pipeline::{PipelineError, PipelineEvent},
+        pipeline_file::PipelineFileError,
         timeline::Timeline,
     },
 };
-use bytes::Bytes;
-use futures::future::{join_all, try_join_all};
-use gst::prelude::*;
 use gst_video::VideoInfo;
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -28,16 +26,23 @@ mod frames_out;
 mod kind;
 mod passthrough;
 mod picture_input;
-mod rendition;
+mod pictures;
+mod progress;
+mod settings;
+mod sound_encoder;
 mod sound_input;
+mod trial;
 
+pub use kind::Selection;
 pub use passthrough::{CodedInput, PassthroughEncoder};
+pub use pictures::PicturesInput;
+pub use trial::HardwareTrials;
 
 use feed::ProgramFeed;
-use frames_out::{Counters, Outlet, VideoOut, on_sample};
-use kind::EncoderKind;
-use picture_input::{PictureInput, TimedPicture};
-use rendition::{RenditionEncoder, RenditionInput};
+use frames_out::{Counters, Outlet};
+use picture_input::TimedPicture;
+use pictures::{Pace, PictureEncoders, PictureSetup};
+use sound_encoder::SoundEncoder;
 use sound_input::SoundInput;
 
 /// Samples in an AAC-LC frame (ISO 14496-3).
@@ -54,175 +59,178 @@ pub enum EncoderError {
     Run(#[from] PipelineError),
     #[error("no encoder for encoding.encoder = {choice:?} is installed (it needs {elements})")]
     NotThere { choice: EncoderChoice, elements: String },
+    #[error("no encoder for encoding.encoder = {choice:?} is left")]
+    NoneLeft { choice: EncoderChoice },
     #[error("putting the encoder into its pipeline")]
     Link(#[source] gst::glib::BoolError),
     #[error("giving the encoder its format")]
     Format(#[source] gst::glib::BoolError),
 }
 
+/// Which of a program's pipelines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The sound.
+    Sound,
+    /// A picture's; `generation` counts the encoders that took over.
+    Pictures { generation: u32 },
+}
+
+/// What one of a program's pipelines says.
+#[derive(Debug)]
+pub struct EncoderEvent {
+    /// Which one.
+    pub part: Part,
+    /// What.
+    pub event: PipelineEvent,
+}
+
 /// The encoder pipelines.
 #[derive(Debug)]
 pub struct Encoder {
-    running: RunningPipeline,
-    input: EncoderInput,
-    renditions: Vec<RenditionEncoder>,
-    counters: Arc<Counters>,
-    feed: ProgramFeed,
-    eos: mpsc::Receiver<PipelineEvent>,
+    sound: SoundEncoder,
+    setup: PictureSetup,
+    pictures: PictureEncoders,
 }
 
-/// Where the program puts its frames. Cloned into the program's thread.
-#[derive(Debug, Clone)]
+/// Where the program puts its frames. Lives in the program's thread.
+#[derive(Debug)]
 pub struct EncoderInput {
-    picture: PictureInput,
-    renditions: Vec<RenditionInput>,
+    pictures: PicturesInput,
     sound: SoundInput,
 }
 
-/// What all pictures of a program are encoded with.
-struct VideoSettings<'a> {
-    kind: EncoderKind,
-    fps: u32,
-    keyframe_ms: u32,
-    preset: &'a str,
-    filler: bool,
-}
-
-impl VideoSettings<'_> {
-    /// Puts the encoder into `pipeline`, between two elements of it.
-    fn encode(
-        &self,
-        pipeline: &gst::Pipeline,
-        [before, behind]: &[gst::Element; 2],
-        (width, height): (u32, u32),
-        kbps: u32,
-    ) -> Result<(), EncoderError> {
-        let file = PipelineFile::of(self.kind.role())?;
-        let bin = file.bin(&self.values(width, height, kbps))?;
-        pipeline.add(&bin).map_err(EncoderError::Link)?;
-        gst::Element::link_many([before, bin.upcast_ref(), behind]).map_err(EncoderError::Link)
-    }
-
-    /// The parameters of the encoder's pipeline file.
-    fn values(&self, width: u32, height: u32, kbps: u32) -> Vec<(&'static str, ParamValue)> {
-        let threads = ("threads", ParamValue::Int(encoder_threads(width, height, self.fps)));
-        if self.kind == EncoderKind::Openh264 {
-            return vec![threads, ("video_bps", ParamValue::Int(i64::from(kbps) * 1000))];
-        }
-        let keyframe_frames = u64::from(self.keyframe_ms) * u64::from(self.fps) / 1000;
-        let mut options = "scenecut=0:open-gop=0".to_owned();
-        if self.filler {
-            options.push_str(":nal-hrd=cbr");
-        }
-        vec![
-            threads,
-            ("preset", ParamValue::Text(self.preset.to_owned())),
-            ("video_kbps", ParamValue::Int(kbps.into())),
-            ("keyframe_frames", ParamValue::Int(keyframe_frames as i64)),
-            ("options", ParamValue::Text(options)),
-        ]
-    }
-}
-
 impl Encoder {
-    /// Starts the encoder. Its frames go to `out` from the streaming threads; its failure to `failed`.
+    /// Starts the best encoder of `selection`, of which `works` is what hardware works, or the next one that starts. Frames
+    /// go to `out` from the streaming threads; what its pipelines say to `events`.
     pub async fn start(
         spec: &EncodingSpec,
         video: &VideoInfo,
         timeline: &Timeline,
         out: mpsc::Sender<WorkerEvent>,
-        failed: mpsc::Sender<PipelineEvent>,
+        events: mpsc::Sender<EncoderEvent>,
+        selection: &mut Selection,
+        works: Vec<EncoderKind>,
     ) -> Result<Self, EncoderError> {
-        let kind = EncoderKind::choose(spec.encoder, elements::is_present)?;
-        tracing::info!(encoder = kind.element(), "the program's encoder");
-        let settings = VideoSettings {
-            kind,
-            fps: spec.fps,
-            keyframe_ms: spec.keyframe_ms,
-            preset: &spec.preset,
-            filler: spec.filler,
-        };
         let counters = Arc::new(Counters::default());
         let feed = ProgramFeed::default();
-        let outlet = |rendition| Outlet::new(out.clone(), counters.clone(), rendition);
-        let renditions = spec.renditions.iter().enumerate().map(|(index, rendition)| {
-            // Control allows a handful.
-            let outlet = outlet(Some(RenditionIndex(u8::try_from(index).unwrap_or(u8::MAX))));
-            RenditionEncoder::start(rendition, &settings, video, timeline, outlet, failed.clone())
-        });
-        let renditions = try_join_all(renditions).await?;
-
-        let file = PipelineFile::of(Role::Encoder)?;
-        let pipeline = file.pipeline(&[("audio_bps", ParamValue::Int(i64::from(spec.audio_kbps) * 1000))])?;
-        let between = [file.element(&pipeline, "video-queue")?, file.element(&pipeline, "video-caps")?];
-        settings.encode(&pipeline, &between, (spec.width, spec.height), spec.video_kbps)?;
-        let picture = PictureInput::of(&file, &pipeline, video, spec.fps)?;
-        let config = VideoConfig {
-            avcc: Bytes::new(),
-            width: spec.width,
-            height: spec.height,
-            fps: spec.fps,
-            kbps: spec.video_kbps,
+        let outlet = Outlet::new(out.clone(), counters.clone(), None);
+        let setup = PictureSetup {
+            spec: spec.clone(),
+            video: video.clone(),
+            timeline: timeline.clone(),
+            out,
+            counters,
+            feed: feed.clone(),
+            events: events.clone(),
+            paces: Pace::each(spec),
         };
-        let video_out = VideoOut::new(outlet(None), config).heard_by(feed.clone());
-        on_sample(&file.typed(&pipeline, "video-out")?, video_out.callback());
-        let sound = SoundInput::of(&file, &pipeline, outlet(None), spec.audio_kbps, feed.clone())?;
-
-        let input = EncoderInput {
-            picture,
-            renditions: renditions.iter().map(RenditionEncoder::input).collect(),
-            sound,
-        };
-        let (eos_in, eos) = mpsc::channel(1);
-        let running =
-            RunningPipeline::start(pipeline, "encoder".to_owned(), timeline, failed, tell_end(eos_in))
-                .await?;
-        Ok(Self { running, input, renditions, counters, feed, eos })
+        selection.begin(works);
+        let choice = spec.encoder;
+        let pictures = start_best(&setup, selection, 0)
+            .await?
+            .ok_or_else(|| EncoderError::NotThere { choice, elements: kind::needed(choice) })?;
+        let sound = SoundEncoder::start(spec.audio_kbps, timeline, outlet, feed, events).await;
+        match sound {
+            Ok(sound) => Ok(Self { sound, setup, pictures }),
+            Err(error) => {
+                pictures.abandon();
+                Err(error)
+            }
+        }
     }
 
-    /// Where frames go in.
+    /// Where frames go in. To be asked for once.
     pub fn input(&self) -> EncoderInput {
-        self.input.clone()
+        EncoderInput { pictures: self.pictures.input(&self.setup.paces), sound: self.sound.input() }
+    }
+
+    /// The pictures' encoder failed, or gives out nothing: the next one of `selection` starts. The mixer must be given what
+    /// this returns.
+    ///
+    /// # Errors
+    /// None is left. This one runs on, as far as it does.
+    pub async fn fall_back(&mut self, selection: &mut Selection) -> Result<PicturesInput, EncoderError> {
+        selection.fail(self.pictures.kind);
+        let choice = self.setup.spec.encoder;
+        let next = start_best(&self.setup, selection, self.pictures.generation + 1).await?;
+        let next = next.ok_or(EncoderError::NoneLeft { choice })?;
+        let input = next.input(&self.setup.paces);
+        std::mem::replace(&mut self.pictures, next).abandon();
+        Ok(input)
+    }
+
+    /// What makes the pictures.
+    pub const fn kind(&self) -> EncoderKind {
+        self.pictures.kind
+    }
+
+    /// Whether an event is of the pictures that are made now.
+    pub fn makes(&self, part: Part) -> bool {
+        part == Part::Pictures { generation: self.pictures.generation }
     }
 
     /// The program's picture as it is encoded, and its sound as it goes in.
     pub const fn feed(&self) -> &ProgramFeed {
-        &self.feed
+        &self.setup.feed
     }
 
     /// From now on each rendition gets every so manieth picture only, and its IDRs.
     pub fn pace_renditions(&self, every: &[u8]) {
-        self.renditions.iter().zip(every).for_each(|(rendition, every)| rendition.pace(*every));
+        self.setup.pace_renditions(every);
     }
 
     /// Frames that were lost on the way to control.
     pub fn link_drops(&self) -> u64 {
-        self.counters.link_drops.load(Relaxed)
+        self.setup.counters.link_drops.load(Relaxed)
     }
 
     /// Encoded pictures of the program so far.
     pub fn video_frames(&self) -> u64 {
-        self.counters.video_frames.load(Relaxed)
+        self.setup.counters.video_frames.load(Relaxed)
     }
 
     /// Ends all streams, lets the encoders give out what they hold, and takes the pipelines down.
-    pub async fn finish(mut self) -> Result<(), EncoderError> {
-        let renditions = join_all(self.renditions.into_iter().map(RenditionEncoder::finish));
-        // Refused only when it is not running, and then there is nothing to wait for.
-        let ended = self.input.picture.end() && self.input.sound.end();
-        let ((), renditions) = tokio::join!(await_end(ended, &mut self.eos, "encoder"), renditions);
-        self.running.stop().await?;
-        renditions.into_iter().collect()
+    pub async fn finish(self) -> Result<(), EncoderError> {
+        let (pictures, sound) = tokio::join!(self.pictures.finish(), self.sound.finish());
+        pictures.and(sound)
     }
 }
 
+/// The best encoders that start; none when nothing is there or left.
+async fn start_best(
+    setup: &PictureSetup,
+    selection: &mut Selection,
+    generation: u32,
+) -> Result<Option<PictureEncoders>, EncoderError> {
+    let mut failure = None;
+    while let Some(kind) = selection.best(setup.spec.encoder, elements::is_present) {
+        match setup.start(kind, generation).await {
+            Ok(pictures) => {
+                tracing::info!(encoder = kind.element(), "the program's encoder");
+                return Ok(Some(pictures));
+            }
+            Err(error) => {
+                let reason = &error as &dyn std::error::Error;
+                tracing::warn!(encoder = kind.element(), error = reason, "an encoder does not start");
+                selection.fail(kind);
+                failure = Some(error);
+            }
+        }
+    }
+    failure.map_or(Ok(None), Err)
+}
+
 /// How an encoder pipeline's end is told to whom waits for it.
-fn tell_end(eos: mpsc::Sender<PipelineEvent>) -> impl Fn(PipelineEvent) -> PipelineEvent + Send + 'static {
+fn tell_end(
+    part: Part,
+    eos: mpsc::Sender<PipelineEvent>,
+) -> impl Fn(PipelineEvent) -> EncoderEvent + Send + 'static {
     move |event| {
         if event == PipelineEvent::Eos {
             let _ = eos.try_send(event.clone());
         }
-        event
+        EncoderEvent { part, event }
     }
 }
 
@@ -231,14 +239,6 @@ async fn await_end(ended: bool, eos: &mut mpsc::Receiver<PipelineEvent>, pipelin
     if ended && tokio::time::timeout(DRAIN_DEADLINE, eos.recv()).await.is_err() {
         tracing::warn!(pipeline, "the encoder did not drain in time");
     }
-}
-
-/// Slices cost a little quality each; one thread encodes 720p30 in less than a third of a core.
-fn encoder_threads(width: u32, height: u32, fps: u32) -> i64 {
-    let pixels = u64::from(width) * u64::from(height) * u64::from(fps);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
-    // One thread for each 1080p30 (62 M pixels a second), as far as there are cores.
-    pixels.div_ceil(64_000_000).clamp(1, cores) as i64
 }
 
 impl EncoderInput {
@@ -251,9 +251,7 @@ impl EncoderInput {
         duration: Duration,
         keyframe: bool,
     ) -> usize {
-        let picture = TimedPicture::new(picture, pts, duration);
-        self.picture.push(&picture, keyframe);
-        self.renditions.iter_mut().filter_map(|one| (!one.push(&picture, keyframe)).then_some(())).count()
+        self.pictures.push(TimedPicture::new(picture, pts, duration), keyframe)
     }
 
     /// Interleaved 48 kHz stereo.
@@ -261,8 +259,16 @@ impl EncoderInput {
         self.sound.push(samples, pts);
     }
 
+    /// Other encoders make the pictures from now on, and those that have not come out of the ones before. The time of the
+    /// first of these, which is a keyframe; without any, the next picture is.
+    pub fn take_over(&mut self, pictures: PicturesInput) -> Option<MediaTime> {
+        let times = self.pictures.take_over(pictures);
+        tracing::info!("another encoder took over: {} pictures are encoded anew", times.len());
+        times.first().copied()
+    }
+
     /// Pictures that wait for the program's encoder.
-    pub fn backlog(&self) -> u64 {
-        self.picture.backlog()
+    pub fn backlog(&mut self) -> u64 {
+        self.pictures.backlog()
     }
 }

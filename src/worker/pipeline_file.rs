@@ -13,12 +13,22 @@ use std::collections::BTreeMap;
 pub enum Role {
     /// A still picture with a text in the middle.
     Card,
-    /// Program frames in, H.264 and AAC out.
+    /// Program frames in, H.264 out.
     Encoder,
+    /// The NVENC of an encoder's pipeline.
+    EncodeNvenc,
+    /// The VA-API of an encoder's pipeline, newer plugin.
+    EncodeVa,
+    /// The same, older plugin.
+    EncodeVaapi,
+    /// The V4L2 of an encoder's pipeline.
+    EncodeV4l2,
     /// The x264 of an encoder's pipeline.
     EncodeX264,
     /// The OpenH264 of an encoder's pipeline.
     EncodeOpenh264,
+    /// Test pictures in, H.264 of an encoder that is tried out.
+    Trial,
     /// Program samples in, AAC out.
     Sound,
     /// A card in, H.264 of it out.
@@ -47,11 +57,16 @@ pub enum Role {
 
 impl Role {
     /// All of them: for the test that loads each, and for `doctor`.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 21] = [
         Self::Card,
         Self::Encoder,
+        Self::EncodeNvenc,
+        Self::EncodeVa,
+        Self::EncodeVaapi,
+        Self::EncodeV4l2,
         Self::EncodeX264,
         Self::EncodeOpenh264,
+        Self::Trial,
         Self::Sound,
         Self::Still,
         Self::Rendition,
@@ -71,8 +86,13 @@ impl Role {
         match self {
             Self::Card => "card.toml",
             Self::Encoder => "encoder.toml",
+            Self::EncodeNvenc => "encode-nvenc.toml",
+            Self::EncodeVa => "encode-va.toml",
+            Self::EncodeVaapi => "encode-vaapi.toml",
+            Self::EncodeV4l2 => "encode-v4l2.toml",
             Self::EncodeX264 => "encode-x264.toml",
             Self::EncodeOpenh264 => "encode-openh264.toml",
+            Self::Trial => "trial.toml",
             Self::Sound => "sound.toml",
             Self::Still => "still.toml",
             Self::Rendition => "rendition.toml",
@@ -92,8 +112,13 @@ impl Role {
         match self {
             Self::Card => include_str!("../../pipelines/card.toml"),
             Self::Encoder => include_str!("../../pipelines/encoder.toml"),
+            Self::EncodeNvenc => include_str!("../../pipelines/encode-nvenc.toml"),
+            Self::EncodeVa => include_str!("../../pipelines/encode-va.toml"),
+            Self::EncodeVaapi => include_str!("../../pipelines/encode-vaapi.toml"),
+            Self::EncodeV4l2 => include_str!("../../pipelines/encode-v4l2.toml"),
             Self::EncodeX264 => include_str!("../../pipelines/encode-x264.toml"),
             Self::EncodeOpenh264 => include_str!("../../pipelines/encode-openh264.toml"),
+            Self::Trial => include_str!("../../pipelines/trial.toml"),
             Self::Sound => include_str!("../../pipelines/sound.toml"),
             Self::Still => include_str!("../../pipelines/still.toml"),
             Self::Rendition => include_str!("../../pipelines/rendition.toml"),
@@ -109,11 +134,20 @@ impl Role {
         }
     }
 
+    /// Whether the file can be built only where its hardware is.
+    pub const fn needs_hardware(self) -> bool {
+        matches!(self, Self::EncodeNvenc | Self::EncodeVa | Self::EncodeVaapi | Self::EncodeV4l2)
+    }
+
     /// Whether the file describes a bin with ghost pads, to stand inside another pipeline.
     pub const fn is_bin(self) -> bool {
         matches!(
             self,
-            Self::EncodeX264
+            Self::EncodeNvenc
+                | Self::EncodeVa
+                | Self::EncodeVaapi
+                | Self::EncodeV4l2
+                | Self::EncodeX264
                 | Self::EncodeOpenh264
                 | Self::IngestH264
                 | Self::IngestVp8
@@ -304,11 +338,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_pipeline_file_reaches_ready() {
+    fn every_pipeline_file_that_needs_no_hardware_reaches_ready() {
         gst::init().unwrap();
         for role in Role::ALL {
             let file = PipelineFile::of(role).unwrap();
             assert!(!file.description.is_empty(), "{role:?}");
+            if role.needs_hardware() {
+                let named = |param: &Param| file.launch.contains(&format!("name={}", param.element));
+                assert!(file.params.values().all(named), "{role:?}");
+                continue;
+            }
             let element: gst::Element = if role.is_bin() {
                 file.bin(&[]).unwrap().upcast()
             } else {

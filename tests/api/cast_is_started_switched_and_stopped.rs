@@ -21,7 +21,11 @@ async fn the_cast_object_is_there_before_the_first_start() {
             "conference": "room", "state": "idle", "source": null, "source_state": "absent",
             "source_age_ms": null, "audio": "source", "started_at": null, "stopped_at": null,
             "encoding": null, "play": {"hls": null, "rtmp": null, "whep": null}, "outputs": [],
-            "shed": [], "program": {"frames": 0, "repeated": 0, "dropped": 0, "rendition_dropped": 0}, "error": null
+            "shed": [],
+            "program": {
+                "frames": 0, "repeated": 0, "dropped": 0, "rendition_dropped": 0, "encoder": null, "encoder_fallbacks": 0
+            },
+            "error": null
         })
     );
 }

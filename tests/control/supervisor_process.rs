@@ -5,6 +5,7 @@ use meetingcast::{
     control::supervisor::{Worker, WorkerEnd, WorkerLauncher, WorkerSignal},
     ids::{ConferenceId, Incarnation},
     ipc::{WebrtcSetup, WorkerSetup},
+    media::EncoderChoice,
 };
 use std::{
     fs,
@@ -48,6 +49,7 @@ impl Script {
                 jitter_ms: 100,
                 inactivity_ms: 15_000,
             },
+            encoder: EncoderChoice::X264,
         };
         launcher.launch(&conference, setup)
     }

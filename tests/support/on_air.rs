@@ -23,7 +23,7 @@ use tokio::runtime::Runtime;
 
 pub const FRAME: Duration = Duration::from_nanos(33_333_333);
 /// Silences up to one AAC frame are a breath of the codec.
-const SILENCE_NS: u64 = 21_400_000;
+pub const SILENCE_NS: u64 = 21_400_000;
 /// AAC swells in at the beginning of a stream.
 const SETTLE_NS: u64 = 500_000_000;
 /// So early a frame may be shown twice: while encoder and first segment start on a busy machine, one that

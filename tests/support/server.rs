@@ -135,8 +135,14 @@ impl Server {
 
     /// With settings from the environment: `("RTMP__BACKOFF_MIN_MS", "100")`.
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::start_program(Path::new(env!("CARGO_BIN_EXE_meetingcast")), &[], settings)
+    }
+
+    /// The same of another program, with more in its environment.
+    pub fn start_program(program: &Path, environment: &[(&str, String)], settings: &[(&str, &str)]) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_meetingcast"));
+        let mut command = Command::new(program);
+        command.envs(environment.iter().map(|(name, value)| (*name, value)));
         command.args(["serve", "--listen", "127.0.0.1:0"]);
         command.env("MEETINGCAST__SERVER__DATA_DIR", data.path());
         for (key, value) in settings {

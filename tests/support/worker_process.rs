@@ -11,6 +11,7 @@ use meetingcast::{
 use std::{
     os::fd::OwnedFd,
     os::unix::net::UnixStream,
+    path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -59,9 +60,30 @@ impl WorkerProcess {
 
     /// The same, ending publishers that send nothing for `inactivity_ms`.
     pub async fn start_with(inactivity_ms: u32) -> Self {
+        let program = Path::new(env!("CARGO_BIN_EXE_meetingcast"));
+        Self::launch(program, &[], inactivity_ms, EncoderChoice::X264).await
+    }
+
+    /// The worker of another program, which is told that choice of encoders.
+    #[allow(dead_code, reason = "each test binary has its own copy of this module")]
+    pub async fn start_program(
+        program: &Path,
+        environment: &[(&str, String)],
+        encoder: EncoderChoice,
+    ) -> Self {
+        Self::launch(program, environment, 15_000, encoder).await
+    }
+
+    async fn launch(
+        program: &Path,
+        environment: &[(&str, String)],
+        inactivity_ms: u32,
+        encoder: EncoderChoice,
+    ) -> Self {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_meetingcast"))
+        let child = Command::new(program)
             .args(["worker", "--conference", "test"])
+            .envs(environment.iter().map(|(name, value)| (*name, value)))
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .spawn()
             .unwrap();
@@ -80,6 +102,7 @@ impl WorkerProcess {
                 jitter_ms: 100,
                 inactivity_ms,
             },
+            encoder,
         };
         commands.send(&WorkerCommand::Configure(setup)).await.unwrap();
         let mut worker = Self {

@@ -43,6 +43,7 @@ pub fn worker(
         epoch_ns,
         heartbeat_ms: config.worker.heartbeat_ms,
         webrtc: webrtc(&config.webrtc),
+        encoder: config.encoding.encoder,
     }
 }
 

@@ -3,9 +3,13 @@
 use super::{Controller, Finish, Program, chain};
 use crate::{
     ids::RequestId,
-    ipc::{ForwardOf, ProgramMode, ProgramSpec, ReplyError, ReplyOk, SessionEndReason},
+    ipc::{ForwardOf, ProgramMode, ProgramSpec, ReplyError, ReplyOk, SessionEndReason, WorkerEvent},
+    media::{EncoderChoice, EncoderKind},
     worker::{
-        encoder::{Encoder, EncoderError, PassthroughEncoder, feed::ProgramFeed},
+        encoder::{
+            Encoder, EncoderError, EncoderEvent, HardwareTrials, Part, PassthroughEncoder, feed::ProgramFeed,
+        },
+        pipeline::PipelineEvent,
         program::{
             canvas::Canvas,
             card::{self, CardSpec},
@@ -19,7 +23,7 @@ use std::time::Duration;
 /// What the program's frames come out of.
 #[derive(Debug)]
 pub(super) enum ProgramEncoder {
-    Composing(Encoder),
+    Composing(Box<Encoder>),
     Passing(PassthroughEncoder),
 }
 
@@ -52,6 +56,14 @@ impl ProgramEncoder {
     pub(super) fn pace_renditions(&self, every: &[u8]) {
         if let Self::Composing(encoder) = self {
             encoder.pace_renditions(every);
+        }
+    }
+
+    /// What makes the pictures; none where they pass through.
+    pub(super) fn kind(&self) -> Option<EncoderKind> {
+        match self {
+            Self::Composing(encoder) => Some(encoder.kind()),
+            Self::Passing(_) => None,
         }
     }
 
@@ -94,13 +106,18 @@ impl Controller {
                 .map_err(|error| internal(&error))?
                 .map_err(|error| internal(&error))?;
         let failed = self.encoder_events_in.clone();
-        let encoder = Encoder::start(encoding, canvas.info(), &self.timeline, self.out.clone(), failed)
+        let works = match encoding.encoder {
+            EncoderChoice::Auto => self.trials.get_or_insert_with(HardwareTrials::begin).working().await,
+            EncoderChoice::X264 | EncoderChoice::Openh264 => Vec::new(),
+        };
+        let (timeline, out, selection) = (&self.timeline, self.out.clone(), &mut self.selection);
+        let encoder = Encoder::start(encoding, canvas.info(), timeline, out, failed, selection, works)
             .await
             .map_err(|error| internal(&error))?;
         let input = encoder.input();
         self.program = Some(self.begun(
             request,
-            ProgramEncoder::Composing(encoder),
+            ProgramEncoder::Composing(Box::new(encoder)),
             Duration::ZERO,
             encoding.audio_kbps,
         ));
@@ -124,13 +141,14 @@ impl Controller {
     }
 
     fn begun(
-        &self,
+        &mut self,
         request: RequestId,
         encoder: ProgramEncoder,
         patience: Duration,
         audio_kbps: u32,
     ) -> Program {
         let now = self.timeline.now();
+        self.encoder_report = (encoder.kind(), 0);
         Program {
             encoder,
             patience,
@@ -139,6 +157,43 @@ impl Controller {
             starting: Some(request),
             started: now,
             seen: (0, now),
+        }
+    }
+
+    pub(super) async fn on_encoder(&mut self, told: EncoderEvent) -> Result<(), Finish> {
+        let EncoderEvent { part, event: PipelineEvent::Error { element, detail } } = told else {
+            return Ok(());
+        };
+        let detail = format!("{element}: {detail}");
+        match &self.program {
+            Some(Program { encoder: ProgramEncoder::Composing(encoder), .. }) if encoder.makes(part) => {
+                if let Err(detail) = self.fall_back(detail).await? {
+                    self.tell(WorkerEvent::ProgramFailed { detail }).await;
+                }
+            }
+            // Of an encoder that has been replaced.
+            Some(_) if matches!(part, Part::Pictures { .. }) => {}
+            Some(_) => self.tell(WorkerEvent::ProgramFailed { detail }).await,
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// The program's pictures get another encoder. The inner error is what to say when there is none.
+    pub(super) async fn fall_back(&mut self, detail: String) -> Result<Result<(), String>, Finish> {
+        let Some(program) = &mut self.program else { return Ok(Ok(())) };
+        let ProgramEncoder::Composing(encoder) = &mut program.encoder else { return Ok(Err(detail)) };
+        let failed = encoder.kind().element();
+        tracing::warn!(encoder = failed, error = detail, "the program's encoder failed");
+        match encoder.fall_back(&mut self.selection).await {
+            Ok(input) => {
+                let now = self.timeline.now();
+                (program.started, program.seen.1) = (now, now);
+                self.encoder_report = (program.encoder.kind(), self.encoder_report.1 + 1);
+                self.ask(MixerRequest::Encode(Box::new(input)))?;
+                Ok(Ok(()))
+            }
+            Err(error) => Ok(Err(format!("{detail}; {}", chain(&error)))),
         }
     }
 

@@ -19,7 +19,7 @@ use std::{
 /// Where the picture's parameters change, the new ones wait so long at most for the sound before them. AAC is some
 /// 60 ms behind (two frames of 21 ms and a tick), and receivers that divide the stream there would otherwise
 /// have a hole in the sound.
-const SOUND_PATIENCE: Duration = Duration::from_millis(250);
+pub(super) const SOUND_PATIENCE: Duration = Duration::from_millis(250);
 
 /// Passes coded pictures on. Used by the program's thread alone.
 #[derive(Debug)]

@@ -2,7 +2,9 @@
 
 use super::{
     AAC_FRAME,
+    coded_out::SOUND_PATIENCE,
     feed::{FedFrame, ProgramFeed},
+    progress::{Progress, Together},
 };
 use crate::{
     ipc::WorkerEvent,
@@ -11,9 +13,12 @@ use crate::{
     worker::{coded::without_parameters, program::sound, timeline::presented_at},
 };
 use bytes::Bytes;
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
 };
 use tokio::sync::mpsc;
 
@@ -82,16 +87,34 @@ impl Outlet {
     }
 }
 
-/// Has `handle` called with each sample of `sink`, on its streaming thread.
-pub(super) fn on_sample(sink: &gst_app::AppSink, mut handle: impl FnMut(&gst::Sample) + Send + 'static) {
+/// Who gets an encoder's output, on its streaming thread.
+pub(super) trait TakeSamples: Send + 'static {
+    /// The next one.
+    fn take(&mut self, sample: &gst::Sample) -> Option<()>;
+    /// There are no more.
+    fn end(&mut self) {}
+}
+
+/// Has `taker` get each sample of `sink`.
+pub(super) fn on_sample(sink: &gst_app::AppSink, taker: impl TakeSamples) {
+    // Locked by the sink's one streaming thread only: nobody ever waits.
+    let taker = Arc::new(Mutex::new(taker));
+    let at_end = taker.clone();
     sink.set_callbacks(
         gst_app::AppSinkCallbacks::builder()
             .new_sample(move |sink| {
-                handle(&sink.pull_sample().map_err(|_| gst::FlowError::Eos)?);
+                let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+                lock(&taker).take(&sample);
                 Ok(gst::FlowSuccess::Ok)
             })
+            .eos(move |_| lock(&at_end).end())
             .build(),
     );
+}
+
+/// A panic in a taker is a sample that was lost; the next one is taken all the same.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A buffer's bytes, and the codec data of its caps.
@@ -110,56 +133,114 @@ pub(super) struct VideoOut {
     /// All but the avcC.
     config: VideoConfig,
     told: Option<Bytes>,
+    progress: Progress,
     feed: Option<ProgramFeed>,
+    held: Option<Held>,
+}
+
+/// The first pictures of an encoder that takes over, while they wait.
+struct Held {
+    together: Arc<Together>,
+    told: bool,
+    /// With the parameters that came along.
+    frames: VecDeque<(Option<Bytes>, EncodedFrame)>,
 }
 
 impl VideoOut {
-    /// `config` is what is known before: its avcC comes from the encoder.
-    pub(super) fn new(outlet: Outlet, config: VideoConfig) -> Self {
-        Self { outlet, config, told: None, feed: None }
+    /// `config` is what is known before: its avcC comes from the encoder. Each picture goes to `feed` as well. With
+    /// `together`, others have gone before: new parameters then wait for the sound before them, and for each other.
+    pub(super) fn new(
+        outlet: Outlet,
+        config: VideoConfig,
+        progress: Progress,
+        feed: Option<ProgramFeed>,
+        together: Option<Arc<Together>>,
+    ) -> Self {
+        let held = together.map(|together| Held { together, told: false, frames: VecDeque::new() });
+        Self { outlet, config, told: None, progress, feed, held }
     }
 
-    /// Passes each picture on to `feed` as well.
-    pub(super) fn heard_by(self, feed: ProgramFeed) -> Self {
-        Self { feed: Some(feed), ..self }
-    }
-
-    pub(super) fn callback(mut self) -> impl FnMut(&gst::Sample) + Send {
-        move |sample| {
-            self.take(sample);
+    /// Passes on what waits, when its time has come, or at the end.
+    fn settle(&mut self, at_end: bool) {
+        let Some(held) = &mut self.held else { return };
+        let (Some((avcc, first)), Some((_, last))) = (held.frames.front(), held.frames.back()) else {
+            return;
+        };
+        let late = at_end || last.pts.since(first.pts) >= SOUND_PATIENCE;
+        if !held.told {
+            let heard = self.outlet.counters.sound_until.load(Relaxed) >= first.pts.0;
+            if !(late || heard && held.together.all_ready()) {
+                return;
+            }
+            let avcc = avcc.clone();
+            held.told = true;
+            held.together.has_told();
+            // Not told for want of room: then it is with its picture.
+            let _ = avcc.and_then(|avcc| self.tell(avcc));
+        }
+        let go = |held: &Held| late || held.together.all_told();
+        if self.held.as_ref().is_some_and(go)
+            && let Some(held) = self.held.take()
+        {
+            for (avcc, frame) in held.frames {
+                self.pass(avcc, frame);
+            }
         }
     }
 
+    fn tell(&mut self, avcc: Bytes) -> Option<()> {
+        if self.told.as_ref() != Some(&avcc) {
+            let config = VideoConfig { avcc: avcc.clone(), ..self.config.clone() };
+            self.outlet.configure(TrackConfig::Video(config))?;
+            self.told = Some(avcc);
+        }
+        Some(())
+    }
+
+    fn pass(&mut self, avcc: Option<Bytes>, frame: EncodedFrame) -> Option<()> {
+        if let Some(avcc) = avcc {
+            self.tell(avcc)?;
+        }
+        if self.outlet.rendition.is_none() {
+            self.outlet.counters.video_frames.fetch_add(1, Relaxed);
+        }
+        self.outlet.send(frame);
+        Some(())
+    }
+}
+
+impl TakeSamples for VideoOut {
     fn take(&mut self, sample: &gst::Sample) -> Option<()> {
+        let pts = presented_at(sample)?;
+        if !self.progress.claim(pts) {
+            return None;
+        }
         if let Some(feed) = &self.feed {
             feed.pass_with(|| FedFrame::picture(sample));
         }
         let (data, codec_data) = payload(sample)?;
         // Not every encoder keeps its parameter sets out of its samples.
         let data = without_parameters(&data);
-        let buffer = sample.buffer()?;
-        if let Some(avcc) = codec_data
-            && self.told.as_ref() != Some(&avcc)
-        {
-            let config = VideoConfig { avcc: avcc.clone(), ..self.config.clone() };
-            self.outlet.configure(TrackConfig::Video(config))?;
-            self.told = Some(avcc);
-        }
-        let pts = presented_at(sample)?;
         let frame = EncodedFrame {
             track: Track::Video,
             pts,
             // x264enc may shift its DTS; without B-frames it is the PTS.
             dts: pts,
             duration: MediaTime(1_000_000_000 / u64::from(self.config.fps)),
-            keyframe: !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT),
+            keyframe: !sample.buffer()?.flags().contains(gst::BufferFlags::DELTA_UNIT),
             data,
         };
-        if self.outlet.rendition.is_none() {
-            self.outlet.counters.video_frames.fetch_add(1, Relaxed);
+        let Some(held) = &mut self.held else { return self.pass(codec_data, frame) };
+        if held.frames.is_empty() {
+            held.together.is_ready();
         }
-        self.outlet.send(frame);
+        held.frames.push_back((codec_data, frame));
+        self.settle(false);
         Some(())
+    }
+
+    fn end(&mut self) {
+        self.settle(true);
     }
 }
 
@@ -177,13 +258,9 @@ impl AudioOut {
     pub(super) fn new(outlet: Outlet, kbps: u32) -> Self {
         Self { outlet, kbps, told: None, first: None, count: 0 }
     }
+}
 
-    pub(super) fn callback(mut self) -> impl FnMut(&gst::Sample) + Send {
-        move |sample| {
-            self.take(sample);
-        }
-    }
-
+impl TakeSamples for AudioOut {
     fn take(&mut self, sample: &gst::Sample) -> Option<()> {
         let (data, codec_data) = payload(sample)?;
         let first = *self.first.get_or_insert(presented_at(sample)?.0);
@@ -216,5 +293,99 @@ impl AudioOut {
         self.outlet.send(frame);
         self.outlet.counters.sound_until.store(until, Relaxed);
         Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Bench {
+        outs: Vec<VideoOut>,
+        counters: Arc<Counters>,
+        events: mpsc::Receiver<WorkerEvent>,
+    }
+
+    /// The program and one rendition, taking over.
+    fn bench() -> Bench {
+        gst::init().unwrap();
+        let (sender, events) = mpsc::channel(100);
+        let counters = Arc::new(Counters::default());
+        let together = Together::of(2);
+        let config = VideoConfig { avcc: Bytes::new(), width: 2, height: 2, fps: 25, kbps: 1 };
+        let outs = [None, Some(RenditionIndex(0))].map(|rendition| {
+            let outlet = Outlet::new(sender.clone(), counters.clone(), rendition);
+            VideoOut::new(outlet, config.clone(), Progress::default(), None, Some(together.clone()))
+        });
+        Bench { outs: outs.into(), counters, events }
+    }
+
+    fn sample(ms: u64, keyframe: bool) -> gst::Sample {
+        let mut buffer = gst::Buffer::from_slice([0, 0, 0, 2, if keyframe { 0x65 } else { 0x41 }, 7]);
+        let header = buffer.get_mut().unwrap();
+        header.set_pts(gst::ClockTime::from_mseconds(ms));
+        if !keyframe {
+            header.set_flags(gst::BufferFlags::DELTA_UNIT);
+        }
+        let caps = gst::Caps::builder("video/x-h264")
+            .field("codec_data", gst::Buffer::from_slice([1, 77, 0, 30]))
+            .build();
+        let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+        gst::Sample::builder().buffer(&buffer).caps(&caps).segment(&segment).build()
+    }
+
+    impl Bench {
+        fn said(&mut self) -> Vec<String> {
+            std::iter::from_fn(|| self.events.try_recv().ok())
+                .map(|event| match event {
+                    WorkerEvent::Config(_) => "parameters".to_owned(),
+                    WorkerEvent::RenditionConfig { .. } => "smaller parameters".to_owned(),
+                    WorkerEvent::Frame(frame) => frame.pts.as_millis().to_string(),
+                    WorkerEvent::RenditionFrame { frame, .. } => format!("smaller {}", frame.pts.as_millis()),
+                    other => panic!("{other:?}"),
+                })
+                .collect()
+        }
+    }
+
+    #[test]
+    fn who_takes_over_waits_for_the_sound_before_and_for_the_others_parameters() {
+        let mut bench = bench();
+        bench.outs[0].take(&sample(40, true));
+        bench.outs[0].take(&sample(80, false));
+        bench.counters.sound_until.store(MediaTime::from_millis(41).0, Relaxed);
+        bench.outs[0].take(&sample(120, false));
+        assert_eq!(bench.said(), [""; 0], "the rendition has nothing yet");
+        bench.outs[1].take(&sample(40, true));
+        assert_eq!(bench.said(), ["smaller parameters"], "and waits for the program's");
+        bench.outs[0].take(&sample(160, false));
+        assert_eq!(bench.said(), ["parameters", "40", "80", "120", "160"]);
+        bench.outs[1].take(&sample(80, false));
+        bench.outs[1].take(&sample(120, false));
+        assert_eq!(bench.said(), ["smaller 40", "smaller 80", "smaller 120"]);
+        assert_eq!(bench.counters.video_frames.load(Relaxed), 4, "the program's own");
+    }
+
+    #[test]
+    fn nothing_waits_for_ever_and_the_end_brings_out_what_waits() {
+        let mut bench = bench();
+        for ms in [0, 40, 80, 120, 160, 200, 240] {
+            bench.outs[0].take(&sample(ms, ms == 0));
+        }
+        assert_eq!(bench.said(), [""; 0], "neither sound nor the rendition");
+        bench.outs[0].take(&sample(280, false));
+        assert_eq!(bench.said()[..2], ["parameters", "0"]);
+        bench.outs[1].take(&sample(0, true));
+        bench.outs[1].end();
+        assert_eq!(bench.said(), ["smaller parameters", "smaller 0"]);
+    }
+
+    #[test]
+    fn a_picture_of_an_encoder_that_was_replaced_does_not_go_out() {
+        let mut bench = bench();
+        bench.outs[0].progress.close();
+        bench.outs[0].take(&sample(0, true));
+        bench.outs[0].end();
+        assert_eq!(bench.said(), [""; 0]);
     }
 }

@@ -1,22 +1,17 @@
 //! The "encoder" of a program whose pictures pass through: samples in, AAC out; coded pictures in, the same out.
 
 use super::{
-    EncoderError, await_end,
+    EncoderError, EncoderEvent,
     coded_out::CodedOut,
     feed::ProgramFeed,
     frames_out::{Counters, Outlet},
+    sound_encoder::SoundEncoder,
     sound_input::SoundInput,
-    tell_end,
 };
 use crate::{
     ipc::{EncodingSpec, WorkerEvent},
     units::MediaTime,
-    worker::{
-        coded::CodedPicture,
-        pipeline::{PipelineEvent, RunningPipeline},
-        pipeline_file::{ParamValue, PipelineFile, Role},
-        timeline::Timeline,
-    },
+    worker::{coded::CodedPicture, timeline::Timeline},
 };
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 use tokio::sync::mpsc;
@@ -24,11 +19,9 @@ use tokio::sync::mpsc;
 /// The pipeline for the sound, and what is known of the pictures.
 #[derive(Debug)]
 pub struct PassthroughEncoder {
-    running: RunningPipeline,
-    sound: SoundInput,
+    sound: SoundEncoder,
     counters: Arc<Counters>,
     feed: ProgramFeed,
-    eos: mpsc::Receiver<PipelineEvent>,
 }
 
 /// Where a program that passes pictures through puts its frames.
@@ -44,20 +37,16 @@ impl PassthroughEncoder {
         spec: &EncodingSpec,
         timeline: &Timeline,
         out: mpsc::Sender<WorkerEvent>,
-        failed: mpsc::Sender<PipelineEvent>,
+        failed: mpsc::Sender<EncoderEvent>,
     ) -> Result<(Self, CodedInput), EncoderError> {
         let counters = Arc::new(Counters::default());
         let feed = ProgramFeed::default();
         let outlet = || Outlet::new(out.clone(), counters.clone(), None);
-        let file = PipelineFile::of(Role::Sound)?;
-        let pipeline = file.pipeline(&[("audio_bps", ParamValue::Int(i64::from(spec.audio_kbps) * 1000))])?;
-        let sound = SoundInput::of(&file, &pipeline, outlet(), spec.audio_kbps, feed.clone())?;
-        let input =
-            CodedInput { sound: sound.clone(), pictures: CodedOut::new(outlet(), feed.clone(), spec.fps) };
-        let (eos_in, eos) = mpsc::channel(1);
-        let running =
-            RunningPipeline::start(pipeline, "sound".to_owned(), timeline, failed, tell_end(eos_in)).await?;
-        Ok((Self { running, sound, counters, feed, eos }, input))
+        let kbps = spec.audio_kbps;
+        let sound = SoundEncoder::start(kbps, timeline, outlet(), feed.clone(), failed).await?;
+        let pictures = CodedOut::new(outlet(), feed.clone(), spec.fps);
+        let input = CodedInput { sound: sound.input(), pictures };
+        Ok((Self { sound, counters, feed }, input))
     }
 
     /// The program's picture as it goes out, and its sound as it goes in.
@@ -76,10 +65,8 @@ impl PassthroughEncoder {
     }
 
     /// As [`super::Encoder::finish`].
-    pub async fn finish(mut self) -> Result<(), EncoderError> {
-        await_end(self.sound.end(), &mut self.eos, "sound").await;
-        self.running.stop().await?;
-        Ok(())
+    pub async fn finish(self) -> Result<(), EncoderError> {
+        self.sound.finish().await
     }
 }
 

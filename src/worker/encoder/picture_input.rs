@@ -28,6 +28,11 @@ impl TimedPicture {
         }
         Self(picture)
     }
+
+    /// When it is shown.
+    pub(super) fn pts(&self) -> MediaTime {
+        MediaTime(self.0.pts().map_or(0, gst::ClockTime::nseconds))
+    }
 }
 
 impl PictureInput {

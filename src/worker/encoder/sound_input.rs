@@ -28,7 +28,7 @@ impl SoundInput {
     ) -> Result<Self, PipelineFileError> {
         let source: gst_app::AppSrc = file.typed(pipeline, "audio-in")?;
         source.set_caps(Some(&feed::sound_caps()));
-        on_sample(&file.typed(pipeline, "audio-out")?, AudioOut::new(outlet, kbps).callback());
+        on_sample(&file.typed(pipeline, "audio-out")?, AudioOut::new(outlet, kbps));
         Ok(Self { source, feed })
     }
 

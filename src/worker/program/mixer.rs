@@ -23,7 +23,7 @@ use crate::{
     layout::{self, Rect},
     units::{FrameRate, MediaTime},
     worker::{
-        encoder::EncoderInput,
+        encoder::{EncoderInput, PicturesInput},
         source::{Demand, SourceFeed},
         timeline::Timeline,
     },
@@ -62,6 +62,8 @@ pub enum MixerRequest {
     Pass(Box<StartPassthrough>),
     /// Show another scene.
     Compose { request: RequestId, scene: SceneSpec, wait_ready: bool, patience: Duration },
+    /// Other encoders take over: they get the pictures that have not come out of those before.
+    Encode(Box<PicturesInput>),
     /// An IDR, soon.
     Keyframe,
     /// The next picture, for a still.
@@ -109,6 +111,8 @@ impl ProgramMeter {
             repeated: self.repeated.load(Relaxed),
             dropped: self.dropped.load(Relaxed),
             rendition_dropped: self.rendition_dropped.load(Relaxed),
+            // The encoder is not the mixer's.
+            ..ProgramReport::default()
         }
     }
 
@@ -186,6 +190,8 @@ struct Running {
     /// Time of frame 0 and number of the next frame.
     start: MediaTime,
     next: u64,
+    /// The frame from which the distance of keyframes is counted: the encoder's first.
+    gop_begins: u64,
     /// The sound of the next frame starts with this sample.
     next_sample: i64,
 }
@@ -300,6 +306,13 @@ impl MixerRunner {
                 self.attend(&mut program, now);
                 self.program = Some(program);
             }
+            MixerRequest::Encode(input) => {
+                // A program that was stopped meanwhile needs none.
+                if let Some(program) = &mut self.program {
+                    let first = program.input.take_over(*input);
+                    program.gop_begins = first.map_or(program.next, |pts| program.frame_at(pts));
+                }
+            }
             MixerRequest::Keyframe => {
                 if let Some(program) = &mut self.program {
                     program.keyframe_wanted = true;
@@ -341,6 +354,7 @@ impl MixerRunner {
             begins: Some(now + START_PATIENCE),
             start: now,
             next: 0,
+            gop_begins: 0,
             next_sample: sound::sample_at((now - self.setup.delay).0),
             spec,
         });
@@ -409,7 +423,7 @@ impl MixerRunner {
 
         let gop = u64::from(program.spec.encoding.keyframe_ms) * u64::from(rate.0) / 1000;
         // Also when this picture is left out: then the next one is the keyframe, in every rendition.
-        program.keyframe_wanted |= program.next.is_multiple_of(gop.max(1));
+        program.keyframe_wanted |= program.next.saturating_sub(program.gop_begins).is_multiple_of(gop.max(1));
         if now.since(pts) > TOO_LATE || program.input.backlog() > BACKLOG {
             self.meter.dropped.fetch_add(1, Relaxed);
         } else if let Err(error) = self.push_picture(&mut program, pts, due, rate) {
@@ -515,6 +529,12 @@ impl MixerRunner {
 }
 
 impl Running {
+    /// The frame whose time is nearest.
+    fn frame_at(&self, pts: MediaTime) -> u64 {
+        let since = pts.since(self.start).as_nanos() as u64;
+        (since * u64::from(self.spec.encoding.fps) + 500_000_000) / 1_000_000_000
+    }
+
     fn time_of(&self, frame: u64) -> MediaTime {
         self.start + FrameRate(self.spec.encoding.fps).frame_time(frame).since(MediaTime::ZERO)
     }

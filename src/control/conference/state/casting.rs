@@ -531,12 +531,14 @@ impl ConferenceState {
     }
 }
 
-/// Counters of two workers' programs together.
+/// Counters of two workers' programs together, `b` the later one.
 pub(super) fn add(a: ProgramReport, b: ProgramReport) -> ProgramReport {
     ProgramReport {
         frames: a.frames + b.frames,
         repeated: a.repeated + b.repeated,
         dropped: a.dropped + b.dropped,
         rendition_dropped: a.rendition_dropped + b.rendition_dropped,
+        encoder: b.encoder.or(a.encoder),
+        encoder_fallbacks: a.encoder_fallbacks + b.encoder_fallbacks,
     }
 }

@@ -36,6 +36,12 @@ pub fn write(text: &mut String, casts: impl Iterator<Item = CastView>) {
         Family::new("meetingcast_program_frames_total", "counter", "program frames by what became of them");
     let mut decoders =
         Family::new("meetingcast_decoders", "gauge", "publishers whose pictures are decoded for the program");
+    let mut encoders = Family::new("meetingcast_encoder", "gauge", "1 for what makes the program's pictures");
+    let mut fallbacks = Family::new(
+        "meetingcast_encoder_fallbacks_total",
+        "counter",
+        "encoders that failed, so that another took over",
+    );
     let mut states = Family::new("meetingcast_output_state", "gauge", "1 for the state an output is in");
     let mut bytes = Family::new("meetingcast_output_bytes_total", "counter", "media bytes delivered");
     let mut drops =
@@ -56,6 +62,12 @@ pub fn write(text: &mut String, casts: impl Iterator<Item = CastView>) {
             frames.samples.push((format!("conference=\"{conference}\",result=\"{result}\""), value));
         }
         decoders.samples.push((format!("conference=\"{conference}\""), cast.decoders as u64));
+        encoders.samples.extend(
+            program
+                .encoder
+                .map(|encoder| (format!("conference=\"{conference}\",encoder=\"{}\"", encoder.name()), 1)),
+        );
+        fallbacks.samples.push((format!("conference=\"{conference}\""), program.encoder_fallbacks));
         for output in &cast.outputs {
             let labels =
                 format!("conference=\"{conference}\",output=\"{}\",type=\"{}\"", output.id, output.kind);
@@ -67,7 +79,8 @@ pub fn write(text: &mut String, casts: impl Iterator<Item = CastView>) {
             retries.samples.push((labels, status.retries));
         }
     }
-    for Family { name, kind, help, samples } in [frames, decoders, states, bytes, drops, queued, retries] {
+    let families = [frames, decoders, encoders, fallbacks, states, bytes, drops, queued, retries];
+    for Family { name, kind, help, samples } in families {
         // Writing to a String does not fail.
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
         for (labels, value) in samples {
@@ -83,6 +96,7 @@ mod tests {
         control::cast::{AudioChoice, OutputView, SourceState},
         egress::output::OutputStatus,
         ipc::ProgramReport,
+        media::EncoderKind,
     };
     use jiff::Timestamp;
 
@@ -109,7 +123,13 @@ mod tests {
                 status,
             }],
             shed: Vec::new(),
-            program: ProgramReport { frames: 60, repeated: 1, dropped: 0, rendition_dropped: 0 },
+            program: ProgramReport {
+                frames: 60,
+                repeated: 1,
+                encoder: Some(EncoderKind::Openh264),
+                encoder_fallbacks: 1,
+                ..ProgramReport::default()
+            },
             decoders: 3,
             error: None,
         }
@@ -122,6 +142,8 @@ mod tests {
         for line in [
             "meetingcast_program_frames_total{conference=\"room:1\",result=\"made\"} 60",
             "meetingcast_decoders{conference=\"room:1\"} 3",
+            "meetingcast_encoder{conference=\"room:1\",encoder=\"openh264\"} 1",
+            "meetingcast_encoder_fallbacks_total{conference=\"room:1\"} 1",
             "meetingcast_output_state{conference=\"room:1\",output=\"yt\",type=\"rtmp\",state=\"live\"} 1",
             "meetingcast_output_bytes_total{conference=\"room:1\",output=\"yt\",type=\"rtmp\"} 1234",
             "meetingcast_output_retries_total{conference=\"room:1\",output=\"yt\",type=\"rtmp\"} 2",

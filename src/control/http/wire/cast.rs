@@ -5,7 +5,10 @@ use super::{
     output::OutputJson,
     source::{AudioJson, SourceJson},
 };
-use crate::control::cast::{CastState, CastView, ShedRendition, SourceState};
+use crate::{
+    control::cast::{CastState, CastView, ShedRendition, SourceState},
+    media::EncoderKind,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -89,6 +92,12 @@ pub struct ProgramJson {
     pub dropped: u64,
     /// Pictures that smaller renditions left out for the same reason, all together.
     pub rendition_dropped: u64,
+    /// What makes the pictures: `nvenc`, `va`, `vaapi`, `v4l2`, `x264` or `openh264`; `null` before the first picture and with
+    /// `passthrough`.
+    #[schema(example = "x264")]
+    pub encoder: Option<&'static str>,
+    /// How often an encoder failed and another took over, within the program.
+    pub encoder_fallbacks: u64,
 }
 
 /// A cast's state in JSON.
@@ -134,6 +143,8 @@ impl CastJson {
                 repeated: cast.program.repeated,
                 dropped: cast.program.dropped,
                 rendition_dropped: cast.program.rendition_dropped,
+                encoder: cast.program.encoder.map(EncoderKind::name),
+                encoder_fallbacks: cast.program.encoder_fallbacks,
             },
             error: cast.error.clone(),
         }

@@ -713,6 +713,67 @@ fn a_rendition_that_loses_pictures_holds_nobody_up() {
     assert!(seen.is_sorted() && seen.len() == 300 - 90, "{}", seen.len());
 }
 
+/// Other encoders take over at an IDR of second 3: all parameters come before the first new picture, as the worker tells
+/// them, and nothing is lost.
+#[test]
+fn other_encoders_of_all_sizes_make_one_new_era() {
+    let half = |start_ms: u64| Stream {
+        start: MediaTime::from_millis(start_ms),
+        length: Duration::from_secs(3),
+        ..Stream::default()
+    };
+    let other = || {
+        HubItem::Config(Arc::new(TrackConfig::Video(match &*video_config(30) {
+            TrackConfig::Video(config) => {
+                let mut avcc = config.avcc.to_vec();
+                avcc.push(0);
+                VideoConfig { avcc: avcc.into(), ..config.clone() }
+            }
+            TrackConfig::Audio(_) => unreachable!(),
+        })))
+    };
+    let (before, after) = (half(0), half(3000));
+    for part_ms in [None, Some(500)] {
+        let part = part_ms.map(Duration::from_millis);
+        let mut segmenter = Segmenter::with_renditions(Duration::from_secs(2), part, 1);
+        let mut parts = Vec::new();
+        let mut both = |items: Vec<HubItem>| {
+            for item in items {
+                let picture = matches!(&item, HubItem::Frame(frame) if frame.track == Track::Video);
+                let config = matches!(&item, HubItem::Config(config) if config.track() == Track::Video);
+                if picture || config {
+                    segmenter.handle_rendition(0, &item);
+                }
+                segmenter.handle(&item);
+                while let Some(cut) = segmenter.poll() {
+                    if let Cut::Part(part) = cut {
+                        parts.push(part);
+                    }
+                }
+            }
+            segmenter.discarded()
+        };
+        both(before.items());
+        both(vec![other()]);
+        both(after.frames().into_iter().map(HubItem::Frame).collect());
+        assert_eq!(both(vec![HubItem::End]), 0, "every frame has its place");
+        let eras: Vec<_> = parts.iter().map(|part| (part.era.number, part.start < after.start)).collect();
+        assert!(eras.iter().all(|(era, early)| (*era == 0) == *early), "{eras:?}");
+        let changed: Vec<_> = parts.iter().filter(|part| part.era.number == 1).collect();
+        assert!(
+            !changed.is_empty()
+                && changed.iter().all(|part| {
+                    part.era.renditions[0]
+                        .as_ref()
+                        .is_some_and(|config| config.avcc == part.era.video.as_ref().unwrap().avcc)
+                })
+        );
+        let own: Vec<_> = parts.iter().flat_map(|part| &part.run.video).map(|frame| frame.pts).collect();
+        assert_eq!(own.len(), 180);
+        assert_eq!(rendition_times(&parts), own);
+    }
+}
+
 #[test]
 fn parameters_that_come_late_belong_to_the_era_or_begin_the_next() {
     let stream = Stream::default();
