@@ -8,6 +8,7 @@ use crate::{
     clips::{Clip, Codec},
     ffmpeg, ours,
     row::{Mode, Row},
+    spread::Spread,
 };
 use std::time::Duration;
 
@@ -71,11 +72,8 @@ fn print_row(bench: &Bench, row: &Row, window: Duration) {
         eprintln!("{}: ours {ours:?}, ffmpeg {theirs:?}", row.name);
         pairs.push((ours, theirs));
     }
-    let median = |of: &dyn Fn(&(Measured, Measured)) -> f64| {
-        let mut values: Vec<f64> = pairs.iter().map(of).collect();
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
-    };
+    let median =
+        |of: &dyn Fn(&(Measured, Measured)) -> f64| Spread::of(pairs.iter().map(of).collect()).percentile(50);
     println!(
         "| {} | {:.3} | {:.3} | {:.2} | {:.0} / {:.0} | {:.0} / {:.0} |",
         row.name,

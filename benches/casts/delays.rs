@@ -3,49 +3,31 @@
 //! three of the same cast at once.
 
 use crate::{
-    Bench, number,
-    part_follower::{Followed, PartFollower},
+    Bench,
+    capture_clock::CaptureClock,
+    number,
+    part_follower::PartFollower,
     server::wait_for,
     spread::Spread,
     stage::{ROOM, Stage},
 };
 use meetingcast::{
-    demo::rtmp_sink::{RtmpSink, TagKind},
+    demo::rtmp_sink::{ReceivedTag, RtmpSink, TagKind},
     publisher::{
         options::VideoCodec,
         planes::PictureSize,
-        recording::{Layout, Recording},
-        source::{FrameClock, monotonic_ns},
+        recording::{Layout, Recording, VideoSample},
         subscriber::Subscriber,
         viewer,
     },
 };
 use serde_json::json;
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{path::Path, time::Duration};
 
 const SIZE: PictureSize = PictureSize { width: 640, height: 360 };
 /// What all three are watched for by default, seconds.
 const SECONDS: u64 = 30;
-const FRAME_S: f64 = 1.0 / 30.0;
-
-/// What an `Instant` is on the clock of the captures.
-#[derive(Clone, Copy)]
-struct Clocks {
-    instant: Instant,
-    monotonic_ns: u64,
-    captures: FrameClock,
-}
-
-impl Clocks {
-    /// From the capture of a frame to `at`.
-    fn delay_ms(&self, counter: u32, at: Instant) -> f64 {
-        let at_ns = self.monotonic_ns + at.duration_since(self.instant).as_nanos() as u64;
-        (at_ns as f64 - self.captures.capture_ns(counter.into()) as f64) / 1e6
-    }
-}
+const FRAME: Duration = Duration::from_nanos(33_333_333);
 
 /// Prints the table.
 pub fn run(bench: &Bench) {
@@ -70,8 +52,7 @@ fn measure(mode: &str, codec: VideoCodec) {
     (options.rate.0, options.size, options.video_kbps.0, options.codec) = (30, SIZE, 800, codec);
     let publisher = stage.join(options);
     stage.seen("ann");
-    let clocks =
-        Clocks { instant: Instant::now(), monotonic_ns: monotonic_ns(), captures: publisher.clock() };
+    let (clock, captures) = (CaptureClock::of(&publisher), publisher.clock());
     let sink = stage.runtime.block_on(RtmpSink::bind("127.0.0.1:0")).expect("a receiver");
     let encoding = match mode {
         "passthrough" => json!({"mode": "passthrough"}),
@@ -96,7 +77,7 @@ fn measure(mode: &str, codec: VideoCodec) {
     viewer.answer(&answer).expect("the answer is taken");
     std::thread::sleep(Duration::from_secs(number("DELAY_SECONDS", SECONDS)));
     let followed = follower.finish();
-    let watched = viewer.delays_ms(|counter| clocks.captures.capture_ns(counter));
+    let watched = viewer.delays_ms(|counter| captures.capture_ns(counter));
     stage.server.ok("POST", &format!("/v1/conferences/{ROOM}/cast/stop"), None);
     stage.leave(publisher);
     let name = format!("{mode}, {codec} in");
@@ -104,8 +85,8 @@ fn measure(mode: &str, codec: VideoCodec) {
         let spread = Spread::of(delays);
         println!("| {name} → {to} | {spread} | {} |", spread.count());
     };
-    print("RTMP receiver", pushed(&stage, &sink, directory.path(), &clocks));
-    print("LL-HLS client, newest frame of a part", fetched(&followed, &clocks));
+    print("RTMP receiver", pushed(&stage, &sink, directory.path(), &clock));
+    print("LL-HLS client, newest frame of a part", followed.delays_ms(&view(&followed.file), &clock, FRAME));
     print("WHEP viewer, decoded", watched);
 }
 
@@ -113,25 +94,13 @@ fn view(path: &Path) -> Recording {
     viewer::view_file(path, Layout::Single(SIZE)).expect("a recording")
 }
 
-fn pushed(stage: &Stage, sink: &RtmpSink, directory: &Path, clocks: &Clocks) -> Vec<f64> {
+fn pushed(stage: &Stage, sink: &RtmpSink, directory: &Path, clock: &CaptureClock) -> Vec<f64> {
     let path = directory.join("pushed.flv");
     stage.runtime.block_on(sink.write_flv(&path)).expect("a file");
     let tags = sink.tags().into_iter().filter(|tag| tag.kind == TagKind::Video);
     let frames = view(&path).video.into_iter().zip(tags);
-    let delay = |(frame, tag): (meetingcast::publisher::recording::VideoSample, _)| {
-        let tag: meetingcast::demo::rtmp_sink::ReceivedTag = tag;
-        Some(clocks.delay_ms(frame.reading(0)?.counter?, tag.received_at))
+    let delay = |(frame, tag): (VideoSample, ReceivedTag)| {
+        Some(clock.delay_ms(frame.reading(0)?.counter?, tag.received_at))
     };
     frames.filter_map(delay).collect()
-}
-
-fn fetched(followed: &Followed, clocks: &Clocks) -> Vec<f64> {
-    let recording = view(&followed.file);
-    let mut frames = recording.video.iter();
-    let newest = |part: &crate::part_follower::Arrival| {
-        let count = (part.duration / FRAME_S).round() as usize;
-        let counter = frames.by_ref().take(count).last()?.reading(0)?.counter?;
-        Some(clocks.delay_ms(counter, part.at))
-    };
-    followed.parts.iter().filter_map(newest).collect()
 }

@@ -4,9 +4,13 @@
 //! (15) how long the costs are measured; `SWITCHES` (100); `SOAK_MINUTES` (30), run only where `ROWS` names `soak`.
 //! Prints tables in Markdown for docs/BENCHMARKS.md.
 
+#[path = "../../tests/support/capture_clock.rs"]
+mod capture_clock;
 #[path = "../../tests/support/film.rs"]
 #[allow(dead_code)]
 mod film;
+#[path = "../../tests/support/nginx_process.rs"]
+mod nginx_process;
 #[path = "../../tests/support/part_follower.rs"]
 #[allow(dead_code)]
 mod part_follower;

@@ -26,13 +26,18 @@ pub fn publishers(server: &Server, conference: &str, clips: &[PathBuf]) -> Vec<H
         publish(&server.whip(conference, &format!("p{number}")), &["--file", clip])
     };
     let publishers = clips.iter().enumerate().map(start).collect();
-    for number in 0..clips.len() {
+    connected(server, conference, clips.len());
+    publishers
+}
+
+/// Waits until media of p0, p1, … flows.
+pub fn connected(server: &Server, conference: &str, people: usize) {
+    for number in 0..people {
         let path = format!("/v1/conferences/{conference}/participants/p{number}");
         wait_for("a participant's media", Duration::from_secs(30), || {
             (server.call("GET", &path, None).body["streams"][0]["connected"] == true).then_some(())
         });
     }
-    publishers
 }
 
 /// What is asked for: a program of this row for one RTMP receiver, and HLS.

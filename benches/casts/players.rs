@@ -45,7 +45,7 @@ pub fn run(bench: &Bench) {
     let mut body = ours::start(&row, &sink);
     body["outputs"] = serde_json::json!([{"type": "hls"}]);
     server.ok("POST", "/v1/conferences/bench/cast/start", Some(body));
-    wait_for("some segments", Duration::from_secs(30), || (newest(&server, "#EXTINF")?.1 >= 4).then_some(()));
+    wait_for("some segments", Duration::from_secs(30), || (newest(&server)?.1 >= 4).then_some(()));
     let address: SocketAddr = server.base.trim_start_matches("http://").parse().expect("an address");
     println!(
         "\n| file | clients | ours, requests/s | nginx, requests/s | ratio | CPU of a request, µs: ours | nginx |"
@@ -65,14 +65,14 @@ pub fn run(bench: &Bench) {
     }
 }
 
-/// The newest URI behind a tag of the playlist, and how many there are.
-fn newest(server: &Server, tag: &str) -> Option<(String, usize)> {
+/// The newest segment of the playlist, and how many there are.
+fn newest(server: &Server) -> Option<(String, usize)> {
     let playlist = server.call("GET", PLAYLIST, None).body;
     let text = playlist.as_str()?;
     let lines: Vec<&str> = text.lines().collect();
-    let at = lines.iter().rposition(|line| line.starts_with(tag))?;
+    let at = lines.iter().rposition(|line| line.starts_with("#EXTINF"))?;
     let uri = lines[at..].iter().find(|line| !line.starts_with('#'))?;
-    Some((format!("/hls/bench/video/{uri}"), text.matches(tag).count()))
+    Some((format!("/hls/bench/video/{uri}"), text.matches("#EXTINF").count()))
 }
 
 fn print_rates(bench: &Bench, server: &Server, address: SocketAddr, what: &str, clients: usize) {
@@ -81,7 +81,7 @@ fn print_rates(bench: &Bench, server: &Server, address: SocketAddr, what: &str, 
         let path = match what {
             "playlist" => PLAYLIST.to_owned(),
             // It stays for as long as it is asked for: the window is six segments of two seconds.
-            _ => newest(server, "#EXTINF").expect("a segment").0,
+            _ => newest(server).expect("a segment").0,
         };
         let body = bench.runtime.block_on(async { Client::connect(address).await?.get(&path).await });
         let nginx = StaticFiles::start(&path, &body.expect("the file").body);

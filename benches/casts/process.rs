@@ -1,22 +1,11 @@
 //! What processes use, by /proc.
 
-use std::time::{Duration, Instant};
-
-/// CPU time of a process and all of its threads so far.
-pub fn cpu_time(pid: u32) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
-    // Fields 14 and 15 (proc(5)), in ticks of 10 ms; the name before them may hold spaces.
-    let (_, rest) = stat.rsplit_once(')').expect("a name in brackets");
-    let ticks = rest.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok());
-    Duration::from_millis(ticks.sum::<u64>() * 10)
-}
+pub use crate::stage::cpu_time;
+use std::time::Duration;
 
 /// Cores that the processes use together, over `window`.
 pub fn cores(pids: &[u32], window: Duration) -> f64 {
-    let used = || pids.iter().map(|pid| cpu_time(*pid)).sum::<Duration>();
-    let (began, before) = (Instant::now(), used());
-    std::thread::sleep(window);
-    (used() - before).as_secs_f64() / began.elapsed().as_secs_f64()
+    crate::stage::cores(pids, window).iter().sum()
 }
 
 /// Resident memory of them together, MB.

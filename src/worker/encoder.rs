@@ -262,9 +262,7 @@ impl EncoderInput {
     /// Other encoders make the pictures from now on, and those that have not come out of the ones before. The time of the
     /// first of these, which is a keyframe; without any, the next picture is.
     pub fn take_over(&mut self, pictures: PicturesInput) -> Option<MediaTime> {
-        let times = self.pictures.take_over(pictures);
-        tracing::info!("another encoder took over: {} pictures are encoded anew", times.len());
-        times.first().copied()
+        self.pictures.take_over(pictures)
     }
 
     /// Pictures that wait for the program's encoder.

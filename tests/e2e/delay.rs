@@ -1,6 +1,9 @@
 //! From the publisher's camera to the RTMP receiver, read from the frame counter, with both codecs.
 
-use crate::server::{Server, figure, load, one_at_a_time};
+use crate::{
+    capture_clock::CaptureClock,
+    server::{Server, figure, load, one_at_a_time},
+};
 use meetingcast::{
     demo::rtmp_sink::{RtmpSink, TagKind},
     publisher::{
@@ -8,7 +11,6 @@ use meetingcast::{
         options::{PublishOptions, VideoCodec},
         planes::PictureSize,
         recording::Layout,
-        source::monotonic_ns,
         viewer,
     },
 };
@@ -42,8 +44,7 @@ async fn measure(server: &Server, codec: VideoCodec) -> Vec<f64> {
     assert!(publisher.connected().await);
     tokio::task::block_in_place(|| server.wait_for_picture(&room, "ann"));
     let sink = RtmpSink::bind("127.0.0.1:0").await.unwrap();
-    // The two clocks of one machine: what an `Instant` is in CLOCK_MONOTONIC.
-    let (instant, monotonic) = (Instant::now(), monotonic_ns());
+    let clock = CaptureClock::of(&publisher);
     let url = format!("rtmp://{}/live/x", sink.local_addr());
     let body = json!({"participant": "ann", "outputs": [{"type": "rtmp", "url": url}]});
     tokio::task::block_in_place(|| {
@@ -56,7 +57,6 @@ async fn measure(server: &Server, codec: VideoCodec) -> Vec<f64> {
         .await
         .expect("eight seconds of video");
     tokio::task::block_in_place(|| server.ok("POST", &format!("/v1/conferences/{room}/cast/stop"), None));
-    let clock = publisher.clock();
     publisher.stop().await.unwrap();
 
     let directory = tempfile::tempdir().unwrap();
@@ -73,8 +73,7 @@ async fn measure(server: &Server, codec: VideoCodec) -> Vec<f64> {
     let mut delays = Vec::new();
     for (frame, arrived) in recording.video.iter().zip(&arrivals) {
         let Some(counter) = frame.reading(0).and_then(|reading| reading.counter) else { continue };
-        let arrived_ns = monotonic + arrived.duration_since(instant).as_nanos() as u64;
-        delays.push((arrived_ns as f64 - clock.capture_ns(counter.into()) as f64) / 1e6);
+        delays.push(clock.delay_ms(counter, *arrived));
     }
     assert!(delays.len() > 200, "{} frames could be read", delays.len());
     delays.sort_by(f64::total_cmp);

@@ -2,6 +2,8 @@
 //!
 //! One behaviour per file. Each takes its turn ([`server::one_at_a_time`]): two cores carry one at a time.
 
+#[path = "../support/capture_clock.rs"]
+mod capture_clock;
 #[path = "../support/clip.rs"]
 #[allow(dead_code, reason = "tests/egress looks closer")]
 mod clip;
@@ -12,7 +14,10 @@ mod film;
 #[path = "../support/flv.rs"]
 mod flv;
 #[path = "../support/nginx.rs"]
+#[allow(dead_code, reason = "tests/egress reads its files")]
 mod nginx;
+#[path = "../support/nginx_process.rs"]
+mod nginx_process;
 #[path = "../support/on_air.rs"]
 mod on_air;
 #[path = "../support/part_follower.rs"]

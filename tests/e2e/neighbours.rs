@@ -3,6 +3,7 @@
 //! has every frame; memory and queues stay small. `SHOW_SECONDS=600` is the long one.
 
 use crate::{
+    capture_clock::CaptureClock,
     on_air::{FRAME, odd_steps, output, view},
     part_follower::{Followed, PartFollower},
     rogue::{Pen, Rogue, Then},
@@ -10,12 +11,7 @@ use crate::{
 };
 use meetingcast::{
     demo::rtmp_sink::{ReceivedTag, RtmpSink, TagKind},
-    publisher::{
-        client::Publisher,
-        options::PublishOptions,
-        recording::Recording,
-        source::{FrameClock, monotonic_ns},
-    },
+    publisher::{client::Publisher, options::PublishOptions, recording::Recording},
 };
 use serde_json::{Value, json};
 use std::{
@@ -81,7 +77,7 @@ fn what_is_well_has_every_frame_beside_neighbours_that_are_not() {
     let directory = tempfile::tempdir().unwrap();
     let index = cast["play"]["hls"].as_str().unwrap().to_owned();
     let follower = PartFollower::start(&index.replace("index.m3u8", "video/media.m3u8"), directory.path());
-    let clocks = (Instant::now(), monotonic_ns());
+    let clock = CaptureClock::of(&publisher);
 
     let mut watch = Watch::new(&server);
     let until = Instant::now() + Duration::from_secs(seconds);
@@ -91,13 +87,12 @@ fn what_is_well_has_every_frame_beside_neighbours_that_are_not() {
     }
     let followed = follower.finish();
     let stopped = server.ok("POST", "/v1/conferences/room/cast/stop", None);
-    let clock = publisher.clock();
     runtime.block_on(publisher.stop()).unwrap();
 
     watch.report(&stopped);
     let pushed = check_well(&runtime, &well, directory.path());
     check_recording(&server, directory.path(), &pushed);
-    check_delay(&followed, &clock, clocks);
+    check_delay(&followed, &clock);
     check_cuts(&behind_scissors.tags(), &scissors.cuts());
     for id in ["well", "cut", "wedged", "hls", "recording"] {
         assert_eq!(output(&stopped, id)["state"], "stopped", "{stopped}");
@@ -148,17 +143,8 @@ fn check_recording(server: &Server, directory: &Path, pushed: &[Option<u32>]) {
 }
 
 /// How long after its capture the newest frame of each part had come, read from the frame counter.
-fn check_delay(followed: &Followed, clock: &FrameClock, (instant, monotonic): (Instant, u64)) {
-    let recording: Recording = view(&followed.file);
-    let mut frames = recording.video.iter();
-    let mut delays = Vec::new();
-    for part in &followed.parts {
-        let count = (part.duration / FRAME.as_secs_f64()).round() as usize;
-        let Some(last) = frames.by_ref().take(count).last() else { break };
-        let Some(counter) = last.reading(0).and_then(|reading| reading.counter) else { continue };
-        let came_ns = monotonic + part.at.duration_since(instant).as_nanos() as u64;
-        delays.push((came_ns as f64 - clock.capture_ns(counter.into()) as f64) / 1e6);
-    }
+fn check_delay(followed: &Followed, clock: &CaptureClock) {
+    let mut delays = followed.delays_ms(&view(&followed.file), clock, FRAME);
     delays.sort_by(f64::total_cmp);
     assert!(delays.len() * 10 > followed.parts.len() * 9, "{} of {}", delays.len(), followed.parts.len());
     let at = |share: f64| delays[((delays.len() - 1) as f64 * share) as usize];

@@ -13,6 +13,8 @@ mod https_client;
 mod nginx;
 #[path = "../support/nginx_cache.rs"]
 mod nginx_cache;
+#[path = "../support/nginx_process.rs"]
+mod nginx_process;
 #[path = "../support/rogue.rs"]
 mod rogue;
 #[path = "../support/s3.rs"]

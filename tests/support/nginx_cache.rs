@@ -1,11 +1,7 @@
 //! nginx with docs/nginx-cache.conf before an origin of ours: the file as it stands, with this test's places.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    path::Path,
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
-};
+use crate::nginx_process::{self, NginxProcess};
+use std::net::{Ipv4Addr, SocketAddr};
 
 const CONFIG: &str = include_str!("../../docs/nginx-cache.conf");
 /// An address of its own: nobody else takes the port between the search for it and the start.
@@ -14,7 +10,7 @@ const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 78, 0, 2);
 /// A running proxy, by TLS. Killed with the value.
 pub struct NginxCache {
     pub address: SocketAddr,
-    process: Child,
+    _process: NginxProcess,
     folder: tempfile::TempDir,
 }
 
@@ -22,8 +18,7 @@ impl NginxCache {
     /// Before `origin`, with this certificate and key (PEM).
     pub fn start(origin: SocketAddr, cert: &str, key: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind((ADDRESS, 0)).unwrap().local_addr().unwrap().port();
-        let address = SocketAddr::from((ADDRESS, port));
+        let address = nginx_process::free_port(ADDRESS);
         let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
         write("cert.pem", cert);
         write("key.pem", key);
@@ -44,10 +39,7 @@ impl NginxCache {
             site = site.replace(from, &to);
         }
         write("site.conf", &site);
-        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .iter()
-            .map(|name| format!("{name}_temp_path {name};\n"))
-            .collect();
+        let temporary = nginx_process::temporary_paths();
         write(
             "nginx.conf",
             &format!(
@@ -56,35 +48,12 @@ impl NginxCache {
                  http {{ access_log off;\n{temporary}include site.conf; }}\n"
             ),
         );
-        let process = Command::new("/usr/sbin/nginx")
-            .args(["-p", folder.path().to_str().unwrap(), "-c", "nginx.conf", "-e", "error.log"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("apt install nginx-light");
-        let cache = Self { address, process, folder };
-        let began = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            assert!(began.elapsed() < Duration::from_secs(20), "nginx does not listen:\n{}", cache.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        cache
+        let process = NginxProcess::start(folder.path(), address);
+        Self { address, _process: process, folder }
     }
 
     /// What it has to say.
     pub fn log(&self) -> String {
-        read(self.folder.path())
-    }
-}
-
-fn read(folder: &Path) -> String {
-    std::fs::read_to_string(folder.join("error.log")).unwrap_or_default()
-}
-
-impl Drop for NginxCache {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        nginx_process::log(self.folder.path())
     }
 }

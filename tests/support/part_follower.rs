@@ -1,5 +1,7 @@
 //! A low-latency HLS client that fetches each part as soon as it may, and notes when it came.
 
+use crate::capture_clock::CaptureClock;
+use meetingcast::publisher::recording::Recording;
 use std::{
     fs::File,
     io::Write,
@@ -30,6 +32,20 @@ pub struct Followed {
     pub parts: Vec<Arrival>,
     /// Playlists that were asked for.
     pub reloads: usize,
+}
+
+impl Followed {
+    /// How long after its capture the newest frame of each part had come, milliseconds; of those that could be read.
+    /// `recording` is what is in the file.
+    pub fn delays_ms(&self, recording: &Recording, clock: &CaptureClock, frame: Duration) -> Vec<f64> {
+        let mut frames = recording.video.iter();
+        let newest = |part: &Arrival| {
+            let count = (part.duration / frame.as_secs_f64()).round() as usize;
+            let counter = frames.by_ref().take(count).last()?.reading(0)?.counter?;
+            Some(clock.delay_ms(counter, part.at))
+        };
+        self.parts.iter().filter_map(newest).collect()
+    }
 }
 
 /// A client at work in a thread of its own.

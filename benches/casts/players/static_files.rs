@@ -1,10 +1,9 @@
 //! An nginx that serves one file, as it does best: sendfile, kept connections, no log.
 
+use crate::nginx_process::{self, NginxProcess};
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr},
     path::Path,
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
 };
 
 /// An address of its own: nobody else takes the port between the search for it and the start.
@@ -13,7 +12,7 @@ const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 78, 0, 3);
 /// A running server. Killed with the value.
 pub struct StaticFiles {
     pub address: SocketAddr,
-    process: Child,
+    process: NginxProcess,
     _folder: tempfile::TempDir,
 }
 
@@ -21,15 +20,11 @@ impl StaticFiles {
     /// Serves `body` as `path`.
     pub fn start(path: &str, body: &[u8]) -> Self {
         let folder = tempfile::tempdir().expect("a directory");
-        let port = TcpListener::bind((ADDRESS, 0)).and_then(|socket| socket.local_addr());
-        let address = SocketAddr::from((ADDRESS, port.expect("a port").port()));
+        let address = nginx_process::free_port(ADDRESS);
         let file = folder.path().join("html").join(path.trim_start_matches('/'));
         std::fs::create_dir_all(file.parent().unwrap_or(Path::new("/"))).expect("a directory");
         std::fs::write(&file, body).expect("a file");
-        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .iter()
-            .map(|name| format!("{name}_temp_path {name};\n"))
-            .collect();
+        let temporary = nginx_process::temporary_paths();
         // One process, so that its CPU time is in one place: asked by a generator on the same two cores, a second
         // worker gets nothing to run on.
         let config = format!(
@@ -40,31 +35,12 @@ impl StaticFiles {
              server {{ listen {address} backlog=4096; root html; }} }}\n"
         );
         std::fs::write(folder.path().join("nginx.conf"), config).expect("a file");
-        let process = Command::new("/usr/sbin/nginx")
-            .args(["-p", folder.path().to_str().expect("text"), "-c", "nginx.conf", "-e", "error.log"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("nginx is installed");
-        let server = Self { address, process, _folder: folder };
-        let began = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            assert!(began.elapsed() < Duration::from_secs(20), "nginx does not listen");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        server
+        let process = NginxProcess::start(folder.path(), address);
+        Self { address, process, _folder: folder }
     }
 
     /// Its process.
     pub fn pid(&self) -> u32 {
-        self.process.id()
-    }
-}
-
-impl Drop for StaticFiles {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.process.pid()
     }
 }

@@ -126,14 +126,19 @@ impl PictureSetup {
         let together = (generation > 0).then(|| Together::of(1 + self.spec.renditions.len()));
         let program = self.start_one(&settings, generation, None, together.clone()).await?;
         let mut encoders = PictureEncoders { kind, generation, program, renditions: Vec::new() };
-        for smaller in self.spec.renditions.iter().copied().enumerate() {
-            match self.start_one(&settings, generation, Some(smaller), together.clone()).await {
+        let smaller = self.spec.renditions.iter().copied().enumerate();
+        let starts =
+            smaller.map(|smaller| self.start_one(&settings, generation, Some(smaller), together.clone()));
+        let mut failure = None;
+        for started in join_all(starts).await {
+            match started {
                 Ok(encoder) => encoders.renditions.push(encoder),
-                Err(error) => {
-                    encoders.abandon();
-                    return Err(error);
-                }
+                Err(error) => failure = Some(error),
             }
+        }
+        if let Some(error) = failure {
+            encoders.abandon();
+            return Err(error);
         }
         Ok(encoders)
     }
@@ -260,14 +265,16 @@ impl PicturesInput {
     }
 
     /// Gives everything that has not come out to `successors`, which begin with a keyframe, and is them from now on. Where
-    /// there are several sizes, they begin after the last picture that any of them gave out. Returns the times of the
-    /// pictures that are encoded anew. The first of them is a keyframe and the others are not: the distance of keyframes
-    /// is counted from it.
-    pub(super) fn take_over(&mut self, successors: Self) -> Vec<MediaTime> {
+    /// there are several sizes, they begin after the last picture that any of them gave out. Returns the time of the
+    /// first picture that is encoded anew, which is a keyframe, and the others are not: the distance of keyframes is
+    /// counted from it. Without any, the next picture is.
+    pub(super) fn take_over(&mut self, successors: Self) -> Option<MediaTime> {
         let until = self.progress.iter().map(Progress::close).max().unwrap_or(MediaTime::ZERO);
         self.forget(until);
         let under_way = std::mem::replace(self, successors).under_way;
-        let times: Vec<MediaTime> = under_way.iter().map(TimedPicture::pts).collect();
+        let first = under_way.front().map(TimedPicture::pts);
+        self.taken_over = under_way.len() as u64;
+        tracing::info!("another encoder took over: {} pictures are encoded anew", under_way.len());
         for picture in under_way {
             let keyframe = std::mem::take(&mut self.keyframe_due);
             self.program.push(&picture, keyframe);
@@ -279,8 +286,7 @@ impl PicturesInput {
             }
             self.under_way.push_back(picture);
         }
-        self.taken_over = times.len() as u64;
-        times
+        first
     }
 
     /// What is before `until` is out.
