@@ -3,6 +3,7 @@
 
 pub mod cast;
 pub mod conference;
+pub mod event;
 pub mod encoding;
 pub mod output;
 pub mod participant;

@@ -4,7 +4,7 @@ use super::{ConferenceState, Effect, Now, OutputKey, ProgramSpec, working::Expec
 use crate::{
     control::{
         cast::{
-            AudioChoice, CastState, Encoding, OutputSpec, Rendition, Source, StartCast, Switch, SwitchResult,
+            AudioChoice, CastState, Encoding, OutputSpec, OutputView, Rendition, Source, StartCast, Switch, SwitchResult,
         },
         conference::{
             ask::{Reply, Ticket},
@@ -12,6 +12,7 @@ use crate::{
             timeline::Timeline,
         },
         error::ControlError,
+        events::news::News,
     },
     egress::output::OutputStatus,
     ids::RequestId,
@@ -149,6 +150,11 @@ impl CastRun {
     /// A program is to run.
     pub(super) fn needs_worker(&self) -> bool {
         matches!(self.phase, Phase::Starting { .. } | Phase::Live)
+    }
+
+    /// Its outputs, as the API shows them.
+    pub(super) fn output_views(&self) -> impl Iterator<Item = (OutputKey, OutputView)> {
+        self.outputs.iter().map(|output| (output.key, output.view()))
     }
 
     /// The scenes of switches that are about to happen.
@@ -317,11 +323,13 @@ impl ConferenceState {
                 run.source = switching.source.clone();
                 run.audio = switching.audio;
                 run.shown = Some(switching.scene);
-                Ok(Reply::Switched(SwitchResult {
+                let switched = SwitchResult {
                     source: switching.source,
                     took: Duration::from_millis(took_ms.into()),
                     program_pts: run.timeline.relative(pts),
-                }))
+                };
+                self.announce(News::CastSwitched(switched.clone()));
+                Ok(Reply::Switched(switched))
             }
             Ok(_) => Err(ControlError::Internal),
             Err(ReplyError::MediaNotReady { which }) => {
