@@ -34,6 +34,11 @@ pub(super) struct Told {
 }
 
 impl Told {
+    /// Should they be gone by the next comparison, their connection was lost.
+    pub(super) fn lost(&mut self, participant: ParticipantId) {
+        self.reasons.entry(participant).or_insert(Absence::Lost);
+    }
+
     /// Why somebody went who is gone by the next comparison.
     pub(super) fn reason(&self, participant: &ParticipantId) -> Option<Absence> {
         self.reasons.get(participant).copied()
