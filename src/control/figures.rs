@@ -38,7 +38,11 @@ pub fn describe() {
     );
     describe_gauge!(WEBHOOK_QUEUED, Unit::Count, "events that wait for a webhook endpoint");
     describe_counter!(WEBHOOK_LOST, Unit::Count, "events that were never sent to a webhook endpoint");
-    describe_counter!(EVENT_STREAMS_CUT, Unit::Count, "readers of events that were cut since they did not follow");
+    describe_counter!(
+        EVENT_STREAMS_CUT,
+        Unit::Count,
+        "readers of events that were cut since they did not follow"
+    );
     counter!(EVENT_STREAMS_CUT).absolute(0);
     gauge!(CPU_CORES).set(0.0);
     overloaded(false);

@@ -163,8 +163,7 @@ pub async fn run(config: Config, options: ServeOptions) -> Result<(), ServeError
     let admission = Admission::new(config.limits.max_load);
     figures::describe();
     let base_url: Arc<str> = base_url(&config.server, bound).into();
-    let webhooks =
-        Webhooks::start(&config.webhooks).map_err(|error| ServeError::Build(Box::new(error)))?;
+    let webhooks = Webhooks::start(&config.webhooks).map_err(|error| ServeError::Build(Box::new(error)))?;
     let events = Events::new(base_url.clone(), webhooks.clone(), config.limits.max_event_streams);
     let parts = build(&config, admission.monitor().clone(), events.clone()).await?;
     let directory = Arc::new(parts.directory);

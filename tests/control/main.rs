@@ -4,7 +4,10 @@
 mod casting;
 mod directory;
 mod harness;
+#[path = "../support/hook_receiver.rs"]
+mod hook_receiver;
 mod publishing;
 mod signalling;
 mod supervisor_process;
 mod takeover;
+mod telling;

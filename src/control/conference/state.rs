@@ -22,8 +22,8 @@ mod tests;
 pub use self::presence::Audience;
 
 use self::{
-    announcing::Announced, casting::CastRun, forwarding::Forwards, presence::Told, publishing::Publishing, snapshots::Snapshots,
-    working::WorkerLife,
+    announcing::Announced, casting::CastRun, forwarding::Forwards, presence::Told, publishing::Publishing,
+    snapshots::Snapshots, working::WorkerLife,
 };
 use super::{
     ConferenceSettings,

@@ -88,7 +88,9 @@ const _: () = assert!(EventKind::ALL.len() <= 64);
 
 /// A pattern that fits no type of event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a pattern fits no type of event; allowed: a type such as cast.started, a group such as cast.*, or *")]
+#[error(
+    "a pattern fits no type of event; allowed: a type such as cast.started, a group such as cast.*, or *"
+)]
 pub struct UnknownPattern;
 
 impl EventKinds {
@@ -137,7 +139,11 @@ mod tests {
     fn patterns_take_a_type_a_group_or_everything() {
         let takes = |patterns: &[&str]| {
             let kinds = EventKinds::of(patterns.iter().copied()).unwrap();
-            EventKind::ALL.iter().filter(|kind| kinds.contains(**kind)).map(|kind| kind.name()).collect::<Vec<_>>()
+            EventKind::ALL
+                .iter()
+                .filter(|kind| kinds.contains(**kind))
+                .map(|kind| kind.name())
+                .collect::<Vec<_>>()
         };
         assert_eq!(takes(&["conference.*"]), ["conference.created", "conference.ended"]);
         assert_eq!(takes(&["load.shed", "stream.added"]), ["stream.added", "load.shed"]);

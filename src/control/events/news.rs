@@ -18,28 +18,60 @@ use crate::{
 #[derive(Debug, Clone, PartialEq)]
 pub enum News {
     /// `restored`: it was kept over a restart of the server.
-    ConferenceCreated { settings: ConferenceSettings, kept: bool, restored: bool },
-    ConferenceEnded { reason: EndReason },
+    ConferenceCreated {
+        settings: ConferenceSettings,
+        kept: bool,
+        restored: bool,
+    },
+    ConferenceEnded {
+        reason: EndReason,
+    },
     ParticipantConnected(ParticipantView),
-    ParticipantDisconnected { participant: ParticipantId, reason: Departure },
-    StreamAdded { participant: ParticipantId, stream: StreamTold },
-    StreamRemoved { participant: ParticipantId, stream: StreamTold },
+    ParticipantDisconnected {
+        participant: ParticipantId,
+        reason: Departure,
+    },
+    StreamAdded {
+        participant: ParticipantId,
+        stream: StreamTold,
+    },
+    StreamRemoved {
+        participant: ParticipantId,
+        stream: StreamTold,
+    },
     CastStarting(CastView),
     CastStarted(CastView),
     CastStopped(CastView),
     CastFailed(CastView),
     CastSwitched(SwitchResult),
-    CastSourceState { source: Source, state: SourceState, age_ms: Option<u32> },
-    CastEncoderChanged { encoder: EncoderKind, previous: EncoderKind, fallbacks: u64 },
+    CastSourceState {
+        source: Source,
+        state: SourceState,
+        age_ms: Option<u32>,
+    },
+    CastEncoderChanged {
+        encoder: EncoderKind,
+        previous: EncoderKind,
+        fallbacks: u64,
+    },
     OutputAdded(OutputView),
     OutputChanged(OutputView),
     OutputRemoved(OutputView),
     /// `store`: where it is, as the API calls it.
-    Recording { recording: Recording, store: String },
+    Recording {
+        recording: Recording,
+        store: String,
+    },
     /// `worse`: there is less room than before. `snapshots`: whether they are made.
-    Load { worse: bool, snapshots: bool, renditions: Vec<ShedRendition> },
+    Load {
+        worse: bool,
+        snapshots: bool,
+        renditions: Vec<ShedRendition>,
+    },
     /// So many replacements in the conference's life.
-    WorkerRestarted { restarts: u32 },
+    WorkerRestarted {
+        restarts: u32,
+    },
 }
 
 /// Why a conference ended.

@@ -36,7 +36,9 @@ impl Wanted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {
     /// What the reader saw last is not known any more: some events are missing before the next one.
-    Missed { after: EventId },
+    Missed {
+        after: EventId,
+    },
     Event(Arc<Event>),
 }
 

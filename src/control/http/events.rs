@@ -52,7 +52,8 @@ impl EventsQuery {
                 "conference" => parsed.conference = Some(value.parse()?),
                 "types" => {
                     let kinds = EventKinds::of(value.split(','));
-                    let kinds = kinds.map_err(|error| ControlError::invalid("types", format!("types: {error}")))?;
+                    let kinds =
+                        kinds.map_err(|error| ControlError::invalid("types", format!("types: {error}")))?;
                     parsed.kinds = Some(kinds);
                 }
                 "last_event_id" => parsed.last_event_id = Some(value.into_owned()),
@@ -149,7 +150,8 @@ mod tests {
 
     #[test]
     fn the_query_is_read_whole_or_refused() {
-        let query = EventsQuery::parse("conference=room&types=cast.*,load.shed&token=t&last_event_id=x").unwrap();
+        let query =
+            EventsQuery::parse("conference=room&types=cast.*,load.shed&token=t&last_event_id=x").unwrap();
         assert_eq!(query.conference, Some("room".parse().unwrap()));
         assert_eq!(query.kinds, EventKinds::of(["cast.*", "load.shed"]).ok());
         assert_eq!(EventsQuery::parse("types=cast.begun").unwrap_err().field(), Some("types"));

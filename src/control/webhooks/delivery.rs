@@ -107,7 +107,9 @@ pub struct Sending {
 pub enum Verdict {
     Delivered,
     /// It is tried again after.
-    Retry { after: Duration },
+    Retry {
+        after: Duration,
+    },
     /// It was too old to be tried again, or the server ends.
     GivenUp,
     /// The endpoint is gone.
@@ -124,7 +126,7 @@ pub struct Counters {
     /// Attempts that failed.
     pub failed_attempts: u64,
     pub given_up: u64,
-    /// Events that were never tried: the queue was full, the endpoint gone, or the server at its end.
+    /// The rest: the queue was full, the endpoint gone, or the server at its end.
     pub lost: u64,
 }
 
@@ -141,7 +143,7 @@ pub struct DeliveryState {
     /// Without a lane: it went with the others when the endpoint said that it is gone.
     in_flight: BTreeMap<AttemptId, Option<ConferenceId>>,
     next_attempt: u64,
-    /// Items that are no event yet: [`Item::Lost`].
+    /// Items that stand for lost events, whether [`Item::Lost`] or an event already. They are in no counter.
     gaps: usize,
     counters: Counters,
     draining: bool,
@@ -161,9 +163,19 @@ struct Lane {
 
 #[derive(Debug)]
 enum Item {
-    Event { event: Arc<Event>, since: Instant },
+    Event {
+        event: Arc<Event>,
+        since: Instant,
+        gap: bool,
+    },
     /// Not yet an event, so that it can still grow.
-    Lost { id: EventId, count: u64, first: u64, last: u64, since: Instant },
+    Lost {
+        id: EventId,
+        count: u64,
+        first: u64,
+        last: u64,
+        since: Instant,
+    },
 }
 
 impl DeliveryState {
@@ -247,7 +259,7 @@ impl DeliveryState {
         }
         self.counters.queued += 1;
         let conference = event.conference.clone();
-        self.push(&conference, Item::Event { event, since: now });
+        self.push(&conference, Item::Event { event, since: now, gap: false });
     }
 
     fn note_gap(&mut self, event: &Event, now: Instant) {
@@ -267,8 +279,7 @@ impl DeliveryState {
         match self.lanes.get_mut(conference) {
             Some(lane) => lane.items.push_back(item),
             None => {
-                let lane =
-                    Lane { items: VecDeque::from([item]), attempts: 0, failures: 0 };
+                let lane = Lane { items: VecDeque::from([item]), attempts: 0, failures: 0 };
                 self.lanes.insert(conference.clone(), lane);
                 self.due.push_back(conference.clone());
             }
@@ -282,11 +293,9 @@ impl DeliveryState {
             let Some(lane) = self.lanes.get_mut(&conference) else { continue };
             let Some(first) = lane.items.front_mut() else { continue };
             if let Item::Lost { id, count, first: from, last, since } = first {
-                // From now on it says what it says: a gap that goes on is another one. It counts as queued.
+                // From now on it says what it says: a gap that goes on is another one.
                 let event = event::lost(id.clone(), &conference, *count, (*from, *last));
-                *first = Item::Event { event: Arc::new(event), since: *since };
-                self.gaps -= 1;
-                self.counters.queued += 1;
+                *first = Item::Event { event: Arc::new(event), since: *since, gap: true };
             }
             let Item::Event { event, .. } = first else { continue };
             lane.attempts += 1;
@@ -301,17 +310,13 @@ impl DeliveryState {
     fn answered(&mut self, attempt: AttemptId, outcome: Outcome, roll: f64, now: Instant) {
         let Some(lane) = self.in_flight.remove(&attempt) else { return };
         self.counters.failed_attempts += u64::from(outcome != Outcome::Delivered);
-        self.counters.delivered += u64::from(outcome == Outcome::Delivered);
         let verdict = match (outcome, lane) {
             (Outcome::Delivered, Some(conference)) => {
                 self.finish_first(&conference);
                 Verdict::Delivered
             }
-            // It was counted as lost with its lane, and got through.
-            (Outcome::Delivered, None) => {
-                self.counters.lost -= 1;
-                Verdict::Delivered
-            }
+            // It got through, though it was counted as lost with its lane.
+            (Outcome::Delivered, None) => Verdict::Delivered,
             (Outcome::Gone, _) => {
                 self.disable();
                 Verdict::Disabled
@@ -327,9 +332,10 @@ impl DeliveryState {
     /// The lane's first event is done with; the next one is due.
     fn finish_first(&mut self, conference: &ConferenceId) {
         let Some(lane) = self.lanes.get_mut(conference) else { return };
-        lane.items.pop_front();
+        let done = lane.items.pop_front();
         (lane.attempts, lane.failures) = (0, 0);
-        self.counters.queued -= 1;
+        self.counters.delivered += self.leave_queue(done);
+        let Some(lane) = self.lanes.get_mut(conference) else { return };
         if lane.items.is_empty() {
             self.lanes.remove(conference);
         } else {
@@ -345,9 +351,9 @@ impl DeliveryState {
         now: Instant,
     ) -> Verdict {
         if self.draining {
-            self.counters.given_up += 1;
-            self.counters.queued -= 1;
-            self.lose_lane(&conference, 1);
+            let first = self.lanes.get_mut(&conference).and_then(|lane| lane.items.pop_front());
+            self.counters.given_up += self.leave_queue(first);
+            self.lose_lane(&conference);
             return Verdict::GivenUp;
         }
         let Some(lane) = self.lanes.get_mut(&conference) else { return Verdict::Disabled };
@@ -358,12 +364,11 @@ impl DeliveryState {
             _ => false,
         };
         if old {
-            lane.items.pop_front();
             lane.attempts = 0;
-            self.counters.queued -= 1;
-            self.counters.given_up += 1;
+            let given_up = lane.items.pop_front();
+            self.counters.given_up += self.leave_queue(given_up);
         }
-        if lane.items.is_empty() {
+        if self.lanes.get(&conference).is_none_or(|lane| lane.items.is_empty()) {
             self.lanes.remove(&conference);
         } else {
             self.waiting.insert((now + after, conference));
@@ -375,25 +380,34 @@ impl DeliveryState {
         self.counters.disabled = true;
         let all: Vec<_> = self.lanes.keys().cloned().collect();
         for conference in all {
-            self.lose_lane(&conference, 0);
+            self.lose_lane(&conference);
         }
         self.due.clear();
         self.waiting.clear();
         self.in_flight.values_mut().for_each(|lane| *lane = None);
     }
 
-    /// A lane goes, with all that waits in it but its `done` first items.
-    fn lose_lane(&mut self, conference: &ConferenceId, done: usize) {
-        let Some(lane) = self.lanes.remove(conference) else { return };
-        for item in lane.items.into_iter().skip(done) {
-            match item {
-                Item::Event { .. } => {
-                    self.counters.queued -= 1;
-                    self.counters.lost += 1;
-                }
-                // Its events are counted already.
-                Item::Lost { .. } => self.gaps -= 1,
+    /// A lane goes, with all that is in it.
+    fn lose_lane(&mut self, conference: &ConferenceId) {
+        let lane = self.lanes.remove(conference);
+        for item in lane.into_iter().flat_map(|lane| lane.items) {
+            self.counters.lost += self.leave_queue(Some(item));
+        }
+    }
+
+    /// An item is done with; how many events it is.
+    fn leave_queue(&mut self, item: Option<Item>) -> u64 {
+        match item {
+            Some(Item::Event { gap: false, .. }) => {
+                self.counters.queued -= 1;
+                1
             }
+            // What it stands for is counted as lost already.
+            Some(Item::Event { gap: true, .. } | Item::Lost { .. }) => {
+                self.gaps -= 1;
+                0
+            }
+            None => 0,
         }
     }
 }

@@ -17,7 +17,6 @@ use crate::{
     ids::{ParticipantId, SessionId},
     media::EncoderKind,
 };
-use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 /// What those outside know by now.
@@ -30,8 +29,8 @@ pub(super) struct Announced {
 
 #[derive(Debug)]
 struct AnnouncedCast {
-    /// Which cast it is: no two of a conference begin at the same time.
-    started_at: Timestamp,
+    /// Which cast it is.
+    number: u64,
     /// `cast.started` was told.
     live: bool,
     /// `cast.stopped` or `cast.failed` was told.
@@ -113,14 +112,14 @@ impl ConferenceState {
 
     fn announce_cast(&mut self, now: Now) {
         let Some(run) = &self.cast else { return };
-        let (started_at, state) = (run.started_at, run.state());
-        let known = self.announced.cast.take().filter(|known| known.started_at == started_at);
+        let (number, state) = (run.number, run.state());
+        let known = self.announced.cast.take().filter(|known| known.number == number);
         let mut known = match known {
             Some(known) => known,
             None => {
                 let view = self.cast_view(now);
                 self.announce(News::CastStarting(view));
-                self.begin_announcing(started_at)
+                self.begin_announcing(number)
             }
         };
         if !known.over {
@@ -130,12 +129,12 @@ impl ConferenceState {
         self.announced.cast = Some(known);
     }
 
-    fn begin_announcing(&self, started_at: Timestamp) -> AnnouncedCast {
+    fn begin_announcing(&self, number: u64) -> AnnouncedCast {
         // `cast.starting` shows its outputs.
         let outputs = self.cast.iter().flat_map(CastRun::output_views);
         let outputs = outputs.map(|(key, view)| (key, AnnouncedOutput { told: state_of(&view), view }));
         AnnouncedCast {
-            started_at,
+            number,
             live: false,
             over: false,
             source_state: SourceState::Absent,

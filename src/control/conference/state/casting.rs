@@ -4,7 +4,8 @@ use super::{ConferenceState, Effect, Now, OutputKey, ProgramSpec, working::Expec
 use crate::{
     control::{
         cast::{
-            AudioChoice, CastState, Encoding, OutputSpec, OutputView, Rendition, Source, StartCast, Switch, SwitchResult,
+            AudioChoice, CastState, Encoding, OutputSpec, OutputView, Rendition, Source, StartCast, Switch,
+            SwitchResult,
         },
         conference::{
             ask::{Reply, Ticket},
@@ -41,6 +42,8 @@ const MAX_SWITCHES: usize = 8;
 /// The conference's latest cast.
 #[derive(Debug)]
 pub(super) struct CastRun {
+    /// Which one it is; two may begin at the same time of the clock.
+    pub(super) number: u64,
     phase: Phase,
     pub(super) source: Source,
     pub(super) audio: AudioChoice,
@@ -197,7 +200,9 @@ impl ConferenceState {
         let paced = vec![1; renditions.len()];
         let steady = encoding.mode == ProgramMode::Compose;
         let outputs = outputs.into_iter().map(|spec| self.plan_output(now, spec, None)).collect();
+        let number = self.serial();
         self.cast = Some(CastRun {
+            number,
             phase: Phase::Starting { ticket, deadline },
             source,
             audio,

@@ -59,7 +59,11 @@ impl From<&EndpointView> for WebhookJson {
         Self {
             id: view.id.to_string(),
             url: view.url.clone(),
-            events: if view.kinds == EventKinds::ALL { vec!["*"] } else { kinds.map(|kind| kind.name()).collect() },
+            events: if view.kinds == EventKinds::ALL {
+                vec!["*"]
+            } else {
+                kinds.map(|kind| kind.name()).collect()
+            },
             conferences: view.conferences.iter().map(ToString::to_string).collect(),
             state: if counters.disabled { "disabled" } else { "enabled" },
             queued: counters.queued,
@@ -191,7 +195,8 @@ impl AttemptsQuery {
                     parsed.limit = limit.ok_or_else(refused)?;
                 }
                 _ => {
-                    let detail = "the query has an unknown parameter; allowed here: conference, endpoint, limit";
+                    let detail =
+                        "the query has an unknown parameter; allowed here: conference, endpoint, limit";
                     return Err(ControlError::InvalidRequest { detail: detail.to_owned(), field: None });
                 }
             }
