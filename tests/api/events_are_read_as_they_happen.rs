@@ -1,6 +1,6 @@
 use super::{
     event_reader::EventReader,
-    harness::{Api, bearer, token_config},
+    harness::{Api, bearer},
 };
 use axum::{
     body::Body,
