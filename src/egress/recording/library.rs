@@ -62,7 +62,9 @@ struct Shared {
 }
 
 /// Hears of recordings that are complete and where they are kept. It must not wait.
-struct Observer(Box<dyn Fn(&Recording, String) + Send + Sync>);
+struct Observer(Box<Observe>);
+
+type Observe = dyn Fn(&Recording, String) + Send + Sync;
 
 impl fmt::Debug for Observer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
