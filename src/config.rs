@@ -11,6 +11,7 @@ mod forms;
 pub mod ice;
 pub mod load;
 pub mod recording;
+pub mod webhooks;
 
 use crate::{media::EncoderChoice, redacted::Redacted};
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,7 @@ pub struct Config {
     pub rtmp: RtmpConfig,
     pub hls: HlsConfig,
     pub recording: RecordingConfig,
+    pub webhooks: webhooks::WebhooksConfig,
     pub worker: WorkerConfig,
     pub log: LogConfig,
 }
@@ -122,6 +124,8 @@ pub struct LimitsConfig {
     pub max_outputs: usize,
     /// Signalling WebSockets at once; more are answered `too_many_clients`.
     pub max_clients: usize,
+    /// Readers of `GET /v1/events` at once; more are answered `too_many_event_streams`.
+    pub max_event_streams: usize,
     /// TCP connections to the HTTP port at once; more are answered 503.
     pub max_connections: usize,
     /// Part of the machine's cores that control and its workers may use, 0 to 1; what would need more is answered

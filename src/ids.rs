@@ -243,6 +243,44 @@ impl fmt::Display for RecordingId {
     }
 }
 
+/// An event (`control/events`): `evt_` and 128 random bits in hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId(String);
+
+impl EventId {
+    /// A fresh id.
+    pub fn generate() -> Self {
+        Self(format!("evt_{}", unguessable()))
+    }
+
+    /// The id as it stands in JSON and headers.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for EventId {
+    type Err = InvalidId;
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        match text.strip_prefix("evt_") {
+            Some(digits) if digits.len() == 32 && digits.bytes().all(hex) => Ok(Self(text.to_owned())),
+            _ => Err(InvalidId { what: "event id", allowed: "evt_ and 32 characters of 0-9 a-f" }),
+        }
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+text_id! {
+    /// A receiver of webhooks, named by the operator (`webhooks.endpoints`).
+    EndpointId, "endpoint id", is_id, ID_ALLOWED
+}
+
 /// What the worker calls a (participant, stream) pair. Control hands the numbers out, keeps them for
 /// the life of the conference, and gives the same number to the same pair after a re-publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -18,7 +18,7 @@ const MIN_MISSED_HEARTBEATS: u32 = 4;
 /// A hundred years: longest age of a recording.
 const MAX_AGE_S: u64 = 100 * 366 * 86_400;
 /// A day: longest of all times that are counted in seconds.
-const DAY_S: u32 = 86_400;
+pub(super) const DAY_S: u32 = 86_400;
 
 impl Config {
     /// Everything that is wrong, one sentence each; empty when the server can start with it.
@@ -32,6 +32,7 @@ impl Config {
         self.check_encoding(&mut faults);
         self.check_egress(&mut faults);
         self.check_recording(&mut faults);
+        self.webhooks.check(&mut faults);
         self.check_worker(&mut faults);
         faults.0
     }
@@ -118,6 +119,7 @@ impl Config {
         faults.range("limits.max_subscribers", limits.max_subscribers, 0..=1000, "subscribers");
         faults.range("limits.max_outputs", limits.max_outputs, 1..=64, "outputs");
         faults.range("limits.max_clients", limits.max_clients, 1..=100_000, "clients");
+        faults.range("limits.max_event_streams", limits.max_event_streams, 0..=10_000, "readers");
         faults.range("limits.max_connections", limits.max_connections, 16..=100_000, "connections");
         faults.range("limits.max_load", limits.max_load, 0.0..=1.0, "of the cores");
         let timeout_ms = limits.request_timeout_s.saturating_mul(1000);
@@ -345,14 +347,14 @@ impl Config {
 }
 
 /// The sentences.
-struct Faults(Vec<String>);
+pub(super) struct Faults(Vec<String>);
 
 impl Faults {
-    fn add(&mut self, key: &str, what: &str, allowed: &str) {
+    pub(super) fn add(&mut self, key: &str, what: &str, allowed: &str) {
         self.0.push(format!("{key} {what}; allowed: {allowed}"));
     }
 
-    fn range<T: PartialOrd + std::fmt::Display>(
+    pub(super) fn range<T: PartialOrd + std::fmt::Display>(
         &mut self,
         key: &str,
         value: T,
@@ -365,7 +367,7 @@ impl Faults {
         }
     }
 
-    fn ordered(&mut self, (least, min): (&str, u32), (most, max): (&str, u32)) {
+    pub(super) fn ordered(&mut self, (least, min): (&str, u32), (most, max): (&str, u32)) {
         if min > max {
             self.add(most, &format!("= {max} is not allowed"), &format!("at least {least}, which is {min}"));
         }

@@ -31,6 +31,7 @@ impl Default for LimitsConfig {
             max_subscribers: 100,
             max_outputs: 8,
             max_clients: 1000,
+            max_event_streams: 100,
             max_connections: 2048,
             max_load: 0.9,
         }

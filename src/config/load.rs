@@ -221,7 +221,7 @@ mod tests {
             (
                 "[sever]\nlisten = 1\n",
                 "c.toml: sever is an unknown key; allowed here: server, auth, limits, webrtc, conference, \
-                 cast, encoding, program, switching, rtmp, hls, recording, worker, log",
+                 cast, encoding, program, switching, rtmp, hls, recording, webhooks, worker, log",
             ),
             (
                 "[limits]\nmax_outputs = \"many\"\n",
@@ -275,6 +275,9 @@ mod tests {
             "[auth]\nkeys = \"hush\"\n",
             "[recording]\ns3_secret_access_key = [\"hush\"]\n",
             "[recording]\ns3_secret_access_key = \"hush\"\n",
+            "[webhooks]\nendpoints = [\"https://hush@host\"]\n",
+            "[[webhooks.endpoints]]\nid = \"a\"\nurl = \"ftp://h?hush\"\nsecret = \"hush\"\n",
+            "[[webhooks.endpoints]]\nid = \"a\"\nurl = [\"hush\"]\nsecret = \"hush\"\n",
             "[webrtc]\nturn_servers = \"turn:user:hush@host\"\n",
             "[webrtc]\nturn_servers = [\"turn:user:hush@host\"]\n",
         ] {

@@ -117,6 +117,11 @@ impl Identity {
         }
     }
 
+    /// For which conferences it is.
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
     /// Whether this is for `conference` at all, whatever it allows there.
     pub fn covers(&self, conference: &ConferenceId) -> bool {
         match &self.scope {

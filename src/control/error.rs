@@ -1,7 +1,7 @@
 //! The one map from an error to its stable `code` and HTTP status (contract, "Errors").
 
 use crate::control::conference::calls::CallError;
-use crate::ids::{ConferenceId, InvalidId, OutputId, ParticipantId, StreamName};
+use crate::ids::{ConferenceId, EndpointId, InvalidId, OutputId, ParticipantId, StreamName};
 use std::time::Duration;
 
 /// What a client's request can end with, other than success. `Display` is the problem's `detail`: a
@@ -98,6 +98,10 @@ pub enum ControlError {
     Call(#[from] CallError),
     #[error("the server has as many signalling clients as it may have ({max})")]
     TooManyClients { max: usize },
+    #[error("the server has as many readers of events as it may have ({max})")]
+    TooManyEventStreams { max: usize },
+    #[error("there is no webhook endpoint {0}")]
+    EndpointNotFound(EndpointId),
     #[error("something went wrong on our side; the log names it by this request's id")]
     Internal,
 }
@@ -151,6 +155,8 @@ impl ControlError {
             Self::Call(CallError::Oneself) => ("invalid_request", 400),
             Self::Call(CallError::TooMany) => ("too_many_calls", 429),
             Self::TooManyClients { .. } => ("too_many_clients", 429),
+            Self::TooManyEventStreams { .. } => ("too_many_event_streams", 429),
+            Self::EndpointNotFound(_) => ("endpoint_not_found", 404),
             Self::Internal => ("internal", 500),
         }
     }

@@ -5,6 +5,7 @@
 
 pub mod cast;
 pub mod conferences;
+pub mod events;
 pub mod extract;
 pub mod health;
 pub mod hls;
@@ -20,6 +21,7 @@ pub mod sessions;
 pub mod signal;
 pub mod snapshot;
 pub mod state;
+pub mod webhooks;
 pub mod whep;
 pub mod whip;
 pub mod wire;

@@ -6,6 +6,7 @@ use super::{
     conference::{outputs::egress::EgressOutputs, runner::ConferenceParts},
     directory::Directory,
     error::ControlError,
+    events::{Events, news::News},
     figures,
     http::{
         self, hls,
@@ -20,6 +21,7 @@ use super::{
     store::redb::RedbStore,
     supervisor::WorkerLauncher,
     trickle,
+    webhooks::Webhooks,
 };
 use crate::{
     config::{Config, ServerConfig},
@@ -92,7 +94,7 @@ struct Parts {
 }
 
 /// The conferences, HLS and the SDP parsers: the one place that knows how they are made.
-async fn build(config: &Arc<Config>, load: LoadMonitor) -> Result<Parts, ServeError> {
+async fn build(config: &Arc<Config>, load: LoadMonitor, events: Events) -> Result<Parts, ServeError> {
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| ServeError::Build(error);
     let dir = config.server.data_dir.clone();
     let opened = tokio::task::spawn_blocking(move || RedbStore::open(&dir)).await;
@@ -103,11 +105,14 @@ async fn build(config: &Arc<Config>, load: LoadMonitor) -> Result<Parts, ServeEr
     let library = HlsLibrary::new();
     let recordings = RecordingLibrary::open(&config.recording, &config.server.data_dir)
         .map_err(|error| failed(error.into()))?;
+    let told = events.clone();
+    recordings.observe(move |recording, store| {
+        told.publish(&recording.conference, &News::Recording { recording: recording.clone(), store });
+    });
     // Before any cast: what it records must not be taken for a former run's.
     recordings.recover().await.map_err(|error| failed(error.into()))?;
     let outputs = Arc::new(EgressOutputs::new(config.clone(), library.clone(), recordings.clone()));
-    let parts = ConferenceParts { config: config.clone(), launcher, outputs, load };
-    figures::describe();
+    let parts = ConferenceParts { config: config.clone(), launcher, outputs, load, events };
     let directory = Directory::start(parts, Arc::new(store)).await.map_err(|error| failed(error.into()))?;
     Ok(Parts {
         directory,
@@ -156,7 +161,11 @@ pub async fn run(config: Config, options: ServeOptions) -> Result<(), ServeError
     };
     let config = Arc::new(config);
     let admission = Admission::new(config.limits.max_load);
-    let parts = build(&config, admission.monitor().clone()).await?;
+    figures::describe();
+    let base_url: Arc<str> = base_url(&config.server, bound).into();
+    let webhooks = Webhooks::start(&config.webhooks).map_err(|error| ServeError::Build(Box::new(error)))?;
+    let events = Events::new(base_url.clone(), webhooks.clone(), config.limits.max_event_streams);
+    let parts = build(&config, admission.monitor().clone(), events.clone()).await?;
     let directory = Arc::new(parts.directory);
     let readiness = Readiness::default();
     let conferences: Arc<dyn Conferences> = directory.clone();
@@ -168,9 +177,10 @@ pub async fn run(config: Config, options: ServeOptions) -> Result<(), ServeError
         conferences,
         signal,
         auth: Auth::new(&config.auth),
-        base_url: base_url(&config.server, bound).into(),
+        base_url,
         sdp: parts.sdp,
         recordings: parts.recordings,
+        events: events.clone(),
         metrics,
         readiness: readiness.clone(),
         config: Arc::clone(&config),
@@ -196,6 +206,9 @@ pub async fn run(config: Config, options: ServeOptions) -> Result<(), ServeError
     // The API answers while casts end, so that clients can see them end; then it closes too.
     let drain = async {
         directory.drain().await;
+        // All is told by now. Readers' streams end behind it, and what webhooks have not taken gets a last chance.
+        events.close();
+        webhooks.drain(webhooks_deadline(Instant::now(), deadline)).await;
         closing.cancel();
         // A panic in `serve` is in the log; there is nothing left to wait for.
         let _ = (&mut server).await;
@@ -216,6 +229,11 @@ pub async fn run(config: Config, options: ServeOptions) -> Result<(), ServeError
     }
     tracing::info!("shut down");
     Ok(())
+}
+
+/// A receiver that does not answer leaves half of the time that is left to the rest of the shutdown.
+fn webhooks_deadline(now: Instant, deadline: Instant) -> Instant {
+    now + deadline.saturating_duration_since(now) / 2
 }
 
 async fn bind(listen: SocketAddr) -> Result<TcpListener, ServeError> {

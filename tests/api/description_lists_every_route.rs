@@ -3,7 +3,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The contract's table, and the pages.
-const ROUTES: [&str; 44] = [
+const ROUTES: [&str; 48] = [
     "GET /v1/conferences",
     "PUT /v1/conferences/{conference}",
     "GET /v1/conferences/{conference}",
@@ -38,6 +38,10 @@ const ROUTES: [&str; 44] = [
     "GET /v1/recordings/{recording}/file.mp4",
     "GET /v1/recordings/{recording}/index.m3u8",
     "GET /v1/signal",
+    "GET /v1/events",
+    "GET /v1/webhooks",
+    "GET /v1/webhooks/deliveries",
+    "POST /v1/webhooks/{endpoint}/test",
     "GET /healthz",
     "GET /readyz",
     "GET /metrics",

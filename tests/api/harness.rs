@@ -12,11 +12,13 @@ use meetingcast::{
         admission::Admission,
         auth::{Auth, Grant, NewToken, Scope, mint},
         error::ControlError,
+        events::Events,
         http::{
             app,
             state::{AppState, Readiness, SdpReaders, Trickle},
         },
         signal::Switchboard,
+        webhooks::Webhooks,
     },
     egress::recording::RecordingLibrary,
     ipc::{Candidate, IngestOffer},
@@ -41,6 +43,7 @@ pub struct Api {
     pub seen: Arc<Mutex<Seen>>,
     pub readiness: Readiness,
     pub recordings: RecordingLibrary,
+    pub events: Events,
 }
 
 /// An answer, read to its end.
@@ -102,6 +105,8 @@ impl Api {
         let readiness = Readiness::default();
         let recordings = RecordingLibrary::open(&config.recording, &config.server.data_dir).unwrap();
         let conferences = Arc::new(fake);
+        let webhooks = Webhooks::start(&config.webhooks).unwrap();
+        let events = Events::new("http://cast.example".into(), webhooks, config.limits.max_event_streams);
         let config = Arc::new(config);
         let state = AppState {
             signal: Switchboard::start(conferences.clone(), &config, CancellationToken::new()),
@@ -109,6 +114,7 @@ impl Api {
             admission: Admission::new(config.limits.max_load),
             auth: Auth::new(&config.auth),
             recordings: recordings.clone(),
+            events: events.clone(),
             base_url: "http://cast.example".into(),
             sdp: SdpReaders {
                 offer: read_offer,
@@ -119,7 +125,7 @@ impl Api {
             readiness: readiness.clone(),
             config,
         };
-        Self { app: app(state, Router::new()), seen, readiness, recordings }
+        Self { app: app(state, Router::new()), seen, readiness, recordings, events }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Reply {

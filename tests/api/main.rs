@@ -16,7 +16,12 @@ mod conferences_are_listed_put_read_and_ended;
 mod cors_needs_no_token;
 mod description_lists_every_route;
 mod errors_are_problems;
+#[path = "../support/event_reader.rs"]
+mod event_reader;
+mod events_are_read_as_they_happen;
 mod health_says_when_it_drains;
+#[path = "../support/hook_receiver.rs"]
+mod hook_receiver;
 mod later_things_say_so;
 mod outputs_come_and_go;
 mod overload_is_said;
@@ -32,5 +37,6 @@ mod sessions_trickle_and_hang_up;
 #[allow(dead_code, reason = "tests/egress uses more of it")]
 mod tls_front;
 mod tokens_decide_what_is_allowed;
+mod webhooks_are_signed_and_retried;
 mod whep_takes_offers;
 mod whip_takes_offers;

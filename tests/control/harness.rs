@@ -17,8 +17,10 @@ use meetingcast::{
         },
         directory::Directory,
         error::ControlError,
+        events::Events,
         store::{Store, memory::MemoryStore},
         supervisor::{SpawnWorker, SpawnedWorker, WorkerLauncher, WorkerProcess},
+        webhooks::Webhooks,
     },
     egress::{
         hub::{HubItem, QueueLimits},
@@ -176,13 +178,13 @@ struct FakeWorker {
     program: Option<u64>,
 }
 
-type Events = LinkWriter<WorkerEvent, tokio::io::WriteHalf<DuplexStream>>;
+type EventLink = LinkWriter<WorkerEvent, tokio::io::WriteHalf<DuplexStream>>;
 
 impl FakeWorker {
     async fn run(mut self, stream: DuplexStream, behaviour: watch::Receiver<Behaviour>) {
         let (read, write) = tokio::io::split(stream);
         let mut commands = LinkReader::<WorkerCommand, _>::new(read);
-        let mut events = Events::new(write);
+        let mut events = EventLink::new(write);
         let mut ticks = interval(Duration::from_millis(50));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
@@ -204,7 +206,7 @@ impl FakeWorker {
         &mut self,
         command: WorkerCommand,
         now: Behaviour,
-        events: &mut Events,
+        events: &mut EventLink,
     ) -> io::Result<bool> {
         self.world.commands.lock().unwrap().push((self.number, command.clone()));
         let (request, result) = match &command {
@@ -252,14 +254,14 @@ impl FakeWorker {
         Ok(true)
     }
 
-    async fn supersede(&mut self, events: &mut Events) -> io::Result<()> {
+    async fn supersede(&mut self, events: &mut EventLink) -> io::Result<()> {
         if let Some((WorkerCommand::Compose { request, .. }, _)) = self.waiting.take() {
             events.send(&WorkerEvent::Reply { request, result: Err(ReplyError::Superseded) }).await?;
         }
         Ok(())
     }
 
-    async fn tick(&mut self, now: Behaviour, events: &mut Events) -> io::Result<bool> {
+    async fn tick(&mut self, now: Behaviour, events: &mut EventLink) -> io::Result<bool> {
         if !self.ready {
             return Ok(true);
         }
@@ -395,6 +397,7 @@ pub struct Server {
     pub outputs: Outputs,
     /// What its conferences hear of the load.
     pub load: watch::Sender<Load>,
+    pub events: Events,
 }
 
 impl Server {
@@ -408,9 +411,18 @@ impl Server {
         let (load, monitor) = LoadMonitor::new();
         let outputs_made = Arc::new(outputs.clone());
         let config = Arc::new(config);
-        let parts = ConferenceParts { config, launcher, outputs: outputs_made, load: monitor };
+        let webhooks = Webhooks::start(&config.webhooks).unwrap();
+        let streams = config.limits.max_event_streams;
+        let events = Events::new("http://cast.example".into(), webhooks, streams);
+        let parts = ConferenceParts {
+            config,
+            launcher,
+            outputs: outputs_made,
+            load: monitor,
+            events: events.clone(),
+        };
         let directory = Directory::start(parts, store).await.unwrap();
-        Self { directory, workers, outputs, load }
+        Self { directory, workers, outputs, load, events }
     }
 
     pub async fn room(&self) -> Conference {

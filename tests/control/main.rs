@@ -4,7 +4,11 @@
 mod casting;
 mod directory;
 mod harness;
+#[path = "../support/hook_receiver.rs"]
+#[allow(dead_code, reason = "tests/api uses more of it")]
+mod hook_receiver;
 mod publishing;
 mod signalling;
 mod supervisor_process;
 mod takeover;
+mod telling;

@@ -60,6 +60,7 @@ impl Signalling {
             admission: Admission::new(config.limits.max_load),
             auth: Auth::new(&config.auth),
             recordings: RecordingLibrary::open(&config.recording, &config.server.data_dir).unwrap(),
+            events: server.events.clone(),
             base_url: "http://cast.example".into(),
             sdp: SdpReaders {
                 offer: |_| Ok(harness::offer()),

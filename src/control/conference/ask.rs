@@ -60,6 +60,8 @@ pub enum Ask {
     AddOutput(OutputSpec),
     RemoveOutput(OutputId),
     End,
+    /// The same, since the server ends; nobody waits for it.
+    Shutdown,
 }
 
 /// A successful answer.

@@ -175,6 +175,12 @@ impl Roster {
         self.participants.iter().flat_map(|participant| &participant.streams).filter_map(Stream::session)
     }
 
+    /// Whose session it is.
+    pub fn publisher_of(&self, session: &SessionId) -> Option<ParticipantId> {
+        let has = |one: &&Participant| one.streams.iter().any(|stream| stream.session() == Some(session));
+        self.participants.iter().find(has).map(|participant| participant.id.clone())
+    }
+
     /// A participant who is in.
     pub fn participant(&self, id: &ParticipantId) -> Result<&Participant, ControlError> {
         self.present()

@@ -15,6 +15,7 @@ use crate::{
         cast::OutputSpec,
         directory::runner::Notice,
         error::ControlError,
+        events::{Events, news::News},
         figures,
         supervisor::{Worker, WorkerLauncher, WorkerSignal},
     },
@@ -59,6 +60,7 @@ pub struct ConferenceParts {
     pub launcher: WorkerLauncher,
     pub outputs: Arc<dyn OutputFactory>,
     pub load: LoadMonitor,
+    pub events: Events,
 }
 
 impl fmt::Debug for ConferenceParts {
@@ -72,6 +74,8 @@ pub struct ConferenceRunner {
     id: ConferenceId,
     parts: ConferenceParts,
     state: ConferenceState,
+    /// To be told first of all.
+    created: Option<News>,
     /// CLOCK_MONOTONIC nanoseconds that the conference's media time counts from.
     epoch_ns: u64,
     mailbox: mpsc::Receiver<ConferenceRequest>,
@@ -123,7 +127,13 @@ impl ConferenceRunner {
         let (wanted, keyframes) = mpsc::channel(1);
         let epoch_ns = monotonic_ns();
         let id = founding.id.clone();
+        let created = News::ConferenceCreated {
+            settings: founding.settings.clone(),
+            kept: founding.kept,
+            restored: founding.restored,
+        };
         let runner = Self {
+            created: Some(created),
             id: id.clone(),
             state: ConferenceState::new(founding, parts.config.clone(), now(epoch_ns)),
             load: parts.load.afresh(),
@@ -152,6 +162,9 @@ impl ConferenceRunner {
     /// Lives until the conference ends: by request, by being empty, or since nobody holds a handle.
     pub async fn run(mut self) {
         tracing::info!("conference opened");
+        if let Some(created) = self.created.take() {
+            self.parts.events.publish(&self.id, &created);
+        }
         loop {
             let input = self.next_input().await;
             if let Some(waiting) = self.take(input).await {
@@ -219,7 +232,7 @@ impl ConferenceRunner {
 
     /// The end without anybody who waits for it.
     fn end_input(&mut self) -> Input {
-        Input::Ask { ticket: self.ticket(), ask: Ask::End }
+        Input::Ask { ticket: self.ticket(), ask: Ask::Shutdown }
     }
 
     fn ticket(&mut self) -> Ticket {
@@ -278,6 +291,7 @@ impl ConferenceRunner {
                 self.notify(Notice::SessionOpened { session, conference: self.id.clone() }).await;
             }
             Effect::Tell { audience, event } => self.tell(&audience, &event),
+            Effect::Announce(news) => self.parts.events.publish(&self.id, &news),
             Effect::Unseat(seat) => drop(self.seats.remove(&seat)),
             Effect::SessionClosed(session) => self.notify(Notice::SessionClosed { session }).await,
             Effect::OpenHub { renditions, steady } => {

@@ -5,6 +5,7 @@
 //! from the one shown …) and emits what closes the gap. So a step lost with a worker is taken again
 //! with the next one, without a special case.
 
+mod announcing;
 mod casting;
 mod forwarding;
 mod load;
@@ -21,8 +22,8 @@ mod tests;
 pub use self::presence::Audience;
 
 use self::{
-    casting::CastRun, forwarding::Forwards, presence::Told, publishing::Publishing, snapshots::Snapshots,
-    working::WorkerLife,
+    announcing::Announced, casting::CastRun, forwarding::Forwards, presence::Told, publishing::Publishing,
+    snapshots::Snapshots, working::WorkerLife,
 };
 use super::{
     ConferenceSettings,
@@ -33,7 +34,12 @@ use super::{
 };
 use crate::{
     config::Config,
-    control::{admission::shedding::Load, cast::OutputSpec, error::ControlError},
+    control::{
+        admission::shedding::Load,
+        cast::OutputSpec,
+        error::ControlError,
+        events::news::{EndReason, News},
+    },
     egress::output::OutputStatus,
     ids::{ConferenceId, Incarnation, SessionId},
     ipc::{ProgramSpec, SlateSpec, WorkerCommand, WorkerEvent},
@@ -109,6 +115,8 @@ pub enum Effect {
         audience: Audience,
         event: SeatEvent,
     },
+    /// Tell those outside.
+    Announce(Box<News>),
     /// The seat's listener hears nothing more.
     Unseat(SeatId),
     /// A new cast, a new hub.
@@ -183,6 +191,7 @@ pub struct ConferenceState {
     cast: Option<CastRun>,
     snapshots: Snapshots,
     told: Told,
+    announced: Announced,
     hints: Hints,
     load: Load,
     emptiness: Emptiness,
@@ -190,6 +199,8 @@ pub struct ConferenceState {
     deserted_since: Option<Instant>,
     /// It is ending; these wait for that.
     ending: Option<Vec<Ticket>>,
+    /// Why, unless nobody was in for too long.
+    end_reason: Option<EndReason>,
     finished: bool,
     next_serial: u64,
     out: Vec<Effect>,
@@ -202,6 +213,8 @@ pub struct Founding {
     pub settings: ConferenceSettings,
     /// Somebody set it up, it stays until it is deleted.
     pub kept: bool,
+    /// It was kept over a restart of the server.
+    pub restored: bool,
     pub created_at: Timestamp,
     /// 0xRRGGBB.
     pub slate_colour: u32,
@@ -224,11 +237,13 @@ impl ConferenceState {
             cast: None,
             snapshots: Snapshots::default(),
             told: Told::default(),
+            announced: Announced::default(),
             hints: Hints::default(),
             load: Load::default(),
             emptiness: Emptiness::Since(now.at),
             deserted_since: None,
             ending: None,
+            end_reason: None,
             finished: false,
             next_serial: 0,
             out: Vec::new(),
@@ -346,11 +361,13 @@ impl ConferenceState {
             Ask::StopCast => self.stop_cast(ticket),
             Ask::AddOutput(spec) => self.add_output(now, ticket, spec),
             Ask::RemoveOutput(id) => self.remove_output(ticket, &id),
-            Ask::End => self.end(ticket),
+            Ask::End => self.end(ticket, EndReason::Deleted),
+            Ask::Shutdown => self.end(ticket, EndReason::Shutdown),
         }
     }
 
-    fn end(&mut self, ticket: Ticket) {
+    fn end(&mut self, ticket: Ticket, reason: EndReason) {
+        self.end_reason = Some(reason);
         self.ending = Some(vec![ticket]);
         let gone = ControlError::ConferenceNotFound(self.id.clone());
         self.abandon_all(&gone);
@@ -372,6 +389,8 @@ impl ConferenceState {
         self.pace_renditions();
         self.drive_phase(now);
         self.mind_emptiness(now);
+        // Before those inside: that forgets why somebody went.
+        self.announce_changes(now);
         self.tell_changes(now);
         self.tell_quality(now);
         if self.ending.is_some() && !self.cast.as_ref().is_some_and(CastRun::is_active) {
@@ -410,6 +429,7 @@ impl ConferenceState {
     fn finish(&mut self) {
         self.finished = true;
         self.tell(Audience::Everybody, ConferenceEvent::Ended { removed: false });
+        self.announce_end();
         for session in self.roster.sessions() {
             self.out.push(Effect::SessionClosed(session.clone()));
         }

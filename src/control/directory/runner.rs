@@ -9,6 +9,7 @@ use crate::{
             state::{Figures, Founding},
         },
         error::ControlError,
+        events::news::{EndReason, News},
         figures,
         store::ConferenceRecord,
     },
@@ -96,7 +97,15 @@ impl DirectoryRunner {
     /// Opens a stored conference again.
     pub fn restore(&mut self, record: ConferenceRecord) {
         let settings = record.settings();
-        self.open(record.id, settings, true, record.created_at);
+        let (kept, restored) = (true, true);
+        self.open(Founding {
+            id: record.id,
+            settings,
+            kept,
+            restored,
+            created_at: record.created_at,
+            slate_colour: self.slate_colour,
+        });
     }
 
     /// Lives until no handle is left and all conferences have ended.
@@ -172,21 +181,17 @@ impl DirectoryRunner {
             None => {
                 let kept = who.settings.is_some();
                 let settings = who.settings.unwrap_or_default();
-                Ok((self.open(id, settings, kept, Timestamp::now()), true))
+                let (restored, created_at) = (false, Timestamp::now());
+                let slate_colour = self.slate_colour;
+                let founding = Founding { id, settings, kept, restored, created_at, slate_colour };
+                Ok((self.open(founding), true))
             }
         };
         drop(who.answer.send(result));
     }
 
-    fn open(
-        &mut self,
-        id: ConferenceId,
-        settings: ConferenceSettings,
-        kept: bool,
-        created_at: Timestamp,
-    ) -> Conference {
-        let founding =
-            Founding { id: id.clone(), settings, kept, created_at, slate_colour: self.slate_colour };
+    fn open(&mut self, founding: Founding) -> Conference {
+        let id = founding.id.clone();
         let stop = self.stop.child_token();
         let (conference, runner) =
             ConferenceRunner::new(founding, self.parts.clone(), self.notice.clone(), stop);
@@ -228,6 +233,7 @@ impl DirectoryRunner {
         let Some(id) = self.names.remove(&task) else { return };
         if let Err(error) = ended {
             tracing::error!(conference = %id, %error, "conference failed");
+            self.parts.events.publish(&id, &News::ConferenceEnded { reason: EndReason::Failed });
         }
         self.sessions.retain(|_, conference| *conference != id);
         let waiting = self.conferences.remove(&id).map(|entry| entry.waiting).unwrap_or_default();

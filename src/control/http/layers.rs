@@ -123,7 +123,7 @@ pub async fn cors(request: Request, next: Next) -> Response {
         set(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
         set(
             header::ACCESS_CONTROL_ALLOW_HEADERS,
-            "authorization, content-type, if-match, if-range, range, x-request-id",
+            "authorization, content-type, if-match, if-range, last-event-id, range, x-request-id",
         );
         // Two hours: the longest that Chromium keeps.
         set(header::ACCESS_CONTROL_MAX_AGE, "7200");
@@ -139,7 +139,8 @@ pub fn is_text(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     (kind.starts_with("application/json")
         || kind.starts_with("application/problem+json")
-        || kind.starts_with("text/"))
+        // A stream of events goes out event by event; gzip would hold them back.
+        || (kind.starts_with("text/") && !kind.starts_with("text/event-stream")))
         && length.is_none_or(|length: u64| length >= LEAST_BYTES)
 }
 

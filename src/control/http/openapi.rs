@@ -1,8 +1,8 @@
 //! The API's routes and, from the same list, their description: `/openapi.json` and `/docs`.
 
 use super::{
-    cast, conferences, health, metrics, pages, participants, recordings, sessions, signal, snapshot,
-    state::AppState, whep, whip, wire,
+    cast, conferences, events, health, metrics, pages, participants, recordings, sessions, signal, snapshot,
+    state::AppState, webhooks, whep, whip, wire,
 };
 use axum::{
     Extension,
@@ -32,7 +32,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
         (name = "conferences"), (name = "participants"), (name = "whip", description = "WebRTC in (RFC 9725)"),
         (name = "cast", description = "The program and where it goes"), (name = "whep", description = "WebRTC out"),
         (name = "recordings", description = "Programs as files"),
-        (name = "signal"), (name = "health"), (name = "pages")
+        (name = "signal"), (name = "events", description = "What happens, to webhooks and readers"), (name = "health"), (name = "pages")
     ),
     modifiers(&Bearer)
 )]
@@ -76,6 +76,10 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(whep::subscribe, whep::nothing, whep::options))
         .routes(routes!(whep::subscribe_to_program, whep::program_nothing, whep::program_options))
         .routes(routes!(signal::signal))
+        .routes(routes!(events::read))
+        .routes(routes!(webhooks::list))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::test))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(metrics::render))

@@ -8,6 +8,7 @@ use crate::{
         conference::{Conference, ConferenceSettings, ConferenceView},
         directory::Directory,
         error::ControlError,
+        events::Events,
         signal::Switchboard,
     },
     egress::recording::RecordingLibrary,
@@ -34,6 +35,8 @@ pub struct AppState {
     pub sdp: SdpReaders,
     /// The recordings.
     pub recordings: RecordingLibrary,
+    /// What happens in conferences, and who is told.
+    pub events: Events,
     /// Who is signed in by signalling.
     pub signal: Switchboard,
     /// What stands before `/hls/…` in URLs: `server.public_url`, or `http://` (with TLS

@@ -4,9 +4,11 @@
 pub mod cast;
 pub mod conference;
 pub mod encoding;
+pub mod event;
 pub mod output;
 pub mod participant;
 pub mod recording;
 pub mod source;
 pub mod start_cast;
 pub mod switch;
+pub mod webhook;

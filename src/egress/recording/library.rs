@@ -19,9 +19,9 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::HashMap,
-    io,
+    fmt, io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 use tokio::{
@@ -58,6 +58,18 @@ struct Shared {
     jobs: Semaphore,
     /// There may be something for retention to do.
     changed: Arc<Notify>,
+    observer: OnceLock<Observer>,
+}
+
+/// Hears of recordings that are complete and where they are kept. It must not wait.
+struct Observer(Box<Observe>);
+
+type Observe = dyn Fn(&Recording, String) + Send + Sync;
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Observer")
+    }
 }
 
 #[derive(Debug)]
@@ -108,8 +120,15 @@ impl RecordingLibrary {
                 entries: Mutex::default(),
                 jobs: Semaphore::new(JOBS),
                 changed: Arc::default(),
+                observer: OnceLock::new(),
             }),
         }
+    }
+
+    /// From now on `kept` hears of each recording that is complete, with what [`Self::store_name`] says of it. One
+    /// listener, for the server's start; later ones are not heard.
+    pub fn observe(&self, kept: impl Fn(&Recording, String) + Send + Sync + 'static) {
+        let _ = self.shared.observer.set(Observer(Box::new(kept)));
     }
 
     /// Takes over what former runs left: those that were cut off are finished, uploads go on. And looks

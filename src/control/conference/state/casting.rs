@@ -4,7 +4,8 @@ use super::{ConferenceState, Effect, Now, OutputKey, ProgramSpec, working::Expec
 use crate::{
     control::{
         cast::{
-            AudioChoice, CastState, Encoding, OutputSpec, Rendition, Source, StartCast, Switch, SwitchResult,
+            AudioChoice, CastState, Encoding, OutputSpec, OutputView, Rendition, Source, StartCast, Switch,
+            SwitchResult,
         },
         conference::{
             ask::{Reply, Ticket},
@@ -12,6 +13,7 @@ use crate::{
             timeline::Timeline,
         },
         error::ControlError,
+        events::news::News,
     },
     egress::output::OutputStatus,
     ids::RequestId,
@@ -40,6 +42,8 @@ const MAX_SWITCHES: usize = 8;
 /// The conference's latest cast.
 #[derive(Debug)]
 pub(super) struct CastRun {
+    /// Which one it is; two may begin at the same time of the clock.
+    pub(super) number: u64,
     phase: Phase,
     pub(super) source: Source,
     pub(super) audio: AudioChoice,
@@ -151,6 +155,11 @@ impl CastRun {
         matches!(self.phase, Phase::Starting { .. } | Phase::Live)
     }
 
+    /// Its outputs, as the API shows them.
+    pub(super) fn output_views(&self) -> impl Iterator<Item = (OutputKey, OutputView)> {
+        self.outputs.iter().map(|output| (output.key, output.view()))
+    }
+
     /// The scenes of switches that are about to happen.
     pub(super) fn coming(&self) -> impl Iterator<Item = &SceneSpec> {
         self.switches.values().map(|switching| &switching.scene)
@@ -191,7 +200,9 @@ impl ConferenceState {
         let paced = vec![1; renditions.len()];
         let steady = encoding.mode == ProgramMode::Compose;
         let outputs = outputs.into_iter().map(|spec| self.plan_output(now, spec, None)).collect();
+        let number = self.serial();
         self.cast = Some(CastRun {
+            number,
             phase: Phase::Starting { ticket, deadline },
             source,
             audio,
@@ -317,11 +328,13 @@ impl ConferenceState {
                 run.source = switching.source.clone();
                 run.audio = switching.audio;
                 run.shown = Some(switching.scene);
-                Ok(Reply::Switched(SwitchResult {
+                let switched = SwitchResult {
                     source: switching.source,
                     took: Duration::from_millis(took_ms.into()),
                     program_pts: run.timeline.relative(pts),
-                }))
+                };
+                self.announce(News::CastSwitched(switched.clone()));
+                Ok(Reply::Switched(switched))
             }
             Ok(_) => Err(ControlError::Internal),
             Err(ReplyError::MediaNotReady { which }) => {

@@ -6,6 +6,7 @@ use crate::{
         admission::shedding::Load,
         cast::{Rendition, ShedRendition},
         conference::presence::{ConferenceEvent, SeatId},
+        events::news::News,
     },
     ipc::WorkerCommand,
 };
@@ -22,6 +23,8 @@ impl ConferenceState {
         if before != (load.pressed, self.wanted_paces()) {
             let event = self.load_event(worse);
             self.tell(Audience::Everybody, event);
+            let (snapshots, renditions) = (!self.load.pressed, self.shed());
+            self.announce(News::Load { worse, snapshots, renditions });
         }
     }
 

@@ -33,6 +33,18 @@ pub(super) struct Told {
     reasons: BTreeMap<ParticipantId, Absence>,
 }
 
+impl Told {
+    /// Should they be gone by the next comparison, their connection was lost.
+    pub(super) fn lost(&mut self, participant: ParticipantId) {
+        self.reasons.entry(participant).or_insert(Absence::Lost);
+    }
+
+    /// Why somebody went who is gone by the next comparison.
+    pub(super) fn reason(&self, participant: &ParticipantId) -> Option<Absence> {
+        self.reasons.get(participant).copied()
+    }
+}
+
 impl ConferenceState {
     pub(super) fn join(&mut self, now: Now, ticket: Ticket, join: Join) {
         // What is told to the seats there are, before there is one more that is told everything at once.
@@ -156,7 +168,7 @@ impl ConferenceState {
 }
 
 /// The streams that a subscriber gets something of.
-fn receivable(participant: &Participant) -> Vec<(SessionId, StreamTold)> {
+pub(super) fn receivable(participant: &Participant) -> Vec<(SessionId, StreamTold)> {
     let connected = participant.streams.iter().filter_map(|stream| match &stream.feed {
         Feed::Session { session, connected: true } => Some((stream, session)),
         _ => None,

@@ -1,10 +1,12 @@
 //! The state alone: inputs in, effects out, time as given.
 
+mod announcing;
 mod bench;
 mod casts;
 mod forwarding;
 mod listeners;
 mod load;
+mod outsiders;
 mod passthrough;
 mod people;
 mod quality;

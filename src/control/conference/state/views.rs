@@ -85,7 +85,7 @@ impl ConferenceState {
     }
 
     /// Whether what was chosen delivers. A layout does as soon as one of its tiles does.
-    fn source_state(&self, now: Now, source: &Source) -> (SourceState, Option<u32>) {
+    pub(super) fn source_state(&self, now: Now, source: &Source) -> (SourceState, Option<u32>) {
         let sources: Vec<SourceId> = match source {
             Source::Slate => return (SourceState::Live, None),
             Source::Participant { participant, stream } => {

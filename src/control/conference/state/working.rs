@@ -209,6 +209,10 @@ impl ConferenceState {
     }
 
     fn session_ended(&mut self, session: SessionId) {
+        // Nobody hung up: whoever has nothing else here is lost.
+        if let Some(owner) = self.roster.publisher_of(&session) {
+            self.told.lost(owner);
+        }
         if self.roster.end_session(&session) || self.forwards.end(&session) {
             self.out.push(Effect::SessionClosed(session));
         }

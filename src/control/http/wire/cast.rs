@@ -112,6 +112,15 @@ pub const fn state_name(state: CastState) -> &'static str {
     }
 }
 
+/// A source's state in JSON.
+pub const fn source_state_name(state: SourceState) -> &'static str {
+    match state {
+        SourceState::Live => "live",
+        SourceState::Stalled => "stalled",
+        SourceState::Absent => "absent",
+    }
+}
+
 impl CastJson {
     /// `base_url` stands before the paths of play URLs.
     pub fn new(cast: &CastView, base_url: &str) -> Self {
@@ -125,11 +134,7 @@ impl CastJson {
             conference: cast.conference.to_string(),
             state: state_name(cast.state),
             source: cast.source.as_ref().map(SourceJson::from),
-            source_state: match cast.source_state {
-                SourceState::Live => "live",
-                SourceState::Stalled => "stalled",
-                SourceState::Absent => "absent",
-            },
+            source_state: source_state_name(cast.source_state),
             source_age_ms: cast.source_age_ms,
             audio: cast.audio.into(),
             started_at: cast.started_at.map(|at| at.to_string()),

@@ -109,7 +109,13 @@ impl RecordingLibrary {
     async fn advance(&self, next: Recording) -> Result<(), String> {
         let saved = self.save(&next).await;
         saved.map_err(|error| sentence("the recording's state cannot be written", &error))?;
-        self.change(&next.id.clone(), |record| *record = next);
+        let kept = next.stage == Stage::Kept;
+        let record = self.change(&next.id.clone(), |record| *record = next);
+        if let Some(record) = record.filter(|_| kept)
+            && let Some(observer) = self.shared.observer.get()
+        {
+            (observer.0)(&record, self.store_name(&record));
+        }
         Ok(())
     }
 

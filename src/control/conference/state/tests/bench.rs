@@ -18,6 +18,7 @@ pub struct Bench {
     pub answers: BTreeMap<Ticket, Vec<Result<Reply, ControlError>>>,
     /// Effects since the last [`Bench::effects`], answers excepted.
     log: Vec<Effect>,
+    news: Vec<News>,
     tickets: u64,
     sessions: u64,
 }
@@ -117,6 +118,7 @@ impl Bench {
             id: "room".parse().unwrap(),
             settings: ConferenceSettings::default(),
             kept,
+            restored: false,
             created_at: now.wall,
             slate_colour: 0x10_18_20,
         };
@@ -125,6 +127,7 @@ impl Bench {
             now,
             answers: BTreeMap::new(),
             log: Vec::new(),
+            news: Vec::new(),
             tickets: 0,
             sessions: 0,
         }
@@ -134,9 +137,15 @@ impl Bench {
         for effect in self.state.apply(self.now, input) {
             match effect {
                 Effect::Answer { ticket, result } => self.answers.entry(ticket).or_default().push(result),
+                Effect::Announce(news) => self.news.push(*news),
                 effect => self.log.push(effect),
             }
         }
+    }
+
+    /// What those outside were told since the last call.
+    pub fn news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
     }
 
     pub fn ask(&mut self, ask: Ask) -> Ticket {

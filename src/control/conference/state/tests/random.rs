@@ -1,7 +1,7 @@
 //! Any order of requests and events, against a model of worker and outputs: every request is answered
 //! exactly once, numbers are stable, nothing leaks, nothing is told to a worker that is not there.
 
-use super::{super::*, bench, listeners::Listeners};
+use super::{super::*, bench, listeners::Listeners, outsiders::Outsiders};
 use crate::{
     control::{
         cast::{AudioChoice, Source, Switch},
@@ -110,6 +110,7 @@ struct World {
     hub_open: bool,
     last_frame: HashMap<Track, MediaTime>,
     listeners: Listeners,
+    outsiders: Outsiders,
     finished: bool,
 }
 
@@ -134,11 +135,13 @@ impl World {
             hub_open: false,
             last_frame: HashMap::new(),
             listeners: Listeners::default(),
+            outsiders: Outsiders::default(),
             finished: false,
         }
     }
 
     fn feed(&mut self, input: Input) {
+        let media = matches!(input, Input::Worker(WorkerEvent::Frame(_)));
         let mut inputs = vec![input];
         while let Some(input) = inputs.pop() {
             for effect in self.state.apply(self.now, input) {
@@ -151,7 +154,11 @@ impl World {
         assert_eq!(self.worker_sessions, self.open_sessions, "a session leaks");
         if !self.finished {
             self.listeners.check(&self.state);
+            if !media {
+                self.outsiders.check(&self.state);
+            }
         }
+        assert_eq!(self.outsiders.know_the_end(), self.finished);
     }
 
     fn perform(&mut self, effect: Effect) -> Option<Input> {
@@ -178,6 +185,7 @@ impl World {
             Effect::SessionClosed(session) => {
                 assert!(self.open_sessions.remove(session.as_str()), "{session} was not open");
             }
+            Effect::Announce(news) => self.outsiders.hear(*news),
             Effect::Tell { audience, event } => self.listeners.hear(&audience, &event.1),
             Effect::Unseat(seat) => self.listeners.unseat(seat),
             Effect::OpenHub { .. } => {
