@@ -39,8 +39,9 @@ pub enum WorkerCommand {
     /// Show another scene. With `wait_ready` the sources in it must deliver decoded media first: whoever fills the frame,
     /// and for a second at most everybody on a tile whose pictures come (that is a switch; the old scene stays until
     /// then, and for good when `deadline_ms` passes); without, it is taken at the next frame (tiles re-flow because
-    /// somebody came or left). Reply: [`ReplyOk::Composed`].
-    Compose { request: RequestId, scene: SceneSpec, wait_ready: bool, deadline_ms: u32 },
+    /// somebody came or left). A switch comes over what was within `fade_ms`, picture and sound together; 0 is a cut, and
+    /// so is any length where pictures pass through. Reply: [`ReplyOk::Composed`], with the first frame that shows it.
+    Compose { request: RequestId, scene: SceneSpec, wait_ready: bool, deadline_ms: u32, fade_ms: u32 },
     /// An output needs an IDR now (a player or server joined). Throttled by the worker.
     RequestKeyframe,
     /// Of each rendition encode every picture (1), every second … only, beside the IDRs; in the order of

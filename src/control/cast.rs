@@ -85,6 +85,36 @@ pub struct StartCast {
 pub struct Switch {
     pub source: Source,
     pub audio: Option<AudioChoice>,
+    pub transition: Transition,
+}
+
+/// How the program changes, picture and sound together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Transition {
+    /// Between two frames.
+    #[default]
+    Cut,
+    /// The new source comes over the old one within so long.
+    Fade(Duration),
+}
+
+impl Transition {
+    /// `cut` or `fade`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cut => "cut",
+            Self::Fade(_) => "fade",
+        }
+    }
+
+    /// Milliseconds; a cut takes none.
+    pub fn length_ms(self) -> u32 {
+        match self {
+            Self::Cut => 0,
+            // Validated: see `http::wire::switch`.
+            Self::Fade(length) => u32::try_from(length.as_millis()).unwrap_or(u32::MAX),
+        }
+    }
 }
 
 /// An output to make.
@@ -151,8 +181,9 @@ impl OutputKind {
 pub struct SwitchResult {
     pub source: Source,
     pub took: Duration,
-    /// The first program frame that shows the new source.
+    /// The first program frame that shows the new source; of a fade, its first step.
     pub program_pts: MediaTime,
+    pub transition: Transition,
 }
 
 /// A cast's life; only climbs, until a new start makes a new cast.

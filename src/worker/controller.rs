@@ -211,9 +211,10 @@ impl Controller {
                     self.reply(request, Err(error)).await;
                 }
             }
-            WorkerCommand::Compose { request, scene, wait_ready, deadline_ms } => {
+            WorkerCommand::Compose { request, scene, wait_ready, deadline_ms, fade_ms } => {
                 let patience = Duration::from_millis(deadline_ms.into());
-                self.ask(MixerRequest::Compose { request, scene, wait_ready, patience })?;
+                let fade = Duration::from_millis(fade_ms.into());
+                self.ask(MixerRequest::Compose { request, scene, wait_ready, patience, fade })?;
             }
             WorkerCommand::RequestKeyframe => self.ask(MixerRequest::Keyframe)?,
             WorkerCommand::PaceRenditions { every } => {

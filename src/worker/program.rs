@@ -1,7 +1,9 @@
 //! The program: one picture and one sound, made frame by frame on the conference's clock.
 pub mod canvas;
 pub mod card;
+pub mod crossfade;
 pub mod director;
+pub mod fade;
 pub mod frame;
 pub mod mixer;
 pub mod passthrough;

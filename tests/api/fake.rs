@@ -292,6 +292,7 @@ impl Actor {
                         source: switch.source.clone(),
                         took: Duration::from_millis(41),
                         program_pts: MediaTime::from_millis(83_366),
+                        transition: switch.transition,
                     }
                 });
                 drop(answer.send(result));

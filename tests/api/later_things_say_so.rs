@@ -17,7 +17,4 @@ async fn fields_of_later_are_501_and_never_ignored() {
         );
     }
     assert_eq!(api.get("/v1/conferences/room/cast").await.json()["state"], "idle");
-
-    let fade = json!({"participant": "alice", "transition": {"type": "fade", "duration_ms": 500}});
-    api.json("POST", "/v1/conferences/room/cast/switch", fade).await.is(501, "not_implemented");
 }

@@ -8,7 +8,7 @@ use meetingcast::{
         admission::{Admission, CastRoom, load::LoadMonitor, shedding::Load},
         cast::{
             AudioChoice, CastView, Encoding, OutputKind, OutputSpec, Rendition, Source, StartCast, Switch,
-            SwitchResult,
+            SwitchResult, Transition,
         },
         conference::{
             Conference, ConferenceRequest, ConferenceView, Publish, Published,
@@ -523,7 +523,7 @@ async fn begin(
 }
 
 pub async fn switch(room: &Conference, source: Source) -> Result<SwitchResult, ControlError> {
-    let switch = Switch { source, audio: None };
+    let switch = Switch { source, audio: None, transition: Transition::Cut };
     room.ask(|answer| ConferenceRequest::Switch { switch, answer }).await
 }
 

@@ -43,7 +43,13 @@ async fn viewers_follow_the_program() {
     sees_and_hears(&first, 0);
     let scene = only(1);
     let switched = worker
-        .ask(|request| WorkerCommand::Compose { request, scene, wait_ready: true, deadline_ms: 3000 })
+        .ask(|request| WorkerCommand::Compose {
+            request,
+            scene,
+            wait_ready: true,
+            deadline_ms: 3000,
+            fade_ms: 0,
+        })
         .await;
     assert!(matches!(switched, Ok(ReplyOk::Composed { .. })), "{switched:?}");
     // IDRs are ten seconds apart: who comes late gets one of their own.

@@ -49,7 +49,13 @@ async fn picture_and_sound_switch_together_at_the_frame_that_was_promised() {
         worker.until("frames between switches", |worker| worker.track(Track::Video).len() >= until).await;
         let scene = only((n + 1) % 2);
         let switched = worker
-            .ask(|request| WorkerCommand::Compose { request, scene, wait_ready: true, deadline_ms: 3000 })
+            .ask(|request| WorkerCommand::Compose {
+                request,
+                scene,
+                wait_ready: true,
+                deadline_ms: 3000,
+                fade_ms: 0,
+            })
             .await;
         let Ok(ReplyOk::Composed { pts, took_ms }) = switched else { panic!("switch {n}: {switched:?}") };
         println!("switch {n}: took {took_ms} ms");
@@ -166,7 +172,13 @@ async fn whoever_rests_is_reported_and_comes_on_in_his_tile() {
     let tiles = places.iter().map(|place| tile(place.rect.fit(640, 360))).collect();
     let grid = scene.clone();
     let switched = worker
-        .ask(|request| WorkerCommand::Compose { request, scene: grid, wait_ready: true, deadline_ms: 3000 })
+        .ask(|request| WorkerCommand::Compose {
+            request,
+            scene: grid,
+            wait_ready: true,
+            deadline_ms: 3000,
+            fade_ms: 0,
+        })
         .await;
     let Ok(ReplyOk::Composed { pts, took_ms }) = switched else { panic!("{switched:?}") };
     println!("the grid took {took_ms} ms");

@@ -79,7 +79,6 @@ pub async fn start(
         `codec_unsupported`: `passthrough` of who does not send H.264"),
     (status = 422, body = Problem, description = "`invalid_id`, `source_unsupported`: `passthrough` of a layout \
         or the slate"),
-    (status = 501, body = Problem, description = "`not_implemented`"),
     (status = 504, body = Problem, description = "`switch_timeout`: the old source stays")))]
 pub async fn switch(
     State(app): State<AppState>,

@@ -62,6 +62,8 @@ impl Look {
 pub(super) struct Pending {
     pub(super) request: RequestId,
     pub(super) scene: SceneSpec,
+    /// How long the new scene comes over the old one; zero is a cut.
+    pub(super) fade: Duration,
     pub(super) since: MediaTime,
     pub(super) deadline: MediaTime,
 }
@@ -88,18 +90,29 @@ pub struct Verdict {
     pub outcome: Result<Duration, ReplyError>,
 }
 
+/// What became of the scene since the tick before.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// Not another scene, but what it stands on: tiles re-flow, somebody came.
+    Touched,
+    /// Another scene.
+    Cut,
+    /// Another scene, which comes over the one before.
+    Fade { from: Box<SceneSpec>, length: Duration },
+}
+
 /// Decides what is shown.
 #[derive(Debug)]
 pub struct Director {
     scene: SceneSpec,
     pending: Option<Pending>,
-    changed: bool,
+    change: Option<Change>,
 }
 
 impl Director {
     /// Starts with `scene`, ready or not.
     pub fn new(scene: SceneSpec) -> Self {
-        Self { scene, pending: None, changed: true }
+        Self { scene, pending: None, change: Some(Change::Cut) }
     }
 
     /// What is on the program.
@@ -109,6 +122,7 @@ impl Director {
 
     /// A `Compose` came in at `now`. Without `wait_ready` it is taken at the next tick, and a switch that
     /// waits goes on waiting (tiles re-flow under it). The verdict is that of a switch it takes the place of.
+    /// `fade` is how long a switch comes over what was; zero is a cut.
     pub fn compose(
         &mut self,
         request: RequestId,
@@ -116,14 +130,15 @@ impl Director {
         wait_ready: bool,
         now: MediaTime,
         patience: Duration,
+        fade: Duration,
     ) -> Option<Verdict> {
         if !wait_ready {
             // The reply to it is the tick's business all the same: `took` says from when it is on.
             self.scene = scene;
-            self.changed = true;
+            self.touch();
             return Some(Verdict { request, outcome: Ok(Duration::ZERO) });
         }
-        let pending = Pending { request, scene, since: now, deadline: now + patience };
+        let pending = Pending { request, scene, fade, since: now, deadline: now + patience };
         self.pending.replace(pending).map(Pending::superseded)
     }
 
@@ -157,20 +172,23 @@ impl Director {
         };
         let pending = self.pending.take()?;
         if outcome.is_ok() {
-            self.scene = pending.scene;
-            self.changed = true;
+            let from = std::mem::replace(&mut self.scene, pending.scene);
+            self.change = Some(match pending.fade {
+                Duration::ZERO => Change::Cut,
+                length => Change::Fade { from: Box::new(from), length },
+            });
         }
         Some(Verdict { request: pending.request, outcome })
     }
 
     /// Something the scene stands on changed: it is to be applied again.
     pub fn touch(&mut self) {
-        self.changed = true;
+        self.change.get_or_insert(Change::Touched);
     }
 
-    /// True once after the scene changed.
-    pub fn take_changed(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
+    /// What changed, once.
+    pub fn take_change(&mut self) -> Option<Change> {
+        self.change.take()
     }
 
     /// The program stops: a waiting switch is answered.
@@ -220,8 +238,8 @@ mod tests {
 
     fn waiting() -> Director {
         let mut director = Director::new(full(1));
-        assert!(director.take_changed());
-        assert_eq!(director.compose(RequestId(7), full(2), true, NOW, PATIENCE), None);
+        assert_eq!(director.take_change(), Some(Change::Cut));
+        assert_eq!(director.compose(RequestId(7), full(2), true, NOW, PATIENCE, Duration::ZERO), None);
         director
     }
 
@@ -231,7 +249,7 @@ mod tests {
         let verdict = director.tick(NOW + Duration::from_millis(20), |_| present(Some(5), Some(30)));
         assert_eq!(verdict, Some(Verdict { request: RequestId(7), outcome: Ok(Duration::from_millis(20)) }));
         assert_eq!(director.scene(), &full(2));
-        assert!(director.take_changed() && !director.take_changed());
+        assert_eq!((director.take_change(), director.take_change()), (Some(Change::Cut), None));
     }
 
     #[test]
@@ -253,7 +271,7 @@ mod tests {
             SceneSpec { picture: PictureSpec::Grid(vec![tile(1), tile(2), tile(3)]), sound: Vec::new() };
         let waiting = || {
             let mut director = Director::new(full(1));
-            director.compose(RequestId(7), grid.clone(), true, NOW, PATIENCE);
+            director.compose(RequestId(7), grid.clone(), true, NOW, PATIENCE, Duration::ZERO);
             director
         };
         let look = |second: Look| {
@@ -297,17 +315,33 @@ mod tests {
     #[test]
     fn the_newest_switch_wins() {
         let mut director = waiting();
-        let old = director.compose(RequestId(8), full(3), true, NOW, PATIENCE).unwrap();
+        let old = director.compose(RequestId(8), full(3), true, NOW, PATIENCE, Duration::ZERO).unwrap();
         assert_eq!((old.request, old.outcome), (RequestId(7), Err(ReplyError::Superseded)));
         assert!(director.tick(NOW, |_| present(Some(1), Some(1))).unwrap().outcome.is_ok());
         assert_eq!(director.scene(), &full(3));
     }
 
     #[test]
+    fn a_fade_knows_what_it_comes_over_and_outlasts_what_reflows() {
+        let length = Duration::from_millis(500);
+        let mut director = Director::new(full(1));
+        director.take_change();
+        director.compose(RequestId(1), full(2), true, NOW, PATIENCE, length);
+        assert_eq!(director.take_change(), None, "not before its source is there");
+        assert!(director.tick(NOW, |_| present(Some(1), Some(1))).unwrap().outcome.is_ok());
+        director.touch();
+        director.compose(RequestId(2), full(2), false, NOW, PATIENCE, Duration::ZERO);
+        assert_eq!(director.take_change(), Some(Change::Fade { from: Box::new(full(1)), length }));
+        director.touch();
+        assert_eq!(director.take_change(), Some(Change::Touched));
+    }
+
+    #[test]
     fn tiles_reflow_without_waiting() {
         let mut director = Director::new(full(1));
         let grid = SceneSpec { picture: PictureSpec::Grid(Vec::new()), sound: Vec::new() };
-        let verdict = director.compose(RequestId(1), grid.clone(), false, NOW, PATIENCE).unwrap();
+        let verdict =
+            director.compose(RequestId(1), grid.clone(), false, NOW, PATIENCE, Duration::ZERO).unwrap();
         assert!(verdict.outcome.is_ok());
         assert_eq!(director.scene(), &grid);
     }

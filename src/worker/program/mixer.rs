@@ -8,13 +8,15 @@
 use super::{
     canvas::{Canvas, CanvasError, Layer},
     card::{CardSpec, Cards, field_colour},
-    director::{Director, Verdict},
+    crossfade::Crossfade,
+    director::{Change, Director, Verdict},
+    fade::Fade,
     frame::Frame,
     passthrough::{Passthrough, StartPassthrough},
     players::Players,
     scene::{self, Content},
     snapshot::Still,
-    sound,
+    sound::{self, Move},
     standby::{Standby, tiles},
 };
 use crate::{
@@ -61,7 +63,7 @@ pub enum MixerRequest {
     /// Start a program whose pictures pass through.
     Pass(Box<StartPassthrough>),
     /// Show another scene.
-    Compose { request: RequestId, scene: SceneSpec, wait_ready: bool, patience: Duration },
+    Compose { request: RequestId, scene: SceneSpec, wait_ready: bool, patience: Duration, fade: Duration },
     /// Other encoders take over: they get the pictures that have not come out of those before.
     Encode(Box<PicturesInput>),
     /// An IDR, soon.
@@ -178,7 +180,7 @@ impl Mixer {
 struct Running {
     spec: ProgramSpec,
     input: EncoderInput,
-    canvas: Canvas,
+    picture: Crossfade,
     slate: Frame,
     director: Director,
     keyframe_wanted: bool,
@@ -282,7 +284,7 @@ impl MixerRunner {
                 let now = self.setup.timeline.now();
                 self.passing = Some(Passthrough::new(*start, self.setup.delay, now));
             }
-            MixerRequest::Compose { request, scene, wait_ready, patience } => {
+            MixerRequest::Compose { request, scene, wait_ready, patience, fade } => {
                 let now = self.setup.timeline.now();
                 if let Some(passing) = &mut self.passing {
                     let next = passing.due();
@@ -297,7 +299,9 @@ impl MixerRunner {
                     return;
                 };
                 let next = program.time_of(program.next);
-                if let Some(verdict) = program.director.compose(request, scene, wait_ready, now, patience) {
+                if let Some(verdict) =
+                    program.director.compose(request, scene, wait_ready, now, patience, fade)
+                {
                     // A time that was promised is kept.
                     program.begins = None;
                     self.reply(verdict, next);
@@ -346,7 +350,7 @@ impl MixerRunner {
         self.program = Some(Running {
             director: Director::new(spec.scene.clone()),
             input,
-            canvas,
+            picture: Crossfade::new(canvas),
             slate,
             keyframe_wanted: true,
             stills: Vec::new(),
@@ -417,16 +421,15 @@ impl MixerRunner {
             self.reply(verdict, pts);
         }
         self.attend(&mut program, now);
-        if program.director.take_changed() {
-            self.players.set_gains(program.director.scene());
-        }
+        let changed = self.change_scene(&mut program, rate);
+        program.picture.advance();
 
         let gop = u64::from(program.spec.encoding.keyframe_ms) * u64::from(rate.0) / 1000;
         // Also when this picture is left out: then the next one is the keyframe, in every rendition.
         program.keyframe_wanted |= program.next.saturating_sub(program.gop_begins).is_multiple_of(gop.max(1));
         if now.since(pts) > TOO_LATE || program.input.backlog() > BACKLOG {
             self.meter.dropped.fetch_add(1, Relaxed);
-        } else if let Err(error) = self.push_picture(&mut program, pts, due, rate) {
+        } else if let Err(error) = changed.and_then(|()| self.push_picture(&mut program, pts, due, rate)) {
             let detail = format!("{error}: {:?}", std::error::Error::source(&error).map(ToString::to_string));
             let _ = self.events.try_send(MixerEvent::Failed { detail });
         }
@@ -449,10 +452,41 @@ impl MixerRunner {
         true
     }
 
+    /// What the director changed, for picture and sound at once.
+    fn change_scene(&mut self, program: &mut Running, rate: FrameRate) -> Result<(), CanvasError> {
+        let mut how = Move::Follow;
+        let mut result = Ok(());
+        match program.director.take_change() {
+            None => return Ok(()),
+            Some(Change::Touched) => {}
+            Some(Change::Cut) => {
+                program.picture.cut();
+                how = Move::Cut;
+            }
+            Some(Change::Fade { from, length }) => match Fade::new(length, rate) {
+                Some(fade) => {
+                    how = Move::Fade(fade.samples());
+                    result = program.picture.begin(*from, fade);
+                }
+                None => {
+                    program.picture.cut();
+                    how = Move::Cut;
+                }
+            },
+        }
+        self.players.set_gains(program.director.scene(), how);
+        result
+    }
+
     /// Says whose pictures are to be decoded, and asks for the keyframes that this needs.
     fn attend(&mut self, program: &mut Running, now: MediaTime) {
         let (scene, coming) = (program.director.scene(), program.director.coming());
-        let chosen = program.standby.choose(scene, coming, &self.players.candidates(now), now);
+        let chosen = program.standby.choose(
+            scene,
+            coming.into_iter().chain(program.picture.under()),
+            &self.players.candidates(now),
+            now,
+        );
         self.players.set_demand(|source| match chosen.contains(&source) {
             true => Demand::Decoded,
             false => Demand::Nothing,
@@ -472,10 +506,13 @@ impl MixerRunner {
         due: MediaTime,
         rate: FrameRate,
     ) -> Result<(), CanvasError> {
-        let layers = self.layers(program, due);
-        let picture = program.canvas.draw(&layers)?;
+        let Running { picture, director, slate, spec, .. } = program;
+        let hold = u64::from(spec.stall_hold_ms) * 1_000_000;
+        let size = (picture.info().width(), picture.info().height());
+        let layers = |scene: &SceneSpec| self.layers(scene, size, slate, due, hold);
+        let picture = picture.draw(director.scene(), layers)?;
         for request in std::mem::take(&mut program.stills) {
-            let info = program.canvas.info().clone();
+            let info = program.picture.info().clone();
             self.still(request, Some(Still { picture: picture.clone(), info }));
         }
         let keyframe = std::mem::take(&mut program.keyframe_wanted);
@@ -490,13 +527,19 @@ impl MixerRunner {
         Ok(())
     }
 
-    fn layers(&mut self, program: &Running, due: MediaTime) -> Vec<Layer> {
-        let (width, height) = (program.canvas.info().width(), program.canvas.info().height());
-        let hold = u64::from(program.spec.stall_hold_ms) * 1_000_000;
-        let places = layout::places(&program.director.scene().picture, width, height);
+    /// What is drawn of a scene on a canvas of this size; pictures older than `hold` nanoseconds are none.
+    fn layers(
+        &mut self,
+        scene: &SceneSpec,
+        (width, height): (u32, u32),
+        slate: &Frame,
+        due: MediaTime,
+        hold: u64,
+    ) -> Vec<Layer> {
+        let places = layout::places(&scene.picture, width, height);
         let mut layers = Vec::with_capacity(places.len() + 1);
         if places.is_empty() {
-            layers.push(Layer { rect: Rect::full(width, height), frame: program.slate.clone() });
+            layers.push(Layer { rect: Rect::full(width, height), frame: slate.clone() });
         }
         for place in &places {
             match scene::content(place, |source| self.players.sight(source, due, hold)) {
@@ -511,7 +554,7 @@ impl MixerRunner {
                     let card = CardSpec { width: rect.width, height: rect.height, colour, text: label };
                     layers.push(Layer { rect, frame: self.cards.get(&card) });
                 }
-                Content::Slate => layers.push(Layer { rect: place.rect, frame: program.slate.clone() }),
+                Content::Slate => layers.push(Layer { rect: place.rect, frame: slate.clone() }),
             }
         }
         layers

@@ -143,7 +143,7 @@ impl Passthrough {
                     let to = (ahead * sound::CHANNELS).clamp(mixed, block.len());
                     self.mix(players, &mut block[mixed..to], mixed);
                     mixed = to;
-                    players.set_gains(&scene);
+                    players.set_gains(&scene, sound::Move::Follow);
                 }
                 Step::Picture { at, source, unit } => {
                     self.follow(source);

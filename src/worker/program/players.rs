@@ -9,7 +9,7 @@ use super::{
     },
     picture::PictureLine,
     scene::Sight,
-    sound::{self, Voice},
+    sound::{self, Move, Voice},
     standby::Candidate,
 };
 use crate::{
@@ -184,10 +184,10 @@ impl Players {
     }
 
     /// Who is heard from now on, and how loud.
-    pub fn set_gains(&mut self, scene: &SceneSpec) {
+    pub fn set_gains(&mut self, scene: &SceneSpec, how: Move) {
         for (source, player) in &mut self.0 {
             let gain = scene.sound.iter().find(|spec| spec.source == *source).map_or(0.0, |spec| spec.gain);
-            player.voice.gain.set(gain);
+            player.voice.gain.set(gain, how);
         }
     }
 

@@ -10,7 +10,7 @@ pub const RATE: u64 = 48_000;
 /// Interleaved channels.
 pub const CHANNELS: usize = 2;
 /// Gains move over 10 ms, so that nothing clicks.
-const RAMP: f32 = 480.0;
+const RAMP: u32 = 480;
 /// Chunks whose time is off by less are taken as contiguous: RTP timestamps jitter by a millisecond or two.
 const SLACK: i64 = 96;
 /// Off by more (40 ms): not drift but a gap or a jump; the line starts anew there.
@@ -158,36 +158,73 @@ fn stretched(chunk: Vec<Frame>, by: i64) -> Vec<Frame> {
         .collect()
 }
 
-/// A gain that moves to its target in a straight line over [`RAMP`] samples.
+/// How a gain comes to its next value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Move {
+    /// In a straight line over [`RAMP`] samples. Is it on its way there already, it goes on as it does.
+    Follow,
+    /// In a straight line over [`RAMP`] samples, whatever it does.
+    Cut,
+    /// Over so many samples, as a sine: of two that change places the powers, not the gains, add up to one, so that
+    /// the whole is neither louder nor softer on the way.
+    Fade(u32),
+}
+
+/// A gain that moves to its target.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Gain {
     now: f32,
     target: f32,
-    step: f32,
+    way: Way,
+}
+
+/// From where, and how far along.
+#[derive(Debug, Clone, Copy, Default)]
+struct Way {
+    from: f32,
+    passed: u32,
+    length: u32,
+    sine: bool,
 }
 
 impl Gain {
     /// From now on, move to `target`.
-    pub fn set(&mut self, target: f32) {
-        if target != self.target {
-            self.target = target;
-            self.step = (target - self.now) / RAMP;
-        }
+    pub fn set(&mut self, target: f32, how: Move) {
+        let (length, sine) = match how {
+            Move::Follow if target == self.target => return,
+            Move::Follow | Move::Cut => (RAMP, false),
+            Move::Fade(length) => (length.max(RAMP), true),
+        };
+        self.target = target;
+        self.way = Way { from: self.now, passed: 0, length, sine };
     }
 
     fn next(&mut self) -> f32 {
         if self.now != self.target {
-            self.now += self.step;
-            let passed = (self.step > 0.0) == (self.now >= self.target) || self.step == 0.0;
-            if passed {
-                self.now = self.target;
-            }
+            self.way.passed += 1;
+            self.now = match self.way.passed >= self.way.length {
+                true => self.target,
+                false => self.way.at(self.target),
+            };
         }
         self.now
     }
 
     const fn is_silent(self) -> bool {
         self.now == 0.0 && self.target == 0.0
+    }
+}
+
+impl Way {
+    fn at(self, to: f32) -> f32 {
+        let part = self.passed as f32 / self.length as f32;
+        let part = match self.sine {
+            false => part,
+            // What rises does so early, what falls late.
+            true if to > self.from => (part * std::f32::consts::FRAC_PI_2).sin(),
+            true => 1.0 - (part * std::f32::consts::FRAC_PI_2).cos(),
+        };
+        self.from + (to - self.from) * part
     }
 }
 
@@ -239,7 +276,7 @@ mod tests {
     }
 
     fn voice(gain: f32) -> Voice {
-        Voice { gain: Gain { now: gain, target: gain, step: 0.0 }, ..Voice::default() }
+        Voice { gain: Gain { now: gain, target: gain, ..Gain::default() }, ..Voice::default() }
     }
 
     fn largest_step(samples: &[f32]) -> f32 {
@@ -317,18 +354,55 @@ mod tests {
         let (mut old, mut new) = (voice(1.0), voice(0.0));
         old.line.push(0, &vec![0.5; 4800 * 2]);
         new.line.push(0, &vec![0.5; 4800 * 2]);
-        old.gain.set(0.0);
-        new.gain.set(1.0);
+        old.gain.set(0.0, Move::Follow);
+        new.gain.set(1.0, Move::Follow);
         let mut out = vec![0.0; 1600 * 2];
         mix([&mut old, &mut new].into_iter(), 200, &mut out);
         assert!(out.iter().all(|s| (s - 0.5).abs() < 1e-3), "the sum stays level");
         assert_eq!((old.gain.now, new.gain.now), (0.0, 1.0));
         let (mut alone, mut out) = (voice(0.0), vec![0.0; 1600 * 2]);
         alone.line.push(0, &vec![0.5; 4800 * 2]);
-        alone.gain.set(1.0);
+        alone.gain.set(1.0, Move::Follow);
         mix([&mut alone].into_iter(), 200, &mut out);
         assert!(largest_step(&out) < 0.5 / 400.0);
         assert!((out[479 * 2] - 0.5).abs() < 1e-3 && (out[240 * 2] - 0.25).abs() < 2e-3);
+    }
+
+    /// A gain's values over `count` samples.
+    fn course(gain: &mut Gain, count: usize) -> Vec<f32> {
+        (0..count).map(|_| gain.next()).collect()
+    }
+
+    #[test]
+    fn powers_add_up_to_one_all_through_a_fade() {
+        let (mut old, mut new) = (voice(1.0).gain, voice(0.0).gain);
+        old.set(0.0, Move::Fade(24_000));
+        new.set(1.0, Move::Fade(24_000));
+        let (falls, rises) = (course(&mut old, 24_001), course(&mut new, 24_001));
+        for (falls, rises) in falls.iter().zip(&rises) {
+            assert!((falls * falls + rises * rises - 1.0).abs() < 1e-3);
+        }
+        assert!((rises[11_999] - std::f32::consts::FRAC_1_SQRT_2).abs() < 1e-3);
+        assert_eq!((falls[23_999], rises[23_999], rises[23_998] < 1.0), (0.0, 1.0, true));
+    }
+
+    #[test]
+    fn a_fade_starts_from_what_is_heard_and_a_cut_ends_it() {
+        let mut gain = voice(0.0).gain;
+        gain.set(1.0, Move::Fade(24_000));
+        let half = course(&mut gain, 12_000)[11_999];
+        gain.set(0.0, Move::Fade(4800));
+        let falls = course(&mut gain, 4800);
+        assert!((falls[0] - half).abs() < 1e-3 && falls.is_sorted_by(|a, b| a >= b) && falls[4799] == 0.0);
+        gain.set(1.0, Move::Fade(24_000));
+        course(&mut gain, 100);
+        gain.set(1.0, Move::Follow);
+        assert!(course(&mut gain, 480)[479] < 0.1, "it goes on as it does");
+        gain.set(1.0, Move::Cut);
+        assert_eq!(course(&mut gain, 480)[479], 1.0);
+        // Heard before and after: nothing happens.
+        gain.set(1.0, Move::Fade(24_000));
+        assert!(course(&mut gain, 24_000).iter().all(|gain| *gain == 1.0));
     }
 
     #[test]

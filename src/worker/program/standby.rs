@@ -50,13 +50,13 @@ impl Standby {
         Self { places, on_air: BTreeMap::new() }
     }
 
-    /// Whose pictures are decoded at `now`: those in the scenes `shown` and `coming`, who has just left, and of the
+    /// Whose pictures are decoded at `now`: those in the scenes `shown` and `others` (coming or going), who has just left, and of the
     /// other candidates as many as there are places. Those most recently on the program go first, then those who
     /// joined last.
-    pub fn choose(
+    pub fn choose<'a>(
         &mut self,
         shown: &SceneSpec,
-        coming: Option<&SceneSpec>,
+        others: impl IntoIterator<Item = &'a SceneSpec>,
         candidates: &[Candidate],
         now: MediaTime,
     ) -> BTreeSet<SourceId> {
@@ -64,7 +64,7 @@ impl Standby {
             now.since(*at) < FORGET || candidates.iter().any(|candidate| candidate.source == *source)
         });
         self.on_air.extend(tiles(shown).map(|source| (source, now)));
-        let mut chosen: BTreeSet<SourceId> = tiles(shown).chain(coming.into_iter().flat_map(tiles)).collect();
+        let mut chosen: BTreeSet<SourceId> = tiles(shown).chain(others.into_iter().flat_map(tiles)).collect();
         let mut others: Vec<_> = candidates
             .iter()
             .filter(|candidate| !chosen.contains(&candidate.source))

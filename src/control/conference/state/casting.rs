@@ -5,7 +5,7 @@ use crate::{
     control::{
         cast::{
             AudioChoice, CastState, Encoding, OutputSpec, OutputView, Rendition, Source, StartCast, Switch,
-            SwitchResult,
+            SwitchResult, Transition,
         },
         conference::{
             ask::{Reply, Ticket},
@@ -103,6 +103,7 @@ struct Switching {
     ticket: Option<Ticket>,
     source: Source,
     audio: AudioChoice,
+    transition: Transition,
     scene: SceneSpec,
     deadline: Instant,
 }
@@ -292,8 +293,10 @@ impl ConferenceState {
             return self.refuse(ticket, ControlError::CastNotStarted);
         };
         let mode = run.encoding.mode;
-        let checked = scene::check(&switch.source, &self.roster);
-        if let Err(error) = checked.and_then(|()| self.check_mode(mode, &switch.source)) {
+        let checked = scene::check(&switch.source, &self.roster)
+            .and_then(|()| self.check_mode(mode, &switch.source))
+            .and_then(|()| passthrough::check_transition(mode, switch.transition));
+        if let Err(error) = checked {
             return self.refuse(ticket, error);
         }
         let Some(run) = &mut self.cast else { return };
@@ -313,11 +316,13 @@ impl ConferenceState {
                 ticket: Some(ticket),
                 source: switch.source,
                 audio,
+                transition: switch.transition,
                 scene: scene.clone(),
                 deadline: now.at + Duration::from_millis(timeout_ms.into()) + SWITCH_GRACE,
             },
         );
-        self.command(WorkerCommand::Compose { request, scene, wait_ready: true, deadline_ms: timeout_ms });
+        let (deadline_ms, fade_ms) = (timeout_ms, switch.transition.length_ms());
+        self.command(WorkerCommand::Compose { request, scene, wait_ready: true, deadline_ms, fade_ms });
     }
 
     pub(super) fn switch_reply(&mut self, request: RequestId, result: Result<ReplyOk, ReplyError>) {
@@ -332,6 +337,7 @@ impl ConferenceState {
                     source: switching.source,
                     took: Duration::from_millis(took_ms.into()),
                     program_pts: run.timeline.relative(pts),
+                    transition: switching.transition,
                 };
                 self.announce(News::CastSwitched(switched.clone()));
                 Ok(Reply::Switched(switched))
@@ -484,7 +490,13 @@ impl ConferenceState {
                 run.reflowing = true;
                 let request = self.worker.expect(Expected::Reflow);
                 let deadline_ms = self.config.switching.switch_timeout_ms;
-                self.command(WorkerCommand::Compose { request, scene, wait_ready: false, deadline_ms });
+                self.command(WorkerCommand::Compose {
+                    request,
+                    scene,
+                    wait_ready: false,
+                    deadline_ms,
+                    fade_ms: 0,
+                });
             }
             ProgramPhase::Starting { .. } | ProgramPhase::On if !wanted => {
                 run.program = ProgramPhase::Stopping { deadline: now.at + STOP_TIMEOUT };

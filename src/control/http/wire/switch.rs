@@ -2,10 +2,11 @@
 
 use super::source::{AudioJson, SourceBody, SourceJson, one_source};
 use crate::control::{
-    cast::{Switch, SwitchResult},
+    cast::{Switch, SwitchResult, Transition},
     error::ControlError,
 };
 use serde::{Deserialize, Serialize};
+use std::{ops::RangeInclusive, time::Duration};
 use utoipa::ToSchema;
 
 /// A switch. `{"participant":"bob"}` alone is a whole request.
@@ -24,43 +25,62 @@ pub struct SwitchBody {
     transition: Option<TransitionBody>,
 }
 
-/// How the picture changes.
+/// How the program changes.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct TransitionBody {
-    /// `cut`.
+    /// `cut`, or `fade`: picture and sound of the new source come over the old one together.
     #[serde(rename = "type")]
-    #[schema(example = "cut")]
+    #[schema(example = "fade")]
     kind: String,
-    /// With `fade`, which is not implemented yet.
+    /// How long a `fade` takes, 100 to 5000 ms; 500 when absent. Counted in whole frames.
+    #[schema(minimum = 100, maximum = 5000, example = 500)]
     duration_ms: Option<u32>,
+}
+
+/// Milliseconds. Below, it is hard to tell from a cut; above, both sources would be decoded for long.
+const FADE_MS: RangeInclusive<u32> = 100..=5000;
+/// What most mixers begin with.
+const DEFAULT_FADE_MS: u32 = 500;
+
+impl TransitionBody {
+    fn into_transition(self) -> Result<Transition, ControlError> {
+        match (self.kind.as_str(), self.duration_ms) {
+            ("cut", None) => Ok(Transition::Cut),
+            ("cut", Some(_)) => Err(ControlError::invalid(
+                "transition.duration_ms",
+                "transition.duration_ms goes with type \"fade\" only",
+            )),
+            ("fade", length) => {
+                let ms = length.unwrap_or(DEFAULT_FADE_MS);
+                if !FADE_MS.contains(&ms) {
+                    return Err(ControlError::invalid(
+                        "transition.duration_ms",
+                        format!("transition.duration_ms = {ms} is not allowed; allowed: 100 to 5000 ms"),
+                    ));
+                }
+                Ok(Transition::Fade(Duration::from_millis(ms.into())))
+            }
+            _ => Err(ControlError::invalid(
+                "transition.type",
+                "transition.type has a value that is not allowed; allowed: cut, fade",
+            )),
+        }
+    }
 }
 
 impl SwitchBody {
     /// The domain's switch.
     ///
     /// # Errors
-    /// See [`one_source`]; `not_implemented` for a fade.
+    /// See [`one_source`]; `invalid_request` for a transition that is not allowed.
     pub fn into_switch(self) -> Result<Switch, ControlError> {
-        if let Some(transition) = self.transition {
-            match transition.kind.as_str() {
-                "cut" if transition.duration_ms.is_some() => {
-                    return Err(ControlError::invalid(
-                        "transition.duration_ms",
-                        "transition.duration_ms goes with type \"fade\" only",
-                    ));
-                }
-                "cut" => {}
-                "fade" => return Err(ControlError::NotImplemented("the transition \"fade\"".to_owned())),
-                _ => {
-                    return Err(ControlError::invalid(
-                        "transition.type",
-                        "transition.type has a value that is not allowed; allowed: cut, fade",
-                    ));
-                }
-            }
-        }
-        Ok(Switch { source: one_source(self.participant, self.source)?, audio: self.audio.map(Into::into) })
+        let transition = self.transition.map(TransitionBody::into_transition).transpose()?;
+        Ok(Switch {
+            source: one_source(self.participant, self.source)?,
+            audio: self.audio.map(Into::into),
+            transition: transition.unwrap_or_default(),
+        })
     }
 }
 
@@ -72,9 +92,9 @@ pub struct SwitchResultJson {
     pub source: SourceJson,
     /// From the request to the first program frame that shows it.
     pub took_ms: u64,
-    /// That frame's time on the program.
+    /// That frame's time on the program; of a fade, its first step.
     pub program_pts_ms: u64,
-    /// `cut`.
+    /// `cut` or `fade`.
     pub transition: &'static str,
 }
 
@@ -84,7 +104,7 @@ impl From<&SwitchResult> for SwitchResultJson {
             source: SourceJson::from(&result.source),
             took_ms: u64::try_from(result.took.as_millis()).unwrap_or(u64::MAX),
             program_pts_ms: result.program_pts.as_millis(),
-            transition: "cut",
+            transition: result.transition.name(),
         }
     }
 }
@@ -107,15 +127,26 @@ mod tests {
     }
 
     #[test]
-    fn a_fade_is_said_to_be_later_and_others_are_refused() {
-        let fade = switch(r#"{"participant":"b","transition":{"type":"fade","duration_ms":500}}"#);
-        assert_eq!(fade.unwrap_err().code_and_status().0, "not_implemented");
+    fn a_fade_has_a_length_within_bounds_and_others_are_refused() {
+        let with =
+            |transition: &str| switch(&format!("{{\"participant\":\"b\",\"transition\":{transition}}}"));
+        let fade = |ms| Transition::Fade(Duration::from_millis(ms));
+        for (transition, expected) in [
+            (r#"{"type":"cut"}"#, Transition::Cut),
+            (r#"{"type":"fade"}"#, fade(500)),
+            (r#"{"type":"fade","duration_ms":100}"#, fade(100)),
+            (r#"{"type":"fade","duration_ms":5000}"#, fade(5000)),
+        ] {
+            assert_eq!(with(transition).unwrap().transition, expected);
+        }
+        assert_eq!(switch(r#"{"participant":"b"}"#).unwrap().transition, Transition::Cut);
         for (transition, field) in [
             (r#"{"type":"wipe"}"#, "transition.type"),
             (r#"{"type":"cut","duration_ms":5}"#, "transition.duration_ms"),
+            (r#"{"type":"fade","duration_ms":99}"#, "transition.duration_ms"),
+            (r#"{"type":"fade","duration_ms":5001}"#, "transition.duration_ms"),
         ] {
-            let text = format!("{{\"participant\":\"b\",\"transition\":{transition}}}");
-            assert_eq!(switch(&text).unwrap_err().field(), Some(field));
+            assert_eq!(with(transition).unwrap_err().field(), Some(field), "{transition}");
         }
         assert_eq!(switch("{}").unwrap_err().field(), Some("source"));
     }

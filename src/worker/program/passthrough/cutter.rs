@@ -130,7 +130,8 @@ impl Cutter {
             self.changed = true;
             return Some(Verdict { request, outcome: Ok(Duration::ZERO) });
         }
-        let pending = Pending { request, scene, since: now, deadline: now + patience };
+        let fade = Duration::ZERO;
+        let pending = Pending { request, scene, fade, since: now, deadline: now + patience };
         self.pending.replace(pending).map(Pending::superseded)
     }
 

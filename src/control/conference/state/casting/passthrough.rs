@@ -2,9 +2,23 @@
 
 use super::ConferenceState;
 use crate::{
-    control::{cast::Source, error::ControlError},
+    control::{
+        cast::{Source, Transition},
+        error::ControlError,
+    },
     ipc::{ProgramMode, VideoCodec},
 };
+
+/// Whether a cast of this mode can change like this.
+pub(super) fn check_transition(mode: ProgramMode, transition: Transition) -> Result<(), ControlError> {
+    if mode == ProgramMode::Compose || transition == Transition::Cut {
+        return Ok(());
+    }
+    Err(ControlError::invalid(
+        "transition.type",
+        "a cast whose pictures pass through cannot fade, for nothing is drawn; allowed: cut",
+    ))
+}
 
 impl ConferenceState {
     /// Whether a cast of this mode can show `source`, whose names are checked.

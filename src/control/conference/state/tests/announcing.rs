@@ -4,7 +4,7 @@ use super::bench::*;
 use crate::{
     control::{
         admission::shedding::Load,
-        cast::{CastState, SourceState, Switch},
+        cast::{CastState, SourceState, Switch, Transition},
         conference::{
             ask::Ask,
             presence::Absence,
@@ -81,7 +81,7 @@ fn a_cast_is_told_from_its_start_to_its_stop_with_one_end() {
     observe(&mut bench, key, OutputState::Live);
     assert_eq!(names(&bench.news()), ["output.changed"], "once, whatever its counters do");
 
-    bench.ask(Ask::Switch(Switch { source: camera("bob"), audio: None }));
+    bench.ask(Ask::Switch(Switch { source: camera("bob"), audio: None, transition: Transition::Cut }));
     let (request, ..) = bench.composes().remove(0);
     let pts = bench.now.media;
     bench.reply(request, Ok(ReplyOk::Composed { pts, took_ms: 41 }));

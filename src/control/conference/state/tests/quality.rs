@@ -3,7 +3,7 @@
 use super::{super::*, bench::*};
 use crate::{
     control::{
-        cast::{Source, Switch},
+        cast::{Source, Switch, Transition},
         conference::{Join, Subscribe, SubscribeTo, SubscriberOffers, quality::Quality},
     },
     ids::StreamName,
@@ -53,7 +53,7 @@ fn hints_follow_the_tiles_and_precede_the_switch() {
 
     let mut bench = two();
     bench.go_live(camera("bob"), &[hls()]);
-    bench.ask(Ask::Switch(Switch { source: camera("alice"), audio: None }));
+    bench.ask(Ask::Switch(Switch { source: camera("alice"), audio: None, transition: Transition::Cut }));
     let effects = bench.effects();
     let compose = effects.iter().any(|one| matches!(one, Effect::Command(WorkerCommand::Compose { .. })));
     let raised = effects.iter().any(|one| {

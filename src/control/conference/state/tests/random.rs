@@ -4,7 +4,7 @@
 use super::{super::*, bench, listeners::Listeners, outsiders::Outsiders};
 use crate::{
     control::{
-        cast::{AudioChoice, Source, Switch},
+        cast::{AudioChoice, Source, Switch, Transition},
         conference::{Join, ParticipantPatch, Publish, presence::Absence},
     },
     ids::{ParticipantId, RequestId, SourceId, StreamName},
@@ -376,7 +376,11 @@ impl World {
                 self.ask(Ask::StartCast(bench::start(source(index), &outputs)));
             }
             Op::Switch(index) => {
-                self.ask(Ask::Switch(Switch { source: source(index), audio: Some(AudioChoice::Mix) }));
+                self.ask(Ask::Switch(Switch {
+                    source: source(index),
+                    audio: Some(AudioChoice::Mix),
+                    transition: Transition::Cut,
+                }));
             }
             Op::Stop => self.ask(Ask::StopCast),
             Op::Snapshot => self.ask(Ask::Snapshot),
