@@ -42,7 +42,7 @@ fn ours(pictures: &[[Frame; 2]]) {
         let layers: Vec<Layer> = tiles
             .iter()
             .zip(pictures)
-            .map(|(tile, pair)| Layer { rect: tile.fit(WIDTH, HEIGHT), frame: pair[n % 2].clone() })
+            .map(|(tile, pair)| Layer::plain(tile.fit(WIDTH, HEIGHT), pair[n % 2].clone()))
             .collect();
         canvas.draw(&layers).expect("a picture");
     }

@@ -2,6 +2,7 @@
 pub mod canvas;
 pub mod card;
 pub mod director;
+mod edges;
 pub mod frame;
 pub mod mixer;
 pub mod passthrough;

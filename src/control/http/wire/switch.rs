@@ -1,9 +1,12 @@
 //! `Switch` and `SwitchResult`: `POST …/cast/switch`.
 
 use super::source::{AudioJson, SourceBody, SourceJson, one_source};
-use crate::control::{
-    cast::{Switch, SwitchResult},
-    error::ControlError,
+use crate::{
+    config::layouts::LayoutsConfig,
+    control::{
+        cast::{Switch, SwitchResult},
+        error::ControlError,
+    },
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -41,7 +44,7 @@ impl SwitchBody {
     ///
     /// # Errors
     /// See [`one_source`]; `not_implemented` for a fade.
-    pub fn into_switch(self) -> Result<Switch, ControlError> {
+    pub fn into_switch(self, layouts: &LayoutsConfig) -> Result<Switch, ControlError> {
         if let Some(transition) = self.transition {
             match transition.kind.as_str() {
                 "cut" if transition.duration_ms.is_some() => {
@@ -60,12 +63,13 @@ impl SwitchBody {
                 }
             }
         }
-        Ok(Switch { source: one_source(self.participant, self.source)?, audio: self.audio.map(Into::into) })
+        let source = one_source(self.participant, self.source, layouts)?;
+        Ok(Switch { source, audio: self.audio.map(Into::into) })
     }
 }
 
 /// What a switch did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(title = "SwitchResult")]
 pub struct SwitchResultJson {
     /// What the program shows now.
@@ -95,7 +99,7 @@ mod tests {
     use crate::control::cast::AudioChoice;
 
     fn switch(text: &str) -> Result<Switch, ControlError> {
-        serde_json::from_str::<SwitchBody>(text).unwrap().into_switch()
+        serde_json::from_str::<SwitchBody>(text).unwrap().into_switch(&LayoutsConfig::new())
     }
 
     #[test]
