@@ -3,6 +3,7 @@
 use super::{super::*, bench::*};
 use crate::{
     control::cast::{Arrangement, AudioChoice, Source, SourceState, Switch, Tile, Who},
+    ids::SourceId,
     ipc::{PictureSpec, ReplyOk, SceneSpec, TileSpec},
     layout::{Area, Corner, EdgeSpec, Fit, Fraction},
 };
