@@ -65,6 +65,11 @@ fn inset_is_on(picture: &Picture<'_>) -> bool {
     shows(picture, inset, ANN) && has_colour(picture, BAND, BOB)
 }
 
+fn named_is_on(picture: &Picture<'_>) -> bool {
+    let inset = corner_inset(Corner::TopRight, Fraction::percent(40), SIZE.0, SIZE.1);
+    shows(picture, inset, BOB) && has_colour(picture, BAND, ANN)
+}
+
 fn halves_are_on(picture: &Picture<'_>) -> bool {
     let [left, right] = halves(SIZE.0, SIZE.1);
     let foot = |half: Rect| rect(half.x + 20, 668, half.width - 40, 16);
@@ -94,7 +99,9 @@ fn custom_is_on(picture: &Picture<'_>) -> bool {
 #[test]
 fn every_layout_is_on_the_air_from_its_first_frame() {
     let _turn = one_at_a_time();
-    let stage = Stage::set(&[]);
+    // One by a name of the configuration's.
+    let named = r#"{layout = "pip", corner = "top_right", size = 0.4}"#;
+    let stage = Stage::set(&[("LAYOUTS__LARGE", named)]);
     let mut screen = stage.options(SCREEN, "ann");
     screen.whip.push_str("&stream=screen");
     let publishers =
@@ -104,13 +111,14 @@ fn every_layout_is_on_the_air_from_its_first_frame() {
     let take = stage.start(json!({"layout": "screen", "participant": "ann"}), SIZE.0, SIZE.1);
     let pause = || std::thread::sleep(Duration::from_millis(1200));
     pause();
-    let steps: [(Value, Look); 4] = [
+    let steps: [(Value, Look); 5] = [
         (
             json!({"layout": "pip", "focus": "bob", "inset": "ann", "corner": "top_left", "size": 0.3}),
             inset_is_on,
         ),
         (json!({"layout": "side_by_side", "participants": ["bob", "ann"]}), halves_are_on),
         (custom(), custom_is_on),
+        (json!({"layout": "large", "participants": ["ann", "bob"]}), named_is_on),
         (json!({"layout": "screen", "participant": "ann"}), screen_is_on),
     ];
     let mut cuts: Vec<(Cut, Look)> = Vec::new();

@@ -12,7 +12,7 @@ fn a_layout_is_read_and_has_the_slots_that_it_names() {
                 [[layouts.stage.tiles]]\nx = 0.667\ny = 0.0\nwidth = 0.334\nheight = 0.5\nslot = 0\n\
                 [[layouts.stage.tiles]]\nx = 0.667\ny = 0.5\nwidth = 0.333\nheight = 0.5\nparticipant = \"host\"\n\
                 [layouts.corner]\nlayout = \"pip\"\ncorner = \"top_left\"\n";
-    assert_eq!(told(text), [String::new(); 0]);
+    assert!(told(text).is_empty(), "{:?}", told(text));
     let config: crate::config::Config = toml::from_str(text).unwrap();
     let stage = config.layouts["stage"].arrangement().unwrap();
     assert_eq!((stage.slots(), stage.tiles(), stage.named().count()), (1, 3, 1));
