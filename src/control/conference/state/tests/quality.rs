@@ -91,7 +91,9 @@ fn hints_follow_tiles_of_a_custom_layout() {
         told(&mut bench);
         let arrangement = Arc::new(Arrangement::Custom(tiles));
         let custom = Source::Arranged { name: None, arrangement, participants: None };
-        bench.ask(Ask::StartCast(start(custom, &[hls()])));
+        let mut start = start(custom, &[hls()]);
+        (start.encoding.width, start.encoding.height) = (1280, 720);
+        bench.ask(Ask::StartCast(start));
         assert_eq!(told(&mut bench), [Some(expected)]);
     }
 }
