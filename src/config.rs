@@ -9,6 +9,7 @@ mod defaults;
 pub mod encoding;
 mod forms;
 pub mod ice;
+pub mod layouts;
 pub mod load;
 pub mod recording;
 pub mod webhooks;
@@ -32,6 +33,7 @@ pub struct Config {
     pub cast: CastConfig,
     pub encoding: EncodingConfig,
     pub program: ProgramConfig,
+    pub layouts: layouts::LayoutsConfig,
     pub switching: SwitchingConfig,
     pub rtmp: RtmpConfig,
     pub hls: HlsConfig,

@@ -94,6 +94,18 @@ text_id! {
     StreamName, "stream name", is_stream_name, STREAM_ALLOWED
 }
 
+text_id! {
+    /// A layout of `[layouts]`.
+    LayoutName, "layout name", is_stream_name, STREAM_ALLOWED
+}
+
+impl StreamName {
+    /// What a shared screen is called.
+    pub fn screen() -> Self {
+        Self("screen".to_owned())
+    }
+}
+
 impl Default for StreamName {
     fn default() -> Self {
         Self("camera".to_owned())

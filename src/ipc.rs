@@ -9,6 +9,7 @@ pub mod link;
 
 use crate::{
     ids::{Incarnation, RequestId, SessionId, SourceId},
+    layout::{Area, Corner, EdgeSpec, Fit, Fraction},
     media::{EncodedFrame, EncoderChoice, EncoderKind, RenditionIndex, TrackConfig, VideoConfig},
     units::MediaTime,
 };
@@ -264,6 +265,40 @@ pub enum PictureSpec {
     Grid(Vec<TileSpec>),
     /// One large, the others in a strip.
     Speaker { focus: TileSpec, others: Vec<TileSpec> },
+    /// One fills the frame, another stands above it in a corner; `size` is its part of the frame's width and height.
+    Pip { focus: TileSpec, inset: TileSpec, corner: Corner, size: Fraction },
+    /// Two halves.
+    SideBySide { pair: [TileSpec; 2], fit: Fit },
+    /// Anywhere, 0–25, later ones above earlier ones.
+    Custom(Vec<CustomTile>),
+}
+
+impl PictureSpec {
+    /// Every tile of it.
+    pub fn tiles(&self) -> Vec<&TileSpec> {
+        match self {
+            Self::Slate => Vec::new(),
+            Self::Full(tile) => vec![tile],
+            Self::Grid(tiles) => tiles.iter().collect(),
+            Self::Speaker { focus, others } => std::iter::once(focus).chain(others).collect(),
+            Self::Pip { focus, inset, .. } => vec![focus, inset],
+            Self::SideBySide { pair, .. } => pair.iter().collect(),
+            Self::Custom(tiles) => tiles.iter().map(|custom| &custom.tile).collect(),
+        }
+    }
+}
+
+/// A tile of a layout of somebody's own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CustomTile {
+    /// Who.
+    pub tile: TileSpec,
+    /// Where.
+    pub area: Area,
+    /// How the picture fills it.
+    pub fit: Fit,
+    /// What is around it.
+    pub edge: EdgeSpec,
 }
 
 /// One source in a picture.

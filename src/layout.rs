@@ -3,6 +3,10 @@
 //!
 //! All coordinates are even, since I420 shares one colour sample among 2×2 pixels.
 
+mod tile;
+
+pub use tile::{Area, Corner, Edge, EdgeSpec, Fit, Fraction};
+
 use crate::ipc::{PictureSpec, TileSpec};
 
 /// A rectangle in output pixels; all four numbers are even.
@@ -20,6 +24,9 @@ const GAP_DIVISOR: u32 = 90;
 
 /// In the speaker layout, the strip's share of the height.
 const STRIP_DIVISOR: u32 = 5;
+
+/// Between an inset and the edges of the output, as a fraction of its shorter side: 20 pixels at 720p.
+const INSET_DIVISOR: u32 = 36;
 
 const fn even(value: u32) -> u32 {
     value & !1
@@ -62,25 +69,77 @@ pub struct Place<'a> {
     pub tile: &'a TileSpec,
     /// It fills the frame: without a picture the slate stands in, not a name tile.
     pub main: bool,
+    /// How the picture fills it.
+    pub fit: Fit,
+    /// What is around it.
+    pub edge: Edge,
+}
+
+impl<'a> Place<'a> {
+    /// Of a tile that shows the whole picture, without an edge.
+    pub fn plain(rect: Rect, tile: &'a TileSpec) -> Self {
+        Self { rect, tile, main: false, fit: Fit::Contain, edge: Edge::default() }
+    }
 }
 
 /// The places of a picture, later ones above earlier ones.
 pub fn places(picture: &PictureSpec, width: u32, height: u32) -> Vec<Place<'_>> {
     match picture {
         PictureSpec::Slate => Vec::new(),
-        PictureSpec::Full(tile) => vec![Place { rect: Rect::full(width, height), tile, main: true }],
+        PictureSpec::Full(tile) => {
+            vec![Place { main: true, ..Place::plain(Rect::full(width, height), tile) }]
+        }
         PictureSpec::Grid(tiles) => grid(tiles.len(), width, height)
             .into_iter()
             .zip(tiles)
-            .map(|(rect, tile)| Place { rect, tile, main: false })
+            .map(|(rect, tile)| Place::plain(rect, tile))
             .collect(),
         PictureSpec::Speaker { focus, others } => {
             let (large, strip) = speaker(others.len(), width, height);
-            std::iter::once(Place { rect: large, tile: focus, main: false })
-                .chain(strip.into_iter().zip(others).map(|(rect, tile)| Place { rect, tile, main: false }))
+            std::iter::once(Place::plain(large, focus))
+                .chain(strip.into_iter().zip(others).map(|(rect, tile)| Place::plain(rect, tile)))
                 .collect()
         }
+        PictureSpec::Pip { focus, inset, corner, size } => vec![
+            Place::plain(Rect::full(width, height), focus),
+            Place { fit: Fit::Cover, ..Place::plain(corner_inset(*corner, *size, width, height), inset) },
+        ],
+        PictureSpec::SideBySide { pair, fit } => halves(width, height)
+            .into_iter()
+            .zip(pair)
+            .map(|(rect, tile)| Place { fit: *fit, ..Place::plain(rect, tile) })
+            .collect(),
+        PictureSpec::Custom(tiles) => tiles
+            .iter()
+            .map(|custom| {
+                let rect = custom.area.rect(width, height);
+                let edge = custom.edge.on(rect, height);
+                Place { fit: custom.fit, edge, ..Place::plain(rect, &custom.tile) }
+            })
+            .collect(),
     }
+}
+
+/// A small picture of the output's own aspect in one of its corners.
+pub fn corner_inset(corner: Corner, size: Fraction, width: u32, height: u32) -> Rect {
+    let margin = even(width.min(height) / INSET_DIVISOR);
+    let inset = |pixels: u32| size.of(pixels).clamp(2, pixels.saturating_sub(2 * margin).max(2));
+    let (wide, high) = (inset(width), inset(height));
+    let far = |pixels: u32, size: u32| pixels.saturating_sub(size + margin);
+    let (x, y) = match corner {
+        Corner::TopLeft => (margin, margin),
+        Corner::TopRight => (far(width, wide), margin),
+        Corner::BottomLeft => (margin, far(height, high)),
+        Corner::BottomRight => (far(width, wide), far(height, high)),
+    };
+    Rect { x, y, width: wide, height: high }
+}
+
+/// The left and the right half, with a gap between them.
+pub fn halves(width: u32, height: u32) -> [Rect; 2] {
+    let gap = even(width.min(height) / GAP_DIVISOR);
+    let half = even(width.saturating_sub(gap) / 2).max(2);
+    [0, width.saturating_sub(half)].map(|x| Rect { x, y: 0, width: half, height })
 }
 
 /// Equal tiles of the output's own aspect, row by row, the last row centred. The gap is between them only: around them
@@ -142,65 +201,4 @@ pub fn speaker(others: usize, width: u32, height: u32) -> (Rect, Vec<Rect>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn overlap(a: &Rect, b: &Rect) -> bool {
-        a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height
-    }
-
-    fn check(tiles: &[Rect], width: u32, height: u32) {
-        for (index, tile) in tiles.iter().enumerate() {
-            assert!([tile.x, tile.y, tile.width, tile.height].iter().all(|n| n % 2 == 0), "{tile:?}");
-            assert!(tile.width >= 2 && tile.height >= 2, "{tile:?}");
-            assert!(tile.x + tile.width <= width && tile.y + tile.height <= height, "{tile:?}");
-            assert!(tiles[..index].iter().all(|other| !overlap(tile, other)), "{tiles:?}");
-        }
-    }
-
-    #[test]
-    fn four_tiles_at_720p() {
-        let tiles = grid(4, 1280, 720);
-        assert_eq!(tiles[0], Rect { x: 0, y: 0, width: 636, height: 356 });
-        assert_eq!(tiles[3], Rect { x: 644, y: 364, width: 636, height: 356 });
-    }
-
-    #[test]
-    fn a_last_row_is_centred() {
-        let tiles = grid(3, 1280, 720);
-        assert_eq!(tiles[2].x + tiles[2].width / 2, 640);
-        let tiles = grid(2, 1280, 720);
-        assert_eq!(tiles[0].y, tiles[1].y);
-        assert_eq!(tiles[0].y + tiles[0].height / 2, 360);
-    }
-
-    #[test]
-    fn aspect_is_kept() {
-        let frame = Rect::full(1280, 720);
-        assert_eq!(frame.fit(640, 360), frame);
-        assert_eq!(frame.fit(640, 480), Rect { x: 160, y: 0, width: 960, height: 720 });
-        assert_eq!(frame.fit(720, 1280), Rect { x: 438, y: 0, width: 404, height: 720 });
-        assert_eq!(frame.fit(2000, 100), Rect { x: 0, y: 328, width: 1280, height: 64 });
-    }
-
-    proptest! {
-        #[test]
-        fn tiles_stay_inside_and_apart(count in 1usize..=16, width in 8u32..1920, height in 8u32..1080) {
-            let (width, height) = (width * 2, height * 2);
-            check(&grid(count, width, height), width, height);
-            let (focus, mut strip) = speaker(count - 1, width, height);
-            strip.push(focus);
-            check(&strip, width, height);
-        }
-
-        #[test]
-        fn a_fitted_picture_is_inside(w in 1u32..5000, h in 1u32..5000, width in 1u32..960, height in 1u32..540) {
-            let outer = Rect { x: 4, y: 6, width: width * 2, height: height * 2 };
-            let inner = outer.fit(w, h);
-            prop_assert!(inner.x >= outer.x && inner.x + inner.width <= outer.x + outer.width);
-            prop_assert!(inner.y >= outer.y && inner.y + inner.height <= outer.y + outer.height);
-            prop_assert!(inner.width >= 2 && inner.height >= 2);
-        }
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@ use super::{
     AuthMode, Config,
     encoding::{Numbers, PRESETS},
     ice::{StunServer, TurnServer},
+    layouts,
     recording::RecordingStore,
 };
 use crate::{control::http::server::tls::CertificateFiles, egress::rtmp::publisher::read_ca_file};
@@ -30,6 +31,7 @@ impl Config {
         self.check_webrtc(&mut faults);
         self.check_cast(&mut faults);
         self.check_encoding(&mut faults);
+        faults.0.extend(layouts::faults(&self.layouts));
         self.check_egress(&mut faults);
         self.check_recording(&mut faults);
         self.webhooks.check(&mut faults);

@@ -1,14 +1,18 @@
 //! A cast as control sees it: what was asked for, and what it tells about itself. Domain types; their
 //! JSON faces are in `http::wire`.
 
+mod arrangement;
+
+pub use arrangement::{Arrangement, Tile, Who};
+
 use crate::{
     egress::{output::OutputStatus, rtmp::url::RtmpUrl},
-    ids::{ConferenceId, OutputId, ParticipantId, StreamName},
+    ids::{ConferenceId, LayoutName, OutputId, ParticipantId, StreamName},
     ipc::{ProgramMode, ProgramReport},
     units::MediaTime,
 };
 use jiff::Timestamp;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// What the program shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +23,15 @@ pub enum Source {
     Grid { participants: Option<Vec<ParticipantId>> },
     /// One large, the others in a strip.
     Speaker { focus: ParticipantId },
+    /// A participant's shared screen with his camera in a corner; without a screen the camera fills the frame.
+    Screen { participant: ParticipantId },
+    /// As somebody arranged it, perhaps under a name; `participants` fill its slots, `None` = everybody who is not on it by
+    /// name, in order of joining.
+    Arranged {
+        name: Option<LayoutName>,
+        arrangement: Arc<Arrangement>,
+        participants: Option<Vec<ParticipantId>>,
+    },
     /// Nobody.
     Slate,
 }

@@ -10,6 +10,7 @@ pub mod extract;
 pub mod health;
 pub mod hls;
 pub mod layers;
+mod layouts;
 pub mod metrics;
 pub mod openapi;
 pub mod pages;

@@ -3,6 +3,7 @@ pub mod canvas;
 pub mod card;
 pub mod crossfade;
 pub mod director;
+mod edges;
 pub mod fade;
 pub mod frame;
 pub mod mixer;

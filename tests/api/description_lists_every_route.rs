@@ -3,7 +3,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The contract's table, and the pages.
-const ROUTES: [&str; 48] = [
+const ROUTES: [&str; 49] = [
     "GET /v1/conferences",
     "PUT /v1/conferences/{conference}",
     "GET /v1/conferences/{conference}",
@@ -32,6 +32,7 @@ const ROUTES: [&str; 48] = [
     "POST /v1/conferences/{conference}/cast/outputs",
     "DELETE /v1/conferences/{conference}/cast/outputs/{output}",
     "GET /v1/conferences/{conference}/cast/snapshot.jpg",
+    "GET /v1/layouts",
     "GET /v1/recordings",
     "GET /v1/recordings/{recording}",
     "DELETE /v1/recordings/{recording}",

@@ -23,6 +23,7 @@ mod health_says_when_it_drains;
 #[path = "../support/hook_receiver.rs"]
 mod hook_receiver;
 mod later_things_say_so;
+mod layouts_are_listed_and_checked;
 mod outputs_come_and_go;
 mod overload_is_said;
 mod pages_are_served;

@@ -49,6 +49,7 @@ mod hls_players;
 mod hundred_switches;
 mod ingest_limits;
 mod join_leave;
+mod layouts;
 mod mutes;
 mod neighbours;
 mod outputs_come_and_go;

@@ -93,6 +93,7 @@ async function studio(browser) {
   emit('latency', { shown: await watch.locator('#latency').textContent() });
   await page.getByRole('button', { name: 'Grid of everybody' }).click();
   await page.locator('button[data-layout=grid][aria-pressed=true]').waitFor();
+  await layouts(page);
   await page.getByRole('button', { name: 'Stop', exact: true }).click();
   await watch.getByText('The program is over').waitFor({ timeout: 30_000 });
   await pictures(watch, folder, 'over');
@@ -105,6 +106,35 @@ async function studio(browser) {
   await bob.close({ runBeforeUnload: true });
   await take('bob').waitFor({ state: 'detached', timeout: 5_000 });
   emit('left', { who: 'bob' });
+}
+
+/** Each of the layouts with something to choose is on the air when the server says so. */
+async function layouts(page) {
+  await page.getByText('More layouts').click();
+  const onAir = () => page.evaluate((id) => fetch(`/v1/conferences/${id}/cast`).then((answer) => answer.json()).then((cast) => cast.source), conference);
+  for (const [name, expected] of [
+    ['pip', { layout: 'pip', focus: 'bob', inset: 'ann', corner: 'top_left', size: 0.25 }],
+    ['side_by_side', { layout: 'side_by_side', participants: ['bob', 'ann'], fit: 'cover' }],
+    ['screen', { layout: 'screen', participant: 'bob' }],
+    ['custom', { layout: 'custom' }],
+  ]) {
+    await page.locator('#layout').selectOption(name);
+    if (name !== 'custom') await page.locator('#first').selectOption('bob');
+    if ('participants' in expected || 'inset' in expected) await page.locator('#second').selectOption('ann');
+    if ('corner' in expected) await page.locator('#corner').selectOption(expected.corner);
+    await page.getByRole('button', { name: 'Show it' }).click();
+    const until = Date.now() + 10_000;
+    for (;;) {
+      const source = await onAir();
+      if (Object.entries(expected).every(([key, value]) => JSON.stringify(source[key]) === JSON.stringify(value))) break;
+      if (Date.now() > until) throw new Error(`on air is ${JSON.stringify(source)}, not ${JSON.stringify(expected)}`);
+      await page.waitForTimeout(200);
+    }
+    emit('layout', { name });
+  }
+  await page.waitForTimeout(1500);
+  await check(page, 'layouts');
+  await pictures(page, folder, 'layouts');
 }
 
 async function call(browser) {

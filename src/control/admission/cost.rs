@@ -30,13 +30,17 @@ const SOUND: f64 = 0.06;
 
 /// How many of `people` are decoded for such a program, beside whom `standby` more are.
 pub fn decoders(source: &Source, people: usize, standby: usize) -> usize {
-    let seen = match source {
-        Source::Participant { .. } => 1,
-        Source::Grid { participants: Some(some) } => some.len(),
-        Source::Grid { participants: None } | Source::Speaker { .. } => people,
-        Source::Slate => 0,
+    // How many are seen, and how many there can be.
+    let (seen, streams) = match source {
+        Source::Participant { .. } => (1, people),
+        Source::Grid { participants: Some(some) } => (some.len(), people),
+        Source::Grid { participants: None } | Source::Speaker { .. } => (people, people),
+        // Here a camera and a screen of one may be seen.
+        Source::Screen { .. } => (2, people + 1),
+        Source::Arranged { arrangement, .. } => (arrangement.tiles(), 2 * people),
+        Source::Slate => (0, people),
     };
-    (seen + standby).min(people)
+    (seen + standby).min(streams)
 }
 
 /// A cast for which so many are decoded, without what these cost as publishers.

@@ -6,17 +6,22 @@
 use super::roster::{Participant, Roster};
 use crate::{
     control::{
-        cast::{AudioChoice, Source},
+        cast::{Arrangement, AudioChoice, Source, Who},
         error::ControlError,
     },
-    ids::ParticipantId,
-    ipc::{PictureSpec, SceneSpec, SoundSpec, TileSpec},
+    ids::{ParticipantId, StreamName},
+    ipc::{CustomTile, PictureSpec, SceneSpec, SoundSpec, TileSpec},
+    layout::{Corner, Fraction},
 };
 
 /// Tiles of a grid, and participants of a speaker layout, at most.
 pub const MAX_TILES: usize = 16;
 
-/// Whether `source` can be shown: whom it names is in. Media need not be there.
+/// A camera's part of the frame beside a shared screen.
+const CAMERA_SIZE: Fraction = Fraction::percent(25);
+
+/// Whether `source` can be shown: whom it names is in. Media need not be there. On a layout with places of its own
+/// nobody needs to be in: a place shows the name of who is not (yet).
 pub fn check(source: &Source, roster: &Roster) -> Result<(), ControlError> {
     match source {
         Source::Participant { participant, stream } => {
@@ -40,8 +45,11 @@ pub fn check(source: &Source, roster: &Roster) -> Result<(), ControlError> {
             }
             Ok(())
         }
-        Source::Speaker { focus } => roster.participant(focus).map(|_| ()),
-        Source::Grid { participants: None } | Source::Slate => Ok(()),
+        Source::Screen { participant } => roster.participant(participant).map(|_| ()),
+        Source::Grid { participants: None }
+        | Source::Speaker { .. }
+        | Source::Arranged { .. }
+        | Source::Slate => Ok(()),
     }
 }
 
@@ -64,6 +72,10 @@ pub fn scene(source: &Source, audio: AudioChoice, roster: &Roster) -> SceneSpec 
             focus: tile(focus, roster),
             others: on_picture(source, roster).into_iter().skip(1).map(|id| tile(id, roster)).collect(),
         },
+        Source::Screen { participant } => screen(participant, roster),
+        Source::Arranged { arrangement, participants, .. } => {
+            arranged(arrangement, &slots(arrangement, participants.as_deref(), roster), roster)
+        }
         Source::Slate => PictureSpec::Slate,
     };
     SceneSpec { picture, sound: sound(source, audio, roster) }
@@ -79,7 +91,85 @@ pub fn on_picture<'a>(source: &'a Source, roster: &'a Roster) -> Vec<&'a Partici
         Source::Speaker { focus } => {
             std::iter::once(focus).chain(everybody().filter(|id| *id != focus)).take(MAX_TILES).collect()
         }
+        Source::Screen { participant } => vec![participant],
+        Source::Arranged { arrangement, participants, .. } => {
+            arrangement.named().chain(slots(arrangement, participants.as_deref(), roster)).collect()
+        }
         Source::Slate => Vec::new(),
+    }
+}
+
+/// Who fills a layout's slots, in order.
+fn slots<'a>(
+    arrangement: &Arrangement,
+    participants: Option<&'a [ParticipantId]>,
+    roster: &'a Roster,
+) -> Vec<&'a ParticipantId> {
+    let count = arrangement.slots();
+    match participants {
+        Some(participants) => participants.iter().take(count).collect(),
+        None => {
+            let everybody = roster.publishers().map(|participant| &participant.id);
+            everybody.filter(|id| arrangement.named().all(|named| named != *id)).take(count).collect()
+        }
+    }
+}
+
+/// A shared screen with its camera in a corner.
+fn screen(participant: &ParticipantId, roster: &Roster) -> PictureSpec {
+    let screen = StreamName::screen();
+    let found = roster.participant(participant).ok();
+    let main = found.and_then(Participant::main_stream);
+    match found.and_then(|found| found.stream(&screen)) {
+        Some(shared) if main.is_some_and(|main| main.source != shared.source) => PictureSpec::Pip {
+            focus: stream_tile(participant, Some(&screen), roster),
+            inset: tile(participant, roster),
+            corner: Corner::BottomRight,
+            size: CAMERA_SIZE,
+        },
+        _ => PictureSpec::Full(tile(participant, roster)),
+    }
+}
+
+/// The picture of an arrangement whose slots are filled so. A place for which there is nobody is not there.
+fn arranged(arrangement: &Arrangement, slots: &[&ParticipantId], roster: &Roster) -> PictureSpec {
+    let pair = |[one, two]: [&ParticipantId; 2]| [tile(one, roster), tile(two, roster)];
+    match (arrangement, slots) {
+        (Arrangement::Pip { .. } | Arrangement::SideBySide { .. }, []) => PictureSpec::Slate,
+        (Arrangement::Pip { .. } | Arrangement::SideBySide { .. }, [alone]) => {
+            PictureSpec::Grid(vec![tile(alone, roster)])
+        }
+        (Arrangement::Pip { corner, size }, [one, two, ..]) => {
+            let [focus, inset] = pair([one, two]);
+            PictureSpec::Pip { focus, inset, corner: *corner, size: *size }
+        }
+        (Arrangement::SideBySide { fit }, [one, two, ..]) => {
+            PictureSpec::SideBySide { pair: pair([one, two]), fit: *fit }
+        }
+        (Arrangement::Custom(tiles), _) => {
+            let mut order: Vec<_> = tiles.iter().collect();
+            // Stable: among equals the later one stays above.
+            order.sort_by_key(|tile| tile.z);
+            let placed = order.into_iter().filter_map(|tile| {
+                let who = match &tile.who {
+                    Who::Participant(participant) => participant,
+                    Who::Slot { index, .. } => slots.get(*index).copied()?,
+                };
+                let shown = stream_tile(who, tile.stream.as_ref(), roster);
+                Some(CustomTile { tile: shown, area: tile.area, fit: tile.fit, edge: tile.edge })
+            });
+            PictureSpec::Custom(placed.collect())
+        }
+    }
+}
+
+/// A certain stream's tile, or that of the stream that stands for him.
+fn stream_tile(id: &ParticipantId, stream: Option<&StreamName>, roster: &Roster) -> TileSpec {
+    let Some(stream) = stream else { return tile(id, roster) };
+    let found = roster.participant(id).ok();
+    TileSpec {
+        source: found.and_then(|found| found.stream(stream)).map(|stream| stream.source),
+        ..tile(id, roster)
     }
 }
 

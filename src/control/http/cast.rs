@@ -85,7 +85,7 @@ pub async fn switch(
     at: InConference<ToCast>,
     JsonBody(body): JsonBody<SwitchBody>,
 ) -> Result<Json<SwitchResultJson>, HttpError> {
-    let switch = body.into_switch()?;
+    let switch = body.into_switch(&app.config.layouts)?;
     let conference = app.conferences.find(&at.conference).await?;
     let result = conference.ask(|answer| ConferenceRequest::Switch { switch, answer }).await?;
     Ok(Json(SwitchResultJson::from(&result)))

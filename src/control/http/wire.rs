@@ -5,6 +5,7 @@ pub mod cast;
 pub mod conference;
 pub mod encoding;
 pub mod event;
+pub mod layout;
 pub mod output;
 pub mod participant;
 pub mod recording;

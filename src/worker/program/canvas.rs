@@ -4,17 +4,49 @@
 //! are those of the tick before is not drawn again.
 
 use super::{
+    edges,
     fade::Share,
     frame::{self, Frame},
 };
-use crate::layout::Rect;
+use crate::layout::{Edge, Fit, Rect};
 use gst_video::{VideoFrameRef, VideoInfo, prelude::*};
 
 /// One frame at its place. Later layers cover earlier ones.
 #[derive(Debug, Clone)]
 pub struct Layer {
+    /// With its edge.
     pub rect: Rect,
     pub frame: Frame,
+    /// With [`Fit::Contain`] the rectangle has the frame's aspect already.
+    pub fit: Fit,
+    pub edge: Edge,
+}
+
+impl Layer {
+    /// A whole frame without an edge.
+    pub fn plain(rect: Rect, frame: Frame) -> Self {
+        Self { rect, frame, fit: Fit::Contain, edge: Edge::default() }
+    }
+
+    /// Where the frame itself goes.
+    fn inner(&self) -> Rect {
+        self.rect.shrunk(self.edge.border)
+    }
+}
+
+/// Those that can be seen: not what one above it covers whole. (What several together cover is drawn: it is rare, and
+/// costs no more than it would alone.)
+pub fn seen(mut layers: Vec<Layer>) -> Vec<Layer> {
+    let mut index = 0;
+    while index < layers.len() {
+        let (below, above) = (layers[index].rect, &layers[index + 1..]);
+        if above.iter().any(|layer| layer.edge.radius == 0 && layer.rect.covers(&below)) {
+            layers.remove(index);
+        } else {
+            index += 1;
+        }
+    }
+    layers
 }
 
 /// Why a picture could not be drawn.
@@ -51,6 +83,7 @@ const TRIM: u32 = 50;
 
 struct Scaler {
     from: (u32, u32),
+    fit: Fit,
     to: Rect,
     source: VideoInfo,
     converter: gst_video::VideoConverter,
@@ -98,6 +131,7 @@ impl Canvas {
         let whole = Rect::full(self.info.width(), self.info.height());
         if let [layer] = layers
             && layer.rect == whole
+            && layer.edge == Edge::default()
             && (layer.frame.width(), layer.frame.height()) == (whole.width, whole.height)
         {
             self.last = None;
@@ -114,7 +148,7 @@ impl Canvas {
             let target = buffer.make_mut();
             let mut target =
                 VideoFrameRef::from_buffer_ref_writable(target, &self.info).map_err(CanvasError::Map)?;
-            if layers.first().is_none_or(|layer| layer.rect != whole) {
+            if layers.first().is_none_or(|layer| layer.rect != whole || layer.edge.radius > 0) {
                 let ground = VideoFrameRef::from_buffer_ref_readable(self.background.buffer(), &self.info)
                     .map_err(CanvasError::Map)?;
                 ground.copy(&mut target).map_err(CanvasError::Map)?;
@@ -124,7 +158,9 @@ impl Canvas {
                 let scaler = Scaler::for_layer(slot, layer, &self.info)?;
                 let source = VideoFrameRef::from_buffer_ref_readable(layer.frame.buffer(), &scaler.source)
                     .map_err(CanvasError::Map)?;
+                let corners = edges::before(&mut target, layer.rect, layer.edge);
                 scaler.converter.frame_ref(&source, &mut target);
+                edges::after(&mut target, layer.rect, layer.edge, &corners);
             }
         }
         self.last = Some((layers.to_vec(), buffer.clone()));
@@ -207,7 +243,10 @@ fn shared(buffer: &gst::Buffer) -> gst::Buffer {
 }
 
 fn same(a: &[Layer], b: &[Layer]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.rect == b.rect && a.frame.is(&b.frame))
+    a.len() == b.len()
+        && a.iter()
+            .zip(b)
+            .all(|(a, b)| (a.rect, a.fit, a.edge) == (b.rect, b.fit, b.edge) && a.frame.is(&b.frame))
 }
 
 /// The part of a picture of the size `from` that goes into a tile of the size `to` (both even).
@@ -227,6 +266,24 @@ fn shown(from: (u32, u32), to: (u32, u32)) -> Rect {
         })
 }
 
+/// The part of a picture of the size `from` that fills a tile of the size `to`: the middle of it.
+fn filling(from: (u32, u32), to: (u32, u32)) -> Rect {
+    // The largest of the tile's aspect; even, and cut evenly, for the chroma's sake.
+    let part = |whole: u32, across: u32, to: u32, by: u32| {
+        let exact = (u64::from(across) * u64::from(to) + u64::from(by)) / (2 * u64::from(by.max(1))) * 2;
+        // Not above `whole`, which is a u32.
+        exact.clamp(2, u64::from(whole)) as u32
+    };
+    let (width, height) = if u64::from(from.0) * u64::from(to.1) >= u64::from(from.1) * u64::from(to.0) {
+        (part(from.0, from.1, to.0, to.1), from.1)
+    } else {
+        (from.0, part(from.1, from.0, to.1, to.0))
+    };
+    let (x, y) = (((from.0 - width) / 2) & !1, ((from.1 - height) / 2) & !1);
+    let within = shown((width, height), to);
+    Rect { x: x + within.x, y: y + within.y, ..within }
+}
+
 impl Scaler {
     /// The scaler of a layer, made anew when its size or place changed.
     fn for_layer<'a>(
@@ -236,17 +293,20 @@ impl Scaler {
     ) -> Result<&'a Self, CanvasError> {
         let from = (layer.frame.width(), layer.frame.height());
         match slot {
-            Some(scaler) if scaler.from == from && scaler.to == layer.rect => {}
-            _ => *slot = Some(Self::new(from, layer.rect, out)?),
+            Some(scaler) if (scaler.from, scaler.fit, scaler.to) == (from, layer.fit, layer.inner()) => {}
+            _ => *slot = Some(Self::new(from, layer.fit, layer.inner(), out)?),
         }
         // Just made or found.
         Ok(slot.as_ref().expect("the slot was filled above"))
     }
 
-    fn new(from: (u32, u32), to: Rect, out: &VideoInfo) -> Result<Self, CanvasError> {
+    fn new(from: (u32, u32), fit: Fit, to: Rect, out: &VideoInfo) -> Result<Self, CanvasError> {
         // The source is taken to be in the program's colours: see `frame::COLORIMETRY`.
         let source = frame::info(from.0, from.1);
-        let shown = shown(from, (to.width, to.height));
+        let shown = match fit {
+            Fit::Contain => shown(from, (to.width, to.height)),
+            Fit::Cover => filling(from, (to.width, to.height)),
+        };
         let mut config = gst_video::VideoConverterConfig::new();
         config.set_src_x(shown.x as i32);
         config.set_src_y(shown.y as i32);
@@ -265,7 +325,7 @@ impl Scaler {
         config.set_threads(1);
         let converter =
             gst_video::VideoConverter::new(&source, out, Some(config)).map_err(CanvasError::Scale)?;
-        Ok(Self { from, to, source, converter })
+        Ok(Self { from, fit, to, source, converter })
     }
 }
 
@@ -287,7 +347,7 @@ mod tests {
         let layers: Vec<Layer> = rects
             .iter()
             .zip(colours)
-            .map(|(rect, colour)| Layer { rect: *rect, frame: Frame::plain(320, 180, colour) })
+            .map(|(rect, colour)| Layer::plain(*rect, Frame::plain(320, 180, colour)))
             .collect();
         let buffer = canvas.draw(&layers).unwrap();
         for (rect, colour) in rects.iter().zip(colours) {
@@ -326,7 +386,7 @@ mod tests {
                 row[at as usize..at as usize + 8].fill(235);
             }
         }
-        let drawn = canvas.draw(&[Layer { rect: tile, frame: Frame::new(buffer, info) }]).unwrap();
+        let drawn = canvas.draw(&[Layer::plain(tile, Frame::new(buffer, info))]).unwrap();
         let times = (f64::from(from.0) / f64::from(tile.width)).round() as u32;
         let x = tile.x + (at + 4 - shown(from, (tile.width, tile.height)).x) / times;
         pixel(&drawn, canvas.info(), x, tile.y + tile.height / 2)
@@ -374,12 +434,89 @@ mod tests {
     fn what_fits_is_not_touched_and_what_stays_is_not_drawn_again() {
         gst::init().unwrap();
         let mut canvas = Canvas::new(64, 64, 0).unwrap();
-        let fits = Layer { rect: Rect::full(64, 64), frame: Frame::plain(64, 64, 0x123456) };
+        let fits = Layer::plain(Rect::full(64, 64), Frame::plain(64, 64, 0x123456));
         let out = canvas.draw(std::slice::from_ref(&fits)).unwrap();
         assert_eq!(out.peek_memory(0).as_ptr(), fits.frame.buffer().peek_memory(0).as_ptr());
-        let small = Layer { rect: Rect::full(64, 64).fit(32, 16), frame: Frame::plain(32, 16, 0x123456) };
+        let small = Layer::plain(Rect::full(64, 64).fit(32, 16), Frame::plain(32, 16, 0x123456));
         let first = canvas.draw(std::slice::from_ref(&small)).unwrap();
         let second = canvas.draw(&[small]).unwrap();
         assert_eq!(first.peek_memory(0).as_ptr(), second.peek_memory(0).as_ptr());
+    }
+
+    #[test]
+    fn what_fills_a_tile_is_the_middle_of_it() {
+        let rect = |x, y, width, height| Rect { x, y, width, height };
+        assert_eq!(filling((1280, 720), (640, 720)), rect(320, 0, 640, 720));
+        assert_eq!(filling((640, 360), (320, 180)), rect(0, 0, 640, 360));
+        assert_eq!(filling((640, 480), (640, 360)), rect(0, 60, 640, 360));
+        assert_eq!(filling((180, 320), (320, 180)), rect(0, 108, 180, 102));
+        // Nearly the size that is left: copied, as in a grid.
+        assert_eq!(filling((1280, 720), (636, 716)), rect(322, 2, 636, 716));
+        // Three columns of different brightness; the outer ones are cut off.
+        gst::init().unwrap();
+        let info = frame::info(1280, 720);
+        let mut buffer = Frame::plain(1280, 720, 0).buffer().copy_deep().unwrap();
+        {
+            let mut picture = VideoFrameRef::from_buffer_ref_writable(buffer.make_mut(), &info).unwrap();
+            for row in picture.plane_data_mut(0).unwrap().chunks_mut(1280) {
+                row[320..960].fill(200);
+            }
+        }
+        let mut canvas = Canvas::new(1280, 720, 0).unwrap();
+        let tile = rect(640, 0, 640, 720);
+        let layer = Layer { fit: Fit::Cover, ..Layer::plain(tile, Frame::new(buffer, info)) };
+        let drawn = canvas.draw(&[layer]).unwrap();
+        for (x, expected) in [(638, 16), (640, 200), (960, 200), (1279, 200)] {
+            assert_eq!(pixel(&drawn, canvas.info(), x, 400), expected, "{x}");
+        }
+    }
+
+    #[test]
+    fn a_border_and_round_corners_leave_what_is_beside_them() {
+        gst::init().unwrap();
+        let mut canvas = Canvas::new(640, 360, 0x000000).unwrap();
+        let tile = Rect { x: 100, y: 60, width: 200, height: 120 };
+        let edge = Edge { border: 8, colour: 0xffffff, radius: 40 };
+        let below =
+            Layer::plain(Rect { x: 0, y: 0, width: 160, height: 360 }, Frame::plain(160, 360, 0x808080));
+        let layer = Layer { edge, ..Layer::plain(tile, Frame::plain(320, 180, 0x0000ff)) };
+        let drawn = canvas.draw(&[below, layer]).unwrap();
+        let luma = |colour| Frame::plain(2, 2, colour).luma()[0];
+        let (grey, white, blue) = (luma(0x808080), luma(0xffffff), luma(0x0000ff));
+        for (x, y, expected) in [
+            // The corners: what was underneath, and then the border's arc 40 pixels from its centre.
+            (101, 61, grey),
+            (298, 61, 16),
+            (298, 178, 16),
+            (140 - 25, 100 - 25, white),
+            (140 - 20, 100 - 20, blue),
+            (102, 120, white),
+            (200, 63, white),
+            (200, 120, blue),
+            (112, 120, blue),
+            (98, 120, grey),
+            (302, 120, 16),
+        ] {
+            let seen = pixel(&drawn, canvas.info(), x, y);
+            assert!(seen.abs_diff(expected) <= 2, "{x},{y}: {seen}, not {expected}");
+        }
+    }
+
+    #[test]
+    fn what_another_covers_is_left_out() {
+        let frame = Frame::plain(2, 2, 0);
+        let layer = |x, width, radius| Layer {
+            edge: Edge { radius, ..Edge::default() },
+            ..Layer::plain(Rect { x, y: 0, width, height: 90 }, frame.clone())
+        };
+        let left = |layers: Vec<Layer>| seen(layers).iter().map(|layer| layer.rect.x).collect::<Vec<_>>();
+        assert_eq!(left(vec![layer(10, 20, 0), layer(0, 100, 0), layer(40, 20, 0)]), [0, 40]);
+        assert_eq!(
+            left(vec![layer(10, 20, 0), layer(0, 100, 8)]),
+            [10, 0],
+            "through its corners it may be seen"
+        );
+        assert_eq!(left(vec![layer(0, 20, 0), layer(2, 100, 0)]), [0, 2]);
+        assert_eq!(left(vec![layer(4, 20, 0), layer(4, 20, 0)]), [4], "one of two that are alike");
     }
 }

@@ -201,8 +201,13 @@ impl Director {
 /// one is shown by name, so only those whose pictures come are waited for, and not for long.
 fn needed(picture: &PictureSpec) -> Vec<SourceId> {
     let main = match picture {
-        PictureSpec::Full(tile) | PictureSpec::Speaker { focus: tile, .. } => tile,
-        PictureSpec::Slate | PictureSpec::Grid(_) => return Vec::new(),
+        PictureSpec::Full(tile)
+        | PictureSpec::Speaker { focus: tile, .. }
+        | PictureSpec::Pip { focus: tile, .. } => tile,
+        PictureSpec::Slate
+        | PictureSpec::Grid(_)
+        | PictureSpec::SideBySide { .. }
+        | PictureSpec::Custom(_) => return Vec::new(),
     };
     let TileSpec { source, video_muted, .. } = main;
     source.filter(|_| !video_muted).into_iter().collect()

@@ -14,7 +14,7 @@ pub struct Frame {
 }
 
 /// Full-range RGB to limited-range BT.601 Y, U, V.
-fn yuv(rgb: u32) -> [u8; 3] {
+pub(super) fn yuv(rgb: u32) -> [u8; 3] {
     let [_, r, g, b] = rgb.to_be_bytes().map(f32::from);
     [
         16.0 + (65.481 * r + 128.553 * g + 24.966 * b) / 255.0,

@@ -6,7 +6,7 @@
 //! had [`delay`](MixerSetup::delay) earlier, when everything for it has arrived.
 
 use super::{
-    canvas::{Canvas, CanvasError, Layer},
+    canvas::{Canvas, CanvasError, Layer, seen},
     card::{CardSpec, Cards, field_colour},
     crossfade::Crossfade,
     director::{Change, Director, Verdict},
@@ -539,25 +539,26 @@ impl MixerRunner {
         let places = layout::places(&scene.picture, width, height);
         let mut layers = Vec::with_capacity(places.len() + 1);
         if places.is_empty() {
-            layers.push(Layer { rect: Rect::full(width, height), frame: slate.clone() });
+            layers.push(Layer::plain(Rect::full(width, height), slate.clone()));
         }
         for place in &places {
             match scene::content(place, |source| self.players.sight(source, due, hold)) {
-                Content::Live { source, rect } => {
+                Content::Live { source, rect, fit, edge } => {
                     // The sight said so.
                     if let Some(frame) = self.players.frame(source) {
-                        layers.push(Layer { rect, frame: frame.clone() });
+                        layers.push(Layer { rect, frame: frame.clone(), fit, edge });
                     }
                 }
-                Content::NameCard { rect, label } => {
-                    let colour = field_colour(&label);
-                    let card = CardSpec { width: rect.width, height: rect.height, colour, text: label };
-                    layers.push(Layer { rect, frame: self.cards.get(&card) });
+                Content::NameCard { rect, label, edge } => {
+                    let (colour, inner) = (field_colour(&label), rect.shrunk(edge.border));
+                    let card = CardSpec { width: inner.width, height: inner.height, colour, text: label };
+                    let frame = self.cards.get(&card);
+                    layers.push(Layer { edge, ..Layer::plain(rect, frame) });
                 }
-                Content::Slate => layers.push(Layer { rect: place.rect, frame: slate.clone() }),
+                Content::Slate => layers.push(Layer::plain(place.rect, slate.clone())),
             }
         }
-        layers
+        seen(layers)
     }
 
     fn push_sound(&mut self, program: &mut Running, pts: MediaTime) {

@@ -1,11 +1,7 @@
 //! Whose pictures are decoded while a program is composed, pure: of those that are seen or about to be, and of a few
 //! that are most likely next.
 
-use crate::{
-    ids::SourceId,
-    ipc::{PictureSpec, SceneSpec},
-    units::MediaTime,
-};
+use crate::{ids::SourceId, ipc::SceneSpec, units::MediaTime};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -35,13 +31,7 @@ pub struct Standby {
 
 /// Everybody on a tile. Also who is muted: he comes back without notice.
 pub fn tiles(scene: &SceneSpec) -> impl Iterator<Item = SourceId> {
-    let (first, others) = match &scene.picture {
-        PictureSpec::Slate => (None, [].as_slice()),
-        PictureSpec::Full(tile) => (Some(tile), [].as_slice()),
-        PictureSpec::Grid(tiles) => (None, tiles.as_slice()),
-        PictureSpec::Speaker { focus, others } => (Some(focus), others.as_slice()),
-    };
-    first.into_iter().chain(others).filter_map(|tile| tile.source)
+    scene.picture.tiles().into_iter().filter_map(|tile| tile.source)
 }
 
 impl Standby {
@@ -83,7 +73,7 @@ impl Standby {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipc::TileSpec;
+    use crate::ipc::{PictureSpec, TileSpec};
     use proptest::prelude::*;
 
     fn tile(source: u32) -> TileSpec {

@@ -4,18 +4,44 @@ export type Source =
   | { participant: string; stream?: string }
   | { layout: 'grid'; participants?: string[] }
   | { layout: 'speaker'; focus: string }
-  | { layout: 'custom'; tiles: Tile[] }
+  | { layout: 'pip'; focus: string; inset: string; corner?: Corner; size?: number }
+  | { layout: 'side_by_side'; participants?: string[]; fit?: Fit }
+  | { layout: 'screen'; participant: string }
+  | { layout: 'custom'; tiles: LayoutTile[]; participants?: string[] }
+  | NamedLayout
   | { follow: 'active_speaker'; hold_ms?: number }
   | { slate: true };
 
-export interface Tile {
-  participant: string;
+/** A layout of the server's configuration. */
+export interface NamedLayout {
+  layout: string;
+  participants?: string[];
+}
+
+export type Corner = 'top_left' | 'top_right' | 'bottom_left' | 'bottom_right';
+export type Fit = 'contain' | 'cover';
+
+/** Of a custom layout; x, y, width and height are parts of the frame, border and radius of its height. */
+export interface LayoutTile {
+  participant?: string;
+  slot?: number;
+  stream?: string;
   x: number;
   y: number;
   width: number;
   height: number;
   z?: number;
-  fit?: 'contain' | 'cover';
+  fit?: Fit;
+  border?: { width: number; color: string };
+  radius?: number;
+}
+
+/** What `GET /v1/layouts` tells of each. */
+export interface LayoutLine {
+  name: string;
+  layout: string;
+  /** The most `participants` that it takes; 0: none. */
+  participants: number;
 }
 
 export interface Encoding {

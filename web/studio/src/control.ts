@@ -1,6 +1,7 @@
 // The director's desk: start, stop, who, how, with which sound.
 import type { Audio, Client, Conference, Source, StartCast, Switch } from '../../sdk/src/meetingcast.js';
 import { chosen, element } from './element.js';
+import { Layouts } from './layouts.js';
 import { Monitor } from './monitor.js';
 import { attempt, show } from './notice.js';
 import { Outputs } from './outputs.js';
@@ -17,6 +18,7 @@ export class Control {
   readonly #tiles: Tiles;
   readonly #outputs: Outputs;
   readonly #monitor: Monitor;
+  readonly #more: Layouts;
   readonly #start = element('start', HTMLButtonElement);
   readonly #stop = element('stop', HTMLButtonElement);
   readonly #state = element('state', HTMLElement);
@@ -31,12 +33,15 @@ export class Control {
     this.#tiles = tiles;
     this.#outputs = new Outputs(conference);
     this.#monitor = new Monitor(client, conference.id);
+    this.#more = new Layouts(client, conference);
     element('control', HTMLFormElement).onsubmit = (event) => {
       event.preventDefault();
       void attempt(this.#start, () => this.#begin());
     };
     this.#stop.onclick = () => void attempt(this.#stop, () => conference.meetingCast.stop());
     for (const button of this.#layouts) button.onclick = () => void attempt(button, () => this.#show(this.#layout(button.dataset['layout'] ?? '')));
+    const more = element('show-layout', HTMLButtonElement);
+    more.onclick = () => void attempt(more, () => this.#show(this.#more.source));
     for (const radio of document.querySelectorAll<HTMLInputElement>('input[name="audio"]')) {
       radio.onchange = () => {
         const { source } = conference.meetingCast.cast ?? {};
@@ -76,6 +81,7 @@ export class Control {
       : 'Click a tile to choose who is first, then start.';
     drawPlay(this.#conference.id, isStarted && cast ? cast.play : { hls: null, rtmp: null, whep: null });
     this.#outputs.draw();
+    this.#more.draw();
     if (state === 'live') this.#monitor.open();
     else this.#monitor.close();
     if (cast?.audio && isStarted) {
@@ -137,9 +143,14 @@ export class Control {
 
 function shows(source: Source | null | undefined, { participant, stream }: Tile): boolean {
   if (!source) return false;
-  if ('participant' in source) return source.participant === participant && (source.stream ?? 'camera') === stream;
-  if ('layout' in source && source.layout === 'grid') return source.participants?.includes(participant) ?? true;
-  return 'layout' in source && source.layout === 'speaker';
+  if (!('layout' in source)) return 'participant' in source && source.participant === participant && (source.stream ?? 'camera') === stream;
+  if ('tiles' in source) {
+    const own = source.tiles.filter((tile) => tile.participant === participant && (tile.stream ?? 'camera') === stream);
+    return own.length > 0 || (source.participants?.includes(participant) ?? source.tiles.some((tile) => tile.participant === undefined));
+  }
+  if ('inset' in source) return source.focus === participant || source.inset === participant;
+  if ('participant' in source) return source.participant === participant;
+  return 'participants' in source && source.participants ? source.participants.includes(participant) : true;
 }
 
 function layoutOf(source: Source | null | undefined): string | null {

@@ -10,9 +10,12 @@ use crate::{
     },
     ids::SourceId,
     ipc::{ForwardOf, SceneSpec},
-    layout,
+    layout::{self, Fit, Rect},
 };
 use std::collections::BTreeMap;
+
+/// The aspect that cameras have as a rule.
+const CAMERA: (u32, u32) = (16, 9);
 
 impl ConferenceState {
     /// Tells senders who hear us what the server can use of their streams now.
@@ -59,8 +62,14 @@ impl ConferenceState {
         let mut note = |scene: &SceneSpec| {
             for place in layout::places(&scene.picture, width, height) {
                 if let Some(source) = place.tile.source {
+                    let Rect { width, height, .. } = place.rect;
+                    // A wide tile that is filled shows a part of a picture that is as wide as it is.
+                    let needed = match place.fit {
+                        Fit::Contain => height,
+                        Fit::Cover => height.max(width * CAMERA.1 / CAMERA.0),
+                    };
                     let most = heights.entry(source).or_insert(0);
-                    *most = place.rect.height.max(*most);
+                    *most = needed.max(*most);
                 }
             }
         };

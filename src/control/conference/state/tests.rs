@@ -4,6 +4,7 @@ mod announcing;
 mod bench;
 mod casts;
 mod forwarding;
+mod layouts;
 mod listeners;
 mod load;
 mod outsiders;

@@ -98,6 +98,10 @@ impl ConferenceState {
                     .collect()
             }
             Source::Speaker { focus } => self.shown_source(focus).into_iter().collect(),
+            Source::Screen { .. } | Source::Arranged { .. } => {
+                let scene = scene::scene(source, AudioChoice::Source, &self.roster);
+                scene.picture.tiles().into_iter().filter_map(|tile| tile.source).collect()
+            }
             Source::Grid { .. } => scene::on_picture(source, &self.roster)
                 .into_iter()
                 .filter_map(|participant| self.shown_source(participant))

@@ -1,6 +1,7 @@
 //! `source`: what the program shows.
 
 use crate::{
+    config::layouts::{CornerName, FitName, LayoutsConfig, TileNumbers},
     control::{
         cast::{AudioChoice, Source},
         error::ControlError,
@@ -8,14 +9,10 @@ use crate::{
     ids::{ParticipantId, StreamName},
 };
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
 use utoipa::ToSchema;
 
-/// Tiles that a worker composes at most (`ipc::PictureSpec::Grid`).
-const MAX_TILES: usize = 16;
-
 /// What the program shows, in answers and as the description of requests.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum SourceJson {
     /// One participant, full frame.
@@ -27,18 +24,51 @@ pub enum SourceJson {
         #[schema(required = false, default = "camera")]
         stream: String,
     },
-    /// Several at once. `grid`: equal tiles of `participants`, or of everybody in order of joining when
-    /// absent. `speaker`: `focus` large, the others in a strip.
+    /// Several at once, or several streams of one:
+    /// - `grid`: equal tiles of `participants`, or of everybody in order of joining when absent;
+    /// - `speaker`: `focus` large, the others in a strip below, in order of joining, 16 altogether;
+    /// - `pip`: `focus` fills the frame, `inset` stands above it in a corner;
+    /// - `side_by_side`: two `participants` have a half each, or the first two who joined;
+    /// - `screen`: the `screen` stream of `participant` with their camera in a corner; as long as there is no such stream, the
+    ///   camera alone;
+    /// - `custom`: `tiles` anywhere;
+    /// - the name of a layout of the server's configuration (`GET /v1/layouts`), whose places `participants` fill, or everybody
+    ///   in order of joining.
+    ///
+    /// Who is not there, or sends no picture, is shown by name on a coloured field. With `speaker`, `pip`, `side_by_side` and
+    /// `custom` also who has not joined yet may be named.
     #[schema(title = "layout")]
     Layout {
-        /// `grid` or `speaker`.
-        layout: Layout,
-        /// With `grid`: who, 1 to 16, in this order.
+        /// `grid`, `speaker`, `pip`, `side_by_side`, `screen`, `custom`, or a name from the configuration.
+        #[schema(example = "grid")]
+        layout: String,
+        /// With `grid`: who, 1 to 16, in this order. With `side_by_side`: left and right. With `custom` and a layout of the
+        /// configuration: who fills the tiles without a participant of their own.
         #[serde(skip_serializing_if = "Option::is_none")]
         participants: Option<Vec<String>>,
-        /// With `speaker`: who is large.
+        /// With `speaker` and `pip`: who is large.
         #[serde(skip_serializing_if = "Option::is_none")]
         focus: Option<String>,
+        /// With `pip`: who is small.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        inset: Option<String>,
+        /// With `pip`: where the small one stands; `bottom_right` when absent.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        corner: Option<CornerName>,
+        /// With `pip`: the small one's part of the frame's width and height, 0.1 to 0.5; 0.25 when absent.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(minimum = 0.1, maximum = 0.5)]
+        size: Option<f64>,
+        /// With `side_by_side`: `cover` (when absent) fills the halves and cuts the pictures at their sides, `contain` shows all
+        /// of them.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fit: Option<FitName>,
+        /// With `screen`: whose.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        participant: Option<String>,
+        /// With `custom`: 1 to 25.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tiles: Option<Vec<TileNumbers>>,
     },
     /// Nobody.
     #[schema(title = "slate")]
@@ -48,14 +78,6 @@ pub enum SourceJson {
     },
 }
 
-/// How several participants share the picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Layout {
-    Grid,
-    Speaker,
-}
-
 impl From<&Source> for SourceJson {
     fn from(source: &Source) -> Self {
         let names = |ids: &Vec<ParticipantId>| ids.iter().map(ToString::to_string).collect();
@@ -63,13 +85,29 @@ impl From<&Source> for SourceJson {
             Source::Participant { participant, stream } => {
                 Self::Participant { participant: participant.to_string(), stream: stream.to_string() }
             }
-            Source::Grid { participants } => Self::Layout {
-                layout: Layout::Grid,
-                participants: participants.as_ref().map(names),
-                focus: None,
-            },
-            Source::Speaker { focus } => {
-                Self::Layout { layout: Layout::Speaker, participants: None, focus: Some(focus.to_string()) }
+            Source::Grid { participants: who } => {
+                let mut json = Self::layout("grid");
+                if let Self::Layout { participants, .. } = &mut json {
+                    *participants = who.as_ref().map(names);
+                }
+                json
+            }
+            Source::Speaker { focus: who } => {
+                let mut json = Self::layout("speaker");
+                if let Self::Layout { focus, .. } = &mut json {
+                    *focus = Some(who.to_string());
+                }
+                json
+            }
+            Source::Screen { participant: who } => {
+                let mut json = Self::layout("screen");
+                if let Self::Layout { participant, .. } = &mut json {
+                    *participant = Some(who.to_string());
+                }
+                json
+            }
+            Source::Arranged { name, arrangement, participants } => {
+                Self::arranged(name.as_ref(), arrangement, participants.as_deref())
             }
             Source::Slate => Self::Slate { slate: true },
         }
@@ -80,12 +118,16 @@ impl From<&Source> for SourceJson {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceBody {
-    participant: Option<String>,
+    pub(super) participant: Option<String>,
     stream: Option<String>,
     layout: Option<String>,
-    participants: Option<Vec<String>>,
-    focus: Option<String>,
-    tiles: Option<serde_json::Value>,
+    pub(super) participants: Option<Vec<String>>,
+    pub(super) focus: Option<String>,
+    pub(super) inset: Option<String>,
+    pub(super) corner: Option<CornerName>,
+    pub(super) size: Option<f64>,
+    pub(super) fit: Option<FitName>,
+    pub(super) tiles: Option<Vec<TileNumbers>>,
     follow: Option<String>,
     hold_ms: Option<u32>,
     slate: Option<bool>,
@@ -96,9 +138,10 @@ impl SourceBody {
     ///
     /// # Errors
     /// `invalid_request` for fields that do not go together, `invalid_id`, `not_implemented`.
-    pub fn into_source(self) -> Result<Source, ControlError> {
+    pub fn into_source(mut self, layouts: &LayoutsConfig) -> Result<Source, ControlError> {
         let kinds = [
-            ("participant", self.participant.is_some()),
+            // One layout is of a participant.
+            ("participant", self.participant.is_some() && self.layout.as_deref() != Some("screen")),
             ("layout", self.layout.is_some()),
             ("follow", self.follow.is_some()),
             ("slate", self.slate.is_some()),
@@ -119,13 +162,17 @@ impl SourceBody {
                 ));
             }
         };
-        let layout = self.layout.as_deref();
+        let (layout, is_layout) = (self.layout.take(), kind == "layout");
         // What goes with what: field, whether it is there, where it belongs, whether that is here.
         let companions = [
             ("stream", self.stream.is_some(), "participant", kind == "participant"),
-            ("participants", self.participants.is_some(), "layout \"grid\"", layout == Some("grid")),
-            ("focus", self.focus.is_some(), "layout \"speaker\"", layout == Some("speaker")),
-            ("tiles", self.tiles.is_some(), "layout \"custom\"", layout == Some("custom")),
+            ("participants", self.participants.is_some(), "a layout", is_layout),
+            ("focus", self.focus.is_some(), "layout \"speaker\", \"pip\"", is_layout),
+            ("inset", self.inset.is_some(), "layout \"pip\"", is_layout),
+            ("corner", self.corner.is_some(), "layout \"pip\"", is_layout),
+            ("size", self.size.is_some(), "layout \"pip\"", is_layout),
+            ("fit", self.fit.is_some(), "layout \"side_by_side\"", is_layout),
+            ("tiles", self.tiles.is_some(), "layout \"custom\"", is_layout),
             ("hold_ms", self.hold_ms.is_some(), "follow", kind == "follow"),
         ];
         for (field, there, home, at_home) in companions {
@@ -138,20 +185,7 @@ impl SourceBody {
         }
         match kind {
             "participant" => participant(self.participant.unwrap_or_default(), self.stream),
-            "layout" => match layout {
-                Some("grid") => grid(self.participants),
-                Some("speaker") => {
-                    let focus = self.focus.ok_or_else(|| {
-                        ControlError::invalid("source.focus", "layout \"speaker\" needs source.focus")
-                    })?;
-                    Ok(Source::Speaker { focus: focus.parse()? })
-                }
-                Some("custom") => Err(ControlError::NotImplemented("the layout \"custom\"".to_owned())),
-                _ => Err(ControlError::invalid(
-                    "source.layout",
-                    "source.layout has a value that is not allowed; allowed: grid, speaker",
-                )),
-            },
+            "layout" => self.into_layout(&layout.unwrap_or_default(), layouts),
             "follow" => match self.follow.as_deref() {
                 Some("active_speaker") => {
                     Err(ControlError::NotImplemented("following the active speaker".to_owned()))
@@ -174,29 +208,18 @@ fn participant(participant: String, stream: Option<String>) -> Result<Source, Co
     Ok(Source::Participant { participant: participant.parse()?, stream })
 }
 
-fn grid(participants: Option<Vec<String>>) -> Result<Source, ControlError> {
-    let Some(names) = participants else { return Ok(Source::Grid { participants: None }) };
-    let field = "source.participants";
-    if !(1..=MAX_TILES).contains(&names.len()) {
-        let detail = format!("{field} has {} entries; allowed: 1 to {MAX_TILES}", names.len());
-        return Err(ControlError::invalid(field, detail));
-    }
-    let ids = names.iter().map(|name| name.parse()).collect::<Result<Vec<ParticipantId>, _>>()?;
-    let mut seen = HashSet::new();
-    if let Some(twice) = ids.iter().find(|id| !seen.insert(*id)) {
-        return Err(ControlError::invalid(field, format!("{field} names {twice} twice")));
-    }
-    Ok(Source::Grid { participants: Some(ids) })
-}
-
 /// `participant` or `source`, of a start or a switch.
 ///
 /// # Errors
 /// `invalid_request` when it is neither or both; see [`SourceBody::into_source`].
-pub fn one_source(shorthand: Option<String>, source: Option<SourceBody>) -> Result<Source, ControlError> {
+pub fn one_source(
+    shorthand: Option<String>,
+    source: Option<SourceBody>,
+    layouts: &LayoutsConfig,
+) -> Result<Source, ControlError> {
     match (shorthand, source) {
         (Some(name), None) => participant(name, None),
-        (None, Some(source)) => source.into_source(),
+        (None, Some(source)) => source.into_source(layouts),
         (Some(_), Some(_)) => Err(ControlError::invalid(
             "participant",
             "participant is the short form of source; allowed: one of them",
@@ -241,7 +264,17 @@ mod tests {
     use super::*;
 
     fn source(text: &str) -> Result<Source, ControlError> {
-        serde_json::from_str::<SourceBody>(text).unwrap().into_source()
+        serde_json::from_str::<SourceBody>(text).unwrap().into_source(&layouts())
+    }
+
+    fn layouts() -> LayoutsConfig {
+        serde_json::from_value(serde_json::json!({
+            "corner": {"layout": "pip", "corner": "top_left", "size": 0.3},
+            "stage": {"layout": "custom", "tiles": [
+                {"x": 0, "y": 0, "width": 0.5, "height": 1}, {"participant": "host", "x": 0.5, "y": 0, "width": 0.5, "height": 1},
+            ]},
+        }))
+        .unwrap()
     }
 
     #[test]
@@ -251,6 +284,14 @@ mod tests {
             r#"{"layout":"grid","participants":["b","a"]}"#,
             r#"{"layout":"grid"}"#,
             r#"{"layout":"speaker","focus":"alice"}"#,
+            r#"{"layout":"pip","focus":"alice","inset":"bob","corner":"top_left","size":0.3}"#,
+            r#"{"layout":"side_by_side","participants":["b","a"],"fit":"contain"}"#,
+            r#"{"layout":"screen","participant":"alice"}"#,
+            r#"{"layout":"custom","participants":["a"],"tiles":[{"x":0.0,"y":0.1,"width":0.333,"height":0.5,"z":-3,"fit":"cover"}]}"#,
+            r##"{"layout":"custom","tiles":[{"participant":"a","stream":"screen","x":0.0,"y":0.0,"width":1.0,"height":1.0,"z":0,"fit":"contain","border":{"width":0.01,"color":"#00ff7f"},"radius":0.1}]}"##,
+            r#"{"layout":"custom","tiles":[{"slot":3,"x":0.0,"y":0.0,"width":1.0,"height":1.0,"z":0,"fit":"contain"}]}"#,
+            r#"{"layout":"corner","participants":["b","a"]}"#,
+            r#"{"layout":"stage"}"#,
             r#"{"slate":true}"#,
         ] {
             let back = serde_json::to_string(&SourceJson::from(&source(text).unwrap())).unwrap();
@@ -273,6 +314,52 @@ mod tests {
             (r#"{"layout":"grid","tiles":[]}"#, "source.tiles"),
             (r#"{"slate":true,"hold_ms":5}"#, "source.hold_ms"),
             (r#"{"layout":"mosaic"}"#, "source.layout"),
+            (r#"{"slate":true,"inset":"a"}"#, "source.inset"),
+            (r#"{"layout":"pip","focus":"a"}"#, "source.inset"),
+            (r#"{"layout":"pip","inset":"a"}"#, "source.focus"),
+            (r#"{"layout":"pip","focus":"a","inset":"b","size":0.6}"#, "source.size"),
+            (r#"{"layout":"pip","focus":"a","inset":"b","fit":"cover"}"#, "source.fit"),
+            (r#"{"layout":"side_by_side","participants":["a","b","c"]}"#, "source.participants"),
+            (r#"{"layout":"screen"}"#, "source.participant"),
+            (r#"{"layout":"screen","participant":"a","stream":"screen"}"#, "source.stream"),
+            (r#"{"layout":"custom"}"#, "source.tiles"),
+            (r#"{"layout":"custom","tiles":[]}"#, "source.tiles"),
+            (
+                r#"{"layout":"custom","tiles":[{"x":0.6,"y":0,"width":0.5,"height":1}]}"#,
+                "source.tiles[0].width",
+            ),
+            (r#"{"layout":"custom","tiles":[{"x":-0.1,"y":0,"width":0.5,"height":1}]}"#, "source.tiles[0].x"),
+            (
+                r#"{"layout":"custom","tiles":[{"x":0,"y":0,"width":0.5,"height":0.01}]}"#,
+                "source.tiles[0].height",
+            ),
+            (
+                r#"{"layout":"custom","tiles":[{"x":0,"y":0,"width":1,"height":1,"z":101}]}"#,
+                "source.tiles[0].z",
+            ),
+            (
+                r#"{"layout":"custom","tiles":[{"x":0,"y":0,"width":1,"height":1,"slot":25}]}"#,
+                "source.tiles[0].slot",
+            ),
+            (
+                r#"{"layout":"custom","tiles":[{"x":0,"y":0,"width":1,"height":1,"radius":1}]}"#,
+                "source.tiles[0].radius",
+            ),
+            (
+                r#"{"layout":"custom","tiles":[{"x":0,"y":0,"width":1,"height":1,"border":{"width":0.01,"color":"red"}}]}"#,
+                "source.tiles[0].border.color",
+            ),
+            (
+                r#"{"layout":"custom","tiles":[{"participant":"a","slot":0,"x":0,"y":0,"width":1,"height":1}]}"#,
+                "source.tiles[0].slot",
+            ),
+            (
+                r#"{"layout":"custom","participants":["b"],"tiles":[{"participant":"a","x":0,"y":0,"width":1,"height":1}]}"#,
+                "source.participants",
+            ),
+            (r#"{"layout":"stage","participants":["a","b"]}"#, "source.participants"),
+            (r#"{"layout":"stage","tiles":[]}"#, "source.tiles"),
+            (r#"{"layout":"corner","focus":"a"}"#, "source.focus"),
             (r#"{"follow":"loudest"}"#, "source.follow"),
             (r#"{"slate":false}"#, "source.slate"),
             (r#"{"layout":"grid","participants":[]}"#, "source.participants"),
@@ -299,7 +386,6 @@ mod tests {
             (r#"{"participant":"a","stream":"Camera"}"#, "invalid_id"),
             (r#"{"layout":"grid","participants":["a b"]}"#, "invalid_id"),
             (r#"{"layout":"speaker","focus":""}"#, "invalid_id"),
-            (r#"{"layout":"custom","tiles":[{"participant":"a"}]}"#, "not_implemented"),
             (r#"{"follow":"active_speaker","hold_ms":1500}"#, "not_implemented"),
         ] {
             assert_eq!(source(text).unwrap_err().code_and_status().0, code, "{text}");

@@ -40,7 +40,7 @@ impl StartCastBody {
             config.cast.default_outputs.iter().map(|kind| OutputBody::of_kind(kind)).collect()
         });
         Ok(StartCast {
-            source: one_source(self.participant, self.source)?,
+            source: one_source(self.participant, self.source, &config.layouts)?,
             audio: self.audio.map(Into::into).unwrap_or_default(),
             encoding: self.encoding.unwrap_or_default().into_encoding(&config.encoding)?,
             outputs: into_outputs(outputs, config.limits.max_outputs, &config.cast.allowed_output_hosts)?,

@@ -1,9 +1,12 @@
 //! `Switch` and `SwitchResult`: `POST …/cast/switch`.
 
 use super::source::{AudioJson, SourceBody, SourceJson, one_source};
-use crate::control::{
-    cast::{Switch, SwitchResult, Transition},
-    error::ControlError,
+use crate::{
+    config::layouts::LayoutsConfig,
+    control::{
+        cast::{Switch, SwitchResult, Transition},
+        error::ControlError,
+    },
 };
 use serde::{Deserialize, Serialize};
 use std::{ops::RangeInclusive, time::Duration};
@@ -74,10 +77,10 @@ impl SwitchBody {
     ///
     /// # Errors
     /// See [`one_source`]; `invalid_request` for a transition that is not allowed.
-    pub fn into_switch(self) -> Result<Switch, ControlError> {
+    pub fn into_switch(self, layouts: &LayoutsConfig) -> Result<Switch, ControlError> {
         let transition = self.transition.map(TransitionBody::into_transition).transpose()?;
         Ok(Switch {
-            source: one_source(self.participant, self.source)?,
+            source: one_source(self.participant, self.source, layouts)?,
             audio: self.audio.map(Into::into),
             transition: transition.unwrap_or_default(),
         })
@@ -85,7 +88,7 @@ impl SwitchBody {
 }
 
 /// What a switch did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(title = "SwitchResult")]
 pub struct SwitchResultJson {
     /// What the program shows now.
@@ -115,7 +118,7 @@ mod tests {
     use crate::control::cast::AudioChoice;
 
     fn switch(text: &str) -> Result<Switch, ControlError> {
-        serde_json::from_str::<SwitchBody>(text).unwrap().into_switch()
+        serde_json::from_str::<SwitchBody>(text).unwrap().into_switch(&LayoutsConfig::new())
     }
 
     #[test]

@@ -90,9 +90,7 @@ pub struct Cutter {
 pub fn wanted(scene: &SceneSpec) -> Option<SourceId> {
     match &scene.picture {
         PictureSpec::Full(tile) if !tile.video_muted => tile.source,
-        PictureSpec::Full(_) | PictureSpec::Slate | PictureSpec::Grid(_) | PictureSpec::Speaker { .. } => {
-            None
-        }
+        _ => None,
     }
 }
 

@@ -3,14 +3,16 @@
 use super::{super::*, bench::*};
 use crate::{
     control::{
-        cast::{Source, Switch, Transition},
+        cast::{Arrangement, Source, Switch, Tile, Transition, Who},
         conference::{Join, Subscribe, SubscribeTo, SubscriberOffers, quality::Quality},
     },
     ids::StreamName,
     ipc::ProgramMode,
+    layout::{Area, EdgeSpec, Fit, Fraction},
     units::Kbps,
 };
 use serde_json::Value;
+use std::sync::Arc;
 
 const SEAT: SeatId = SeatId(7);
 
@@ -62,6 +64,38 @@ fn hints_follow_the_tiles_and_precede_the_switch() {
         }))
     });
     assert!(compose && raised, "{effects:?}");
+}
+
+#[test]
+fn hints_follow_tiles_of_a_custom_layout() {
+    let tile = |width, height, fit| Tile {
+        who: Who::Participant(who("alice")),
+        stream: None,
+        area: Area {
+            x: Fraction::ZERO,
+            y: Fraction::ZERO,
+            width: Fraction::percent(width),
+            height: Fraction::percent(height),
+        },
+        z: 0,
+        fit,
+        edge: EdgeSpec::default(),
+    };
+    // A wide one that is filled shows a slice of what is as wide as it is; of two, the larger counts.
+    for (tiles, expected) in [
+        (vec![tile(50, 75, Fit::Contain)], 540),
+        (vec![tile(50, 10, Fit::Cover)], 360),
+        (vec![tile(50, 10, Fit::Contain), tile(20, 33, Fit::Contain)], 240),
+    ] {
+        let mut bench = two();
+        told(&mut bench);
+        let arrangement = Arc::new(Arrangement::Custom(tiles));
+        let custom = Source::Arranged { name: None, arrangement, participants: None };
+        let mut start = start(custom, &[hls()]);
+        (start.encoding.width, start.encoding.height) = (1280, 720);
+        bench.ask(Ask::StartCast(start));
+        assert_eq!(told(&mut bench), [Some(expected)]);
+    }
 }
 
 #[test]

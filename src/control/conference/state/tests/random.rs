@@ -4,16 +4,20 @@
 use super::{super::*, bench, listeners::Listeners, outsiders::Outsiders};
 use crate::{
     control::{
-        cast::{AudioChoice, Source, Switch, Transition},
+        cast::{Arrangement, AudioChoice, Source, Switch, Transition},
         conference::{Join, ParticipantPatch, Publish, presence::Absence},
     },
     ids::{ParticipantId, RequestId, SourceId, StreamName},
     ipc::{ReplyError, ReplyOk, SessionEndReason, WorkerReport},
+    layout::Fit,
     media::Track,
 };
 use proptest::prelude::*;
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 const PEOPLE: [&str; 5] = ["alice", "bob", "carol", "dave", "eve"];
 const STREAMS: [&str; 2] = ["camera", "screen"];
@@ -59,8 +63,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0..8_usize).prop_map(Op::Trickle),
         1 => (0..5_usize).prop_map(Op::Remove),
         1 => (0..5_usize, any::<bool>()).prop_map(|(who, mute)| Op::Patch(who, mute)),
-        3 => (0..8_usize, any::<bool>()).prop_map(|(source, push)| Op::Start(source, push)),
-        4 => (0..8_usize).prop_map(Op::Switch),
+        3 => (0..10_usize, any::<bool>()).prop_map(|(source, push)| Op::Start(source, push)),
+        4 => (0..10_usize).prop_map(Op::Switch),
         1 => Just(Op::Stop),
         2 => Just(Op::Snapshot),
         2 => (0..3_usize, any::<bool>()).prop_map(|(id, fails)| Op::AddOutput(id, fails)),
@@ -330,6 +334,12 @@ impl World {
             5 => Source::Grid { participants: None },
             6 => Source::Speaker { focus: bench::who("alice") },
             7 => Source::Slate,
+            8 => Source::Screen { participant: bench::who("bob") },
+            9 => Source::Arranged {
+                name: None,
+                arrangement: Arc::new(Arrangement::SideBySide { fit: Fit::Cover }),
+                participants: None,
+            },
             who => bench::camera(PEOPLE[who]),
         };
         let output = |id: usize| ["x", "y", "z"][id].parse().unwrap();
