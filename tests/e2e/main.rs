@@ -43,6 +43,7 @@ mod chromium_publishes;
 mod codec_in_chromium;
 mod conference_in_chromium;
 mod delay;
+mod fade;
 mod grid;
 mod hls_latency;
 mod hls_players;

@@ -21,11 +21,11 @@ pub(super) struct TimedPicture(gst::Buffer);
 
 impl TimedPicture {
     pub(super) fn new(mut picture: gst::Buffer, pts: MediaTime, duration: Duration) -> Self {
-        if let Some(header) = picture.get_mut() {
-            header.set_pts(gst::ClockTime::from_nseconds(pts.0));
-            header.set_dts(gst::ClockTime::NONE);
-            header.set_duration(gst::ClockTime::from_nseconds(duration.as_nanos() as u64));
-        }
+        // Of a picture that somebody else holds too (a snapshot, a fade) only the header is copied, not the pixels.
+        let header = picture.make_mut();
+        header.set_pts(gst::ClockTime::from_nseconds(pts.0));
+        header.set_dts(gst::ClockTime::NONE);
+        header.set_duration(gst::ClockTime::from_nseconds(duration.as_nanos() as u64));
         Self(picture)
     }
 
@@ -70,5 +70,20 @@ impl PictureInput {
 
     pub(super) fn end(&self) -> bool {
         self.source.end_of_stream().is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_that_is_held_elsewhere_gets_its_times_all_the_same() {
+        gst::init().unwrap();
+        let held = gst::Buffer::from_slice([0_u8; 6]);
+        let second = MediaTime::from_millis(1000);
+        let timed = TimedPicture::new(held.clone(), second, Duration::from_millis(33));
+        assert_eq!((timed.pts(), held.pts()), (second, None));
+        assert_eq!(timed.0.peek_memory(0).as_ptr(), held.peek_memory(0).as_ptr());
     }
 }

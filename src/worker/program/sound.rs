@@ -383,7 +383,7 @@ mod tests {
             assert!((falls * falls + rises * rises - 1.0).abs() < 1e-3);
         }
         assert!((rises[11_999] - std::f32::consts::FRAC_1_SQRT_2).abs() < 1e-3);
-        assert_eq!((falls[23_999], rises[23_999], rises[23_998] < 1.0), (0.0, 1.0, true));
+        assert_eq!((falls[23_999], rises[23_999], rises[23_000] < 1.0), (0.0, 1.0, true));
     }
 
     #[test]
