@@ -41,8 +41,17 @@ pub enum WorkerCommand {
     /// and for a second at most everybody on a tile whose pictures come (that is a switch; the old scene stays until
     /// then, and for good when `deadline_ms` passes); without, it is taken at the next frame (tiles re-flow because
     /// somebody came or left). A switch comes over what was within `fade_ms`, picture and sound together; 0 is a cut, and
-    /// so is any length where pictures pass through. Reply: [`ReplyOk::Composed`], with the first frame that shows it.
-    Compose { request: RequestId, scene: SceneSpec, wait_ready: bool, deadline_ms: u32, fade_ms: u32 },
+    /// so is any length where pictures pass through. A switch with a time `at` is taken at the first frame that is not
+    /// before it, and waits for its sources for `deadline_ms` from then on, if they are not there; ignored where pictures
+    /// pass through. Reply: [`ReplyOk::Composed`], with the first frame that shows it.
+    Compose {
+        request: RequestId,
+        scene: SceneSpec,
+        wait_ready: bool,
+        deadline_ms: u32,
+        fade_ms: u32,
+        at: Option<MediaTime>,
+    },
     /// An output needs an IDR now (a player or server joined). Throttled by the worker.
     RequestKeyframe,
     /// Of each rendition encode every picture (1), every second … only, beside the IDRs; in the order of

@@ -99,6 +99,17 @@ pub struct Switch {
     pub source: Source,
     pub audio: Option<AudioChoice>,
     pub transition: Transition,
+    /// At once when absent.
+    pub at: Option<SwitchTime>,
+}
+
+/// When a switch is to be on the program: at the first frame that is not before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SwitchTime {
+    /// On the cast's timeline, as `program_pts_ms` in answers.
+    Program(MediaTime),
+    /// By the server's clock.
+    Wall(Timestamp),
 }
 
 /// How the program changes, picture and sound together.

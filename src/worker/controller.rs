@@ -17,6 +17,7 @@ use crate::{
         forward::relay::PacketRelay,
         ingest::{Ingest, IngestError, IngestEvent, IngestSetup},
         program::{
+            director::Manner,
             mixer::{Mixer, MixerEvent, MixerRequest, MixerSetup},
             snapshot::{SnapshotError, Still},
         },
@@ -211,10 +212,16 @@ impl Controller {
                     self.reply(request, Err(error)).await;
                 }
             }
-            WorkerCommand::Compose { request, scene, wait_ready, deadline_ms, fade_ms } => {
+            WorkerCommand::Compose { request, scene, wait_ready, deadline_ms, fade_ms, at } => {
                 let patience = Duration::from_millis(deadline_ms.into());
                 let fade = Duration::from_millis(fade_ms.into());
-                self.ask(MixerRequest::Compose { request, scene, wait_ready, patience, fade })?;
+                self.ask(MixerRequest::Compose {
+                    request,
+                    scene,
+                    wait_ready,
+                    patience,
+                    manner: Manner { fade, at },
+                })?;
             }
             WorkerCommand::RequestKeyframe => self.ask(MixerRequest::Keyframe)?,
             WorkerCommand::PaceRenditions { every } => {

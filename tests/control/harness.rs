@@ -523,7 +523,7 @@ async fn begin(
 }
 
 pub async fn switch(room: &Conference, source: Source) -> Result<SwitchResult, ControlError> {
-    let switch = Switch { source, audio: None, transition: Transition::Cut };
+    let switch = Switch { source, audio: None, transition: Transition::Cut, at: None };
     room.ask(|answer| ConferenceRequest::Switch { switch, answer }).await
 }
 

@@ -91,9 +91,9 @@ fn picture_and_sound_come_over_each_other_and_a_switch_goes_on_from_there() {
 
     // The second goes sixty steps down, and is left in its middle for fifteen up.
     let (down, up) = (at(told[1].0), at(told[2].0));
-    for n in down..up {
-        let wanted = 1.0 - (n - down + 1) as f32 / 60.0;
-        assert!((shares[n].1 - wanted).abs() <= 0.02, "frame {} of the second: {:?}", n - down, shares[n]);
+    for (n, (_, seen)) in shares[down..up].iter().enumerate() {
+        let wanted = 1.0 - (n + 1) as f32 / 60.0;
+        assert!((seen - wanted).abs() <= 0.02, "frame {n} of the second: {seen} instead of {wanted}");
     }
     let left_at = 1.0 - (up - down) as f32 / 60.0;
     for n in 1..=15 {

@@ -65,6 +65,7 @@ mod seeds_in_chromium;
 mod shedding;
 mod stall;
 mod switching;
+mod timed;
 mod two_casts_share_nothing;
 mod whep;
 mod worker_killed;

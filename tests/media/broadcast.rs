@@ -49,6 +49,7 @@ async fn viewers_follow_the_program() {
             wait_ready: true,
             deadline_ms: 3000,
             fade_ms: 0,
+            at: None,
         })
         .await;
     assert!(matches!(switched, Ok(ReplyOk::Composed { .. })), "{switched:?}");

@@ -167,6 +167,7 @@ async fn what_goes_out_is_what_was_sent_and_switches_land_on_keyframes() {
                 wait_ready: true,
                 deadline_ms: 3000,
                 fade_ms: 0,
+                at: None,
             })
             .await;
         let Ok(ReplyOk::Composed { pts, took_ms }) = switched else { panic!("switch {n}: {switched:?}") };
@@ -320,6 +321,7 @@ async fn decoders_rest_meanwhile_and_go_on_afterwards() {
             wait_ready: true,
             deadline_ms: 500,
             fade_ms: 0,
+            at: None,
         })
         .await;
     assert_eq!(refused, Err(ReplyError::Timeout));
@@ -347,6 +349,7 @@ async fn decoders_rest_meanwhile_and_go_on_afterwards() {
             wait_ready: true,
             deadline_ms: 3000,
             fade_ms: 0,
+            at: None,
         })
         .await;
     assert!(matches!(switched, Ok(ReplyOk::Composed { .. })), "{switched:?}");

@@ -55,6 +55,7 @@ async fn picture_and_sound_switch_together_at_the_frame_that_was_promised() {
                 wait_ready: true,
                 deadline_ms: 3000,
                 fade_ms: 0,
+                at: None,
             })
             .await;
         let Ok(ReplyOk::Composed { pts, took_ms }) = switched else { panic!("switch {n}: {switched:?}") };
@@ -178,6 +179,7 @@ async fn whoever_rests_is_reported_and_comes_on_in_his_tile() {
             wait_ready: true,
             deadline_ms: 3000,
             fade_ms: 0,
+            at: None,
         })
         .await;
     let Ok(ReplyOk::Composed { pts, took_ms }) = switched else { panic!("{switched:?}") };

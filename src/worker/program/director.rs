@@ -57,13 +57,21 @@ impl Look {
     }
 }
 
+/// How and when a switch is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Manner {
+    /// How long the new scene comes over the old one; zero is a cut.
+    pub fade: Duration,
+    /// Not before the frame with this time.
+    pub at: Option<MediaTime>,
+}
+
 /// A scene that waits for its sources.
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) request: RequestId,
     pub(super) scene: SceneSpec,
-    /// How long the new scene comes over the old one; zero is a cut.
-    pub(super) fade: Duration,
+    pub(super) manner: Manner,
     pub(super) since: MediaTime,
     pub(super) deadline: MediaTime,
 }
@@ -122,7 +130,6 @@ impl Director {
 
     /// A `Compose` came in at `now`. Without `wait_ready` it is taken at the next tick, and a switch that
     /// waits goes on waiting (tiles re-flow under it). The verdict is that of a switch it takes the place of.
-    /// `fade` is how long a switch comes over what was; zero is a cut.
     pub fn compose(
         &mut self,
         request: RequestId,
@@ -130,7 +137,7 @@ impl Director {
         wait_ready: bool,
         now: MediaTime,
         patience: Duration,
-        fade: Duration,
+        manner: Manner,
     ) -> Option<Verdict> {
         if !wait_ready {
             // The reply to it is the tick's business all the same: `took` says from when it is on.
@@ -138,7 +145,9 @@ impl Director {
             self.touch();
             return Some(Verdict { request, outcome: Ok(Duration::ZERO) });
         }
-        let pending = Pending { request, scene, fade, since: now, deadline: now + patience };
+        // What is to be at a certain time has not waited before.
+        let since = manner.at.map_or(now, |at| at.max(now));
+        let pending = Pending { request, scene, manner, since, deadline: since + patience };
         self.pending.replace(pending).map(Pending::superseded)
     }
 
@@ -158,9 +167,14 @@ impl Director {
         tiles(&self.scene).any(|source| look(source).is_coming())
     }
 
-    /// The tick at `now`: takes the waiting scene when its sources deliver.
-    pub fn tick(&mut self, now: MediaTime, look: impl Fn(SourceId) -> Look) -> Option<Verdict> {
-        let pending = self.pending.as_ref()?;
+    /// The tick at `now`, of the frame with the time `pts`: takes the waiting scene when its sources deliver.
+    pub fn tick(
+        &mut self,
+        now: MediaTime,
+        pts: MediaTime,
+        look: impl Fn(SourceId) -> Look,
+    ) -> Option<Verdict> {
+        let pending = self.pending.as_ref().filter(|pending| pending.manner.at.is_none_or(|at| at <= pts))?;
         let missing = needed(&pending.scene.picture).into_iter().find(|source| !look(*source).delivers());
         let waits = now < pending.deadline.min(pending.since + TILES_PATIENCE);
         let outcome = match missing {
@@ -173,7 +187,7 @@ impl Director {
         let pending = self.pending.take()?;
         if outcome.is_ok() {
             let from = std::mem::replace(&mut self.scene, pending.scene);
-            self.change = Some(match pending.fade {
+            self.change = Some(match pending.manner.fade {
                 Duration::ZERO => Change::Cut,
                 length => Change::Fade { from: Box::new(from), length },
             });
@@ -244,14 +258,14 @@ mod tests {
     fn waiting() -> Director {
         let mut director = Director::new(full(1));
         assert_eq!(director.take_change(), Some(Change::Cut));
-        assert_eq!(director.compose(RequestId(7), full(2), true, NOW, PATIENCE, Duration::ZERO), None);
+        assert_eq!(director.compose(RequestId(7), full(2), true, NOW, PATIENCE, Manner::default()), None);
         director
     }
 
     #[test]
     fn a_ready_source_is_taken_at_the_next_tick() {
         let mut director = waiting();
-        let verdict = director.tick(NOW + Duration::from_millis(20), |_| present(Some(5), Some(30)));
+        let verdict = director.tick(NOW + Duration::from_millis(20), NOW, |_| present(Some(5), Some(30)));
         assert_eq!(verdict, Some(Verdict { request: RequestId(7), outcome: Ok(Duration::from_millis(20)) }));
         assert_eq!(director.scene(), &full(2));
         assert_eq!((director.take_change(), director.take_change()), (Some(Change::Cut), None));
@@ -261,10 +275,10 @@ mod tests {
     fn the_old_one_stays_until_the_new_one_is_decoded() {
         let mut director = waiting();
         let flowing = |_| present(Some(5), None);
-        assert_eq!(director.tick(NOW, flowing), None);
+        assert_eq!(director.tick(NOW, NOW, flowing), None);
         assert_eq!(director.awaited(flowing), [SourceId(2)]);
         assert_eq!(director.scene(), &full(1));
-        let verdict = director.tick(NOW + PATIENCE, flowing).unwrap();
+        let verdict = director.tick(NOW + PATIENCE, NOW, flowing).unwrap();
         assert_eq!(verdict.outcome, Err(ReplyError::Timeout));
         assert_eq!(director.scene(), &full(1));
     }
@@ -276,7 +290,7 @@ mod tests {
             SceneSpec { picture: PictureSpec::Grid(vec![tile(1), tile(2), tile(3)]), sound: Vec::new() };
         let waiting = || {
             let mut director = Director::new(full(1));
-            director.compose(RequestId(7), grid.clone(), true, NOW, PATIENCE, Duration::ZERO);
+            director.compose(RequestId(7), grid.clone(), true, NOW, PATIENCE, Manner::default());
             director
         };
         let look = |second: Look| {
@@ -288,19 +302,19 @@ mod tests {
         };
         let rests = present(Some(5), Some(8000));
         let mut director = waiting();
-        assert_eq!(director.tick(NOW, look(rests)), None);
-        assert!(director.tick(NOW, look(present(Some(5), Some(5)))).unwrap().outcome.is_ok());
+        assert_eq!(director.tick(NOW, NOW, look(rests)), None);
+        assert!(director.tick(NOW, NOW, look(present(Some(5), Some(5)))).unwrap().outcome.is_ok());
         let mut director = waiting();
-        assert_eq!(director.tick(NOW + Duration::from_millis(999), look(rests)), None);
-        assert!(director.tick(NOW + TILES_PATIENCE, look(rests)).unwrap().outcome.is_ok());
+        assert_eq!(director.tick(NOW + Duration::from_millis(999), NOW, look(rests)), None);
+        assert!(director.tick(NOW + TILES_PATIENCE, NOW, look(rests)).unwrap().outcome.is_ok());
         let silent = present(Some(2000), None);
-        assert!(waiting().tick(NOW, look(silent)).unwrap().outcome.is_ok());
+        assert!(waiting().tick(NOW, NOW, look(silent)).unwrap().outcome.is_ok());
     }
 
     #[test]
     fn a_source_without_media_is_refused_at_once() {
         for look in [Look::Absent, present(None, None), present(Some(2000), Some(2000))] {
-            let verdict = waiting().tick(NOW, |_| look).unwrap();
+            let verdict = waiting().tick(NOW, NOW, |_| look).unwrap();
             assert_eq!(verdict.outcome, Err(ReplyError::MediaNotReady { which: SourceId(2) }), "{look:?}");
         }
     }
@@ -314,15 +328,15 @@ mod tests {
             picture_age_ms: None,
             sound_age_ms: Some(20),
         };
-        assert!(waiting().tick(NOW, |_| look).unwrap().outcome.is_ok());
+        assert!(waiting().tick(NOW, NOW, |_| look).unwrap().outcome.is_ok());
     }
 
     #[test]
     fn the_newest_switch_wins() {
         let mut director = waiting();
-        let old = director.compose(RequestId(8), full(3), true, NOW, PATIENCE, Duration::ZERO).unwrap();
+        let old = director.compose(RequestId(8), full(3), true, NOW, PATIENCE, Manner::default()).unwrap();
         assert_eq!((old.request, old.outcome), (RequestId(7), Err(ReplyError::Superseded)));
-        assert!(director.tick(NOW, |_| present(Some(1), Some(1))).unwrap().outcome.is_ok());
+        assert!(director.tick(NOW, NOW, |_| present(Some(1), Some(1))).unwrap().outcome.is_ok());
         assert_eq!(director.scene(), &full(3));
     }
 
@@ -331,14 +345,41 @@ mod tests {
         let length = Duration::from_millis(500);
         let mut director = Director::new(full(1));
         director.take_change();
-        director.compose(RequestId(1), full(2), true, NOW, PATIENCE, length);
+        director.compose(RequestId(1), full(2), true, NOW, PATIENCE, Manner { fade: length, at: None });
         assert_eq!(director.take_change(), None, "not before its source is there");
-        assert!(director.tick(NOW, |_| present(Some(1), Some(1))).unwrap().outcome.is_ok());
+        assert!(director.tick(NOW, NOW, |_| present(Some(1), Some(1))).unwrap().outcome.is_ok());
         director.touch();
-        director.compose(RequestId(2), full(2), false, NOW, PATIENCE, Duration::ZERO);
+        director.compose(RequestId(2), full(2), false, NOW, PATIENCE, Manner::default());
         assert_eq!(director.take_change(), Some(Change::Fade { from: Box::new(full(1)), length }));
         director.touch();
         assert_eq!(director.take_change(), Some(Change::Touched));
+    }
+
+    #[test]
+    fn what_has_a_time_is_taken_at_the_first_frame_that_is_not_before() {
+        let at = NOW + Duration::from_millis(1000);
+        let timed = || {
+            let mut director = Director::new(full(1));
+            let manner = Manner { at: Some(at), ..Manner::default() };
+            director.compose(RequestId(1), full(2), true, NOW, PATIENCE, manner);
+            director
+        };
+        let (before, after) = (at - Duration::from_nanos(1), at + Duration::from_millis(20));
+        let delivers = |_| present(Some(1), Some(1));
+        let mut director = timed();
+        assert_eq!(director.coming(), Some(&full(2)), "decoders and keyframes are ready for it");
+        assert_eq!(director.tick(before, before, delivers), None);
+        let verdict = director.tick(after, at, delivers).unwrap();
+        assert_eq!(verdict.outcome, Ok(Duration::from_millis(20)), "so much after its time");
+        // Not refused before its time, and not given up sooner than another.
+        let mut director = timed();
+        assert_eq!(director.tick(before, before, |_| Look::Absent), None);
+        let flowing = |_| present(Some(5), None);
+        assert_eq!(director.tick(NOW + PATIENCE, NOW + PATIENCE, flowing), None);
+        let end = at + PATIENCE;
+        assert_eq!(director.tick(end, end, flowing).unwrap().outcome, Err(ReplyError::Timeout));
+        let absent = timed().tick(at, at, |_| Look::Absent).unwrap();
+        assert_eq!(absent.outcome, Err(ReplyError::MediaNotReady { which: SourceId(2) }));
     }
 
     #[test]
@@ -346,7 +387,7 @@ mod tests {
         let mut director = Director::new(full(1));
         let grid = SceneSpec { picture: PictureSpec::Grid(Vec::new()), sound: Vec::new() };
         let verdict =
-            director.compose(RequestId(1), grid.clone(), false, NOW, PATIENCE, Duration::ZERO).unwrap();
+            director.compose(RequestId(1), grid.clone(), false, NOW, PATIENCE, Manner::default()).unwrap();
         assert!(verdict.outcome.is_ok());
         assert_eq!(director.scene(), &grid);
     }

@@ -9,7 +9,7 @@ use super::{
     canvas::{Canvas, CanvasError, Layer, seen},
     card::{CardSpec, Cards, field_colour},
     crossfade::Crossfade,
-    director::{Change, Director, Verdict},
+    director::{Change, Director, Manner, Verdict},
     fade::Fade,
     frame::Frame,
     passthrough::{Passthrough, StartPassthrough},
@@ -63,7 +63,7 @@ pub enum MixerRequest {
     /// Start a program whose pictures pass through.
     Pass(Box<StartPassthrough>),
     /// Show another scene.
-    Compose { request: RequestId, scene: SceneSpec, wait_ready: bool, patience: Duration, fade: Duration },
+    Compose { request: RequestId, scene: SceneSpec, wait_ready: bool, patience: Duration, manner: Manner },
     /// Other encoders take over: they get the pictures that have not come out of those before.
     Encode(Box<PicturesInput>),
     /// An IDR, soon.
@@ -284,7 +284,7 @@ impl MixerRunner {
                 let now = self.setup.timeline.now();
                 self.passing = Some(Passthrough::new(*start, self.setup.delay, now));
             }
-            MixerRequest::Compose { request, scene, wait_ready, patience, fade } => {
+            MixerRequest::Compose { request, scene, wait_ready, patience, manner } => {
                 let now = self.setup.timeline.now();
                 if let Some(passing) = &mut self.passing {
                     let next = passing.due();
@@ -300,7 +300,7 @@ impl MixerRunner {
                 };
                 let next = program.time_of(program.next);
                 if let Some(verdict) =
-                    program.director.compose(request, scene, wait_ready, now, patience, fade)
+                    program.director.compose(request, scene, wait_ready, now, patience, manner)
                 {
                     // A time that was promised is kept.
                     program.begins = None;
@@ -417,7 +417,7 @@ impl MixerRunner {
             self.program = Some(program);
             return;
         }
-        if let Some(verdict) = program.director.tick(now, |source| self.players.look(source, now, due)) {
+        if let Some(verdict) = program.director.tick(now, pts, |source| self.players.look(source, now, due)) {
             self.reply(verdict, pts);
         }
         self.attend(&mut program, now);

@@ -78,7 +78,11 @@ export interface Switch {
   participant?: string;
   source?: Source;
   audio?: Audio;
-  transition?: { type: 'cut' } | { type: 'fade'; duration_ms: number };
+  transition?: { type: 'cut' } | { type: 'fade'; duration_ms?: number };
+  /** The program's time at which it is to happen; the promise waits for it. Not with `at`. */
+  at_pts_ms?: number;
+  /** The same by the server's clock, RFC 3339. */
+  at?: string;
 }
 
 export interface SwitchResult {

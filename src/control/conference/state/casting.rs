@@ -18,16 +18,19 @@ use crate::{
     egress::output::OutputStatus,
     ids::RequestId,
     ipc::{ProgramMode, ProgramReport, ReplyError, ReplyOk, SceneSpec, WorkerCommand},
+    units::MediaTime,
 };
 use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
 };
+use timed::TimedSwitch;
 
 mod media;
 mod outputs;
 mod passthrough;
+mod timed;
 
 /// From `StopProgram` to the worker's reply; beyond, the worker is killed. Together with the time that
 /// outputs and the worker's own end have, it stays within `server.shutdown_timeout_s`.
@@ -59,6 +62,8 @@ pub(super) struct CastRun {
     /// The scene that the worker was told last, as far as it took it.
     shown: Option<SceneSpec>,
     switches: BTreeMap<u64, Switching>,
+    /// Switches whose time has not come, in order of it.
+    timed: Vec<TimedSwitch>,
     reflowing: bool,
     /// As the present worker was told: [`WorkerCommand::PaceRenditions`].
     pub(super) paced: Vec<u8>,
@@ -186,7 +191,8 @@ impl CastRun {
         };
         let waiting = self.switches.values().filter(|switching| switching.ticket.is_some());
         let switch = waiting.map(|switching| switching.deadline).min();
-        [phase, program, switch].into_iter().flatten().min()
+        let timed = self.next_timed();
+        [phase, program, switch, timed].into_iter().flatten().min()
     }
 }
 
@@ -217,6 +223,7 @@ impl ConferenceState {
             program: ProgramPhase::Off,
             shown: None,
             switches: BTreeMap::new(),
+            timed: Vec::new(),
             reflowing: false,
             paced,
             earlier: ProgramReport::default(),
@@ -281,21 +288,33 @@ impl ConferenceState {
         };
         let waiting = std::mem::take(&mut run.switches).into_values().filter_map(|one| one.ticket);
         let adding = run.outputs.iter_mut().filter_map(|output| output.adding.take());
-        for ticket in waiting.chain(adding).collect::<Vec<_>>() {
+        let timed = std::mem::take(&mut run.timed).into_iter().map(|one| one.ticket);
+        for ticket in waiting.chain(adding).chain(timed).collect::<Vec<_>>() {
             self.refuse(ticket, ControlError::CastNotStarted);
         }
         self.lose_snapshot(&ControlError::CastNotStarted);
     }
 
     pub(super) fn switch(&mut self, now: Now, ticket: Ticket, switch: Switch) {
+        match self.time_of(now, &switch) {
+            Err(error) => self.refuse(ticket, error),
+            Ok(None) => self.switch_at(now, ticket, switch, None),
+            Ok(Some(at)) => self.put_off(now, ticket, switch, at),
+        }
+    }
+
+    /// Whether the live cast can show this, and change to it like that.
+    fn check_switch(&self, switch: &Switch) -> Result<(), ControlError> {
+        let run = self.cast.as_ref().filter(|run| run.is_live()).ok_or(ControlError::CastNotStarted)?;
+        scene::check(&switch.source, &self.roster)?;
+        self.check_mode(run.encoding.mode, &switch.source)?;
+        passthrough::check_transition(run.encoding.mode, switch.transition)
+    }
+
+    /// Tells the worker to switch, at once or at a time that is near.
+    fn switch_at(&mut self, now: Now, ticket: Ticket, switch: Switch, at: Option<MediaTime>) {
         let timeout_ms = self.config.switching.switch_timeout_ms;
-        let Some(run) = self.cast.as_ref().filter(|run| run.is_live()) else {
-            return self.refuse(ticket, ControlError::CastNotStarted);
-        };
-        let mode = run.encoding.mode;
-        let checked = scene::check(&switch.source, &self.roster)
-            .and_then(|()| self.check_mode(mode, &switch.source))
-            .and_then(|()| passthrough::check_transition(mode, switch.transition));
+        let checked = self.check_switch(&switch);
         if let Err(error) = checked {
             return self.refuse(ticket, error);
         }
@@ -318,14 +337,17 @@ impl ConferenceState {
                 audio,
                 transition: switch.transition,
                 scene: scene.clone(),
-                deadline: now.at + Duration::from_millis(timeout_ms.into()) + SWITCH_GRACE,
+                deadline: now.at
+                    + at.map_or(Duration::ZERO, |at| at.since(now.media))
+                    + Duration::from_millis(timeout_ms.into())
+                    + SWITCH_GRACE,
             },
         );
         let (deadline_ms, fade_ms) = (timeout_ms, switch.transition.length_ms());
-        self.command(WorkerCommand::Compose { request, scene, wait_ready: true, deadline_ms, fade_ms });
+        self.command(WorkerCommand::Compose { request, scene, wait_ready: true, deadline_ms, fade_ms, at });
     }
 
-    pub(super) fn switch_reply(&mut self, request: RequestId, result: Result<ReplyOk, ReplyError>) {
+    pub(super) fn switch_reply(&mut self, now: Now, request: RequestId, result: Result<ReplyOk, ReplyError>) {
         let Some(run) = &mut self.cast else { return };
         let Some(switching) = run.switches.remove(&request.0) else { return };
         let answer = match result {
@@ -358,6 +380,8 @@ impl ConferenceState {
         if let Some(ticket) = switching.ticket {
             self.answer(ticket, answer);
         }
+        // The next one of those whose times are near may have waited for this one.
+        self.switch_in_time(now);
     }
 
     pub(super) fn reflow_reply(&mut self, result: Result<ReplyOk, ReplyError>) {
@@ -426,6 +450,7 @@ impl ConferenceState {
             let timeout_ms = self.config.switching.switch_timeout_ms;
             self.refuse(ticket, ControlError::SwitchTimeout(timeout_ms));
         }
+        self.switch_in_time(now);
         let Some(run) = &self.cast else { return };
         if let Phase::Starting { deadline, .. } = run.phase
             && deadline <= now.at
@@ -496,6 +521,7 @@ impl ConferenceState {
                     wait_ready: false,
                     deadline_ms,
                     fade_ms: 0,
+                    at: None,
                 });
             }
             ProgramPhase::Starting { .. } | ProgramPhase::On if !wanted => {

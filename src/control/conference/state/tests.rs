@@ -13,3 +13,4 @@ mod people;
 mod quality;
 mod random;
 mod snapshots;
+mod timed;

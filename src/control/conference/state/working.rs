@@ -224,7 +224,7 @@ impl ConferenceState {
             Some(Expected::Ingest(serial)) => self.ingest_reply(serial, result),
             Some(Expected::Forward(serial)) => self.forward_reply(serial, result),
             Some(Expected::StartProgram) => self.program_started(now, result),
-            Some(Expected::Switch) => self.switch_reply(request, result),
+            Some(Expected::Switch) => self.switch_reply(now, request, result),
             Some(Expected::Reflow) => self.reflow_reply(result),
             Some(Expected::Snapshot) => self.snapshot_reply(request, result),
             Some(Expected::StopProgram) => self.program_stopped(),

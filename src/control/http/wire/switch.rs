@@ -4,9 +4,10 @@ use super::source::{AudioJson, SourceBody, SourceJson, one_source};
 use crate::{
     config::layouts::LayoutsConfig,
     control::{
-        cast::{Switch, SwitchResult, Transition},
+        cast::{Switch, SwitchResult, SwitchTime, Transition},
         error::ControlError,
     },
+    units::MediaTime,
 };
 use serde::{Deserialize, Serialize};
 use std::{ops::RangeInclusive, time::Duration};
@@ -26,6 +27,13 @@ pub struct SwitchBody {
     audio: Option<AudioJson>,
     /// How it changes; a cut when absent.
     transition: Option<TransitionBody>,
+    /// When: at the first frame of the program that is not before, by its own time (as `program_pts_ms`). Within the time
+    /// that a request has (about 25 s); the answer comes when it has happened.
+    #[schema(example = 83366)]
+    at_pts_ms: Option<u64>,
+    /// The same by the server's clock, RFC 3339; not both.
+    #[schema(value_type = Option<String>, format = DateTime, example = "2026-11-27T12:00:00Z")]
+    at: Option<String>,
 }
 
 /// How the program changes.
@@ -79,11 +87,33 @@ impl SwitchBody {
     /// See [`one_source`]; `invalid_request` for a transition that is not allowed.
     pub fn into_switch(self, layouts: &LayoutsConfig) -> Result<Switch, ControlError> {
         let transition = self.transition.map(TransitionBody::into_transition).transpose()?;
+        let at = switch_time(self.at_pts_ms, self.at.as_deref())?;
         Ok(Switch {
             source: one_source(self.participant, self.source, layouts)?,
             audio: self.audio.map(Into::into),
             transition: transition.unwrap_or_default(),
+            at,
         })
+    }
+}
+
+fn switch_time(pts_ms: Option<u64>, wall: Option<&str>) -> Result<Option<SwitchTime>, ControlError> {
+    match (pts_ms, wall) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => Err(ControlError::invalid("at", "at and at_pts_ms do not go together")),
+        // 34 years: nothing overflows.
+        (Some(ms), None) if ms > 1 << 40 => Err(ControlError::invalid(
+            "at_pts_ms",
+            format!("at_pts_ms = {ms} is not allowed; allowed: up to 2^40 ms"),
+        )),
+        (Some(ms), None) => Ok(Some(SwitchTime::Program(MediaTime::from_millis(ms)))),
+        (None, Some(text)) => match text.parse() {
+            Ok(at) => Ok(Some(SwitchTime::Wall(at))),
+            Err(_) => Err(ControlError::invalid(
+                "at",
+                "at is no time of RFC 3339, such as 2026-11-27T12:00:00.500Z",
+            )),
+        },
     }
 }
 
@@ -93,7 +123,7 @@ impl SwitchBody {
 pub struct SwitchResultJson {
     /// What the program shows now.
     pub source: SourceJson,
-    /// From the request to the first program frame that shows it.
+    /// From the request, or from its time where it has one, to the first program frame that shows it.
     pub took_ms: u64,
     /// That frame's time on the program; of a fade, its first step.
     pub program_pts_ms: u64,
@@ -152,5 +182,22 @@ mod tests {
             assert_eq!(with(transition).unwrap_err().field(), Some(field), "{transition}");
         }
         assert_eq!(switch("{}").unwrap_err().field(), Some("source"));
+    }
+
+    #[test]
+    fn a_time_is_one_of_the_program_or_of_the_clock() {
+        let with = |times: &str| switch(&format!("{{\"participant\":\"b\",{times}}}"));
+        let program = SwitchTime::Program(MediaTime::from_millis(83_366));
+        assert_eq!(with(r#""at_pts_ms":83366"#).unwrap().at, Some(program));
+        let wall = SwitchTime::Wall("2026-11-27T11:00:00.25Z".parse().unwrap());
+        assert_eq!(with(r#""at":"2026-11-27T12:00:00.25+01:00""#).unwrap().at, Some(wall));
+        assert_eq!(switch(r#"{"participant":"b"}"#).unwrap().at, None);
+        for (times, field) in [
+            (r#""at_pts_ms":1,"at":"2026-11-27T12:00:00Z""#, "at"),
+            (r#""at":"tomorrow""#, "at"),
+            (r#""at_pts_ms":1099511627777"#, "at_pts_ms"),
+        ] {
+            assert_eq!(with(times).unwrap_err().field(), Some(field), "{times}");
+        }
     }
 }

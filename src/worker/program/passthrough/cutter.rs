@@ -18,7 +18,7 @@ use crate::{
     ids::{RequestId, SourceId},
     ipc::{PictureSpec, ReplyError, SceneSpec},
     units::MediaTime,
-    worker::program::director::{Look, Pending, Verdict},
+    worker::program::director::{Look, Manner, Pending, Verdict},
 };
 use std::time::Duration;
 
@@ -128,8 +128,8 @@ impl Cutter {
             self.changed = true;
             return Some(Verdict { request, outcome: Ok(Duration::ZERO) });
         }
-        let fade = Duration::ZERO;
-        let pending = Pending { request, scene, fade, since: now, deadline: now + patience };
+        let manner = Manner::default();
+        let pending = Pending { request, scene, manner, since: now, deadline: now + patience };
         self.pending.replace(pending).map(Pending::superseded)
     }
 

@@ -98,8 +98,12 @@ export interface Switch {
         type: 'cut';
     } | {
         type: 'fade';
-        duration_ms: number;
+        duration_ms?: number;
     };
+    /** The program's time at which it is to happen; the promise waits for it. Not with `at`. */
+    at_pts_ms?: number;
+    /** The same by the server's clock, RFC 3339. */
+    at?: string;
 }
 export interface SwitchResult {
     source: Source;

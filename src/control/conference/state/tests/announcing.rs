@@ -81,7 +81,12 @@ fn a_cast_is_told_from_its_start_to_its_stop_with_one_end() {
     observe(&mut bench, key, OutputState::Live);
     assert_eq!(names(&bench.news()), ["output.changed"], "once, whatever its counters do");
 
-    bench.ask(Ask::Switch(Switch { source: camera("bob"), audio: None, transition: Transition::Cut }));
+    bench.ask(Ask::Switch(Switch {
+        source: camera("bob"),
+        audio: None,
+        transition: Transition::Cut,
+        at: None,
+    }));
     let (request, ..) = bench.composes().remove(0);
     let pts = bench.now.media;
     bench.reply(request, Ok(ReplyOk::Composed { pts, took_ms: 41 }));

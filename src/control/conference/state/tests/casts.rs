@@ -16,7 +16,7 @@ fn cast(bench: &Bench) -> CastView {
 }
 
 fn ask_switch(bench: &mut Bench, source: Source) -> Ticket {
-    bench.ask(Ask::Switch(Switch { source, audio: None, transition: Transition::Cut }))
+    bench.ask(Ask::Switch(Switch { source, audio: None, transition: Transition::Cut, at: None }))
 }
 
 fn tiles(scene: &SceneSpec) -> Vec<(Option<u32>, &str)> {
@@ -111,7 +111,7 @@ fn what_cannot_start_is_refused_and_changes_nothing() {
     assert_eq!(bench.answer(ticket), None);
     assert_eq!(refused(&mut bench, camera("alice"), &[hls()]), "cast_already_started");
     for ask in [
-        Ask::Switch(Switch { source: Source::Slate, audio: None, transition: Transition::Cut }),
+        Ask::Switch(Switch { source: Source::Slate, audio: None, transition: Transition::Cut, at: None }),
         Ask::AddOutput(good("a")),
     ] {
         let ticket = bench.ask(ask);
@@ -521,7 +521,7 @@ fn sound_follows_the_picture_or_is_everybodys() {
     let screen = Source::Participant { participant: who("alice"), stream: "screen".parse().unwrap() };
     bench.go_live(screen, &[hls()]);
     let scene_of = |bench: &mut Bench, source, audio| {
-        bench.ask(Ask::Switch(Switch { source, audio: Some(audio), transition: Transition::Cut }));
+        bench.ask(Ask::Switch(Switch { source, audio: Some(audio), transition: Transition::Cut, at: None }));
         let (request, scene, _) = bench.composes().remove(0);
         bench.reply(request, composed(5000));
         scene

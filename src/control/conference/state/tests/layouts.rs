@@ -39,7 +39,12 @@ fn shown(scene: &SceneSpec) -> Vec<(Option<u32>, &str)> {
 }
 
 fn switched(bench: &mut Bench, source: Source) -> SceneSpec {
-    bench.ask(Ask::Switch(Switch { source, audio: Some(AudioChoice::Source), transition: Transition::Cut }));
+    bench.ask(Ask::Switch(Switch {
+        source,
+        audio: Some(AudioChoice::Source),
+        transition: Transition::Cut,
+        at: None,
+    }));
     let (request, scene, waits) = bench.composes().remove(0);
     assert!(waits, "a switch like any other");
     bench.reply(request, Ok(ReplyOk::Composed { pts: MediaTime::from_millis(5000), took_ms: 40 }));
@@ -79,6 +84,7 @@ fn a_screen_has_its_camera_in_a_corner_as_long_as_it_is_shared() {
         source: Source::Screen { participant: who("zoe") },
         audio: None,
         transition: Transition::Cut,
+        at: None,
     }));
     assert_eq!(bench.error(nobody).code_and_status().0, "participant_not_found");
 }

@@ -95,7 +95,7 @@ fn only_one_participants_h264_passes_through() {
 #[test]
 fn a_switch_follows_the_same_rule_and_may_mix_the_sound() {
     let mut bench = live();
-    let switch = |source, audio| Ask::Switch(Switch { source, audio, transition: Transition::Cut });
+    let switch = |source, audio| Ask::Switch(Switch { source, audio, transition: Transition::Cut, at: None });
     assert_eq!(refused(&mut bench, switch(camera("bob"), None)).0, "codec_unsupported");
     assert_eq!(refused(&mut bench, switch(Source::Slate, None)).0, "source_unsupported");
     bench.ask(switch(camera("alice"), Some(AudioChoice::Mix)));

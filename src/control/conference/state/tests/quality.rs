@@ -55,7 +55,12 @@ fn hints_follow_the_tiles_and_precede_the_switch() {
 
     let mut bench = two();
     bench.go_live(camera("bob"), &[hls()]);
-    bench.ask(Ask::Switch(Switch { source: camera("alice"), audio: None, transition: Transition::Cut }));
+    bench.ask(Ask::Switch(Switch {
+        source: camera("alice"),
+        audio: None,
+        transition: Transition::Cut,
+        at: None,
+    }));
     let effects = bench.effects();
     let compose = effects.iter().any(|one| matches!(one, Effect::Command(WorkerCommand::Compose { .. })));
     let raised = effects.iter().any(|one| {

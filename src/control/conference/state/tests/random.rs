@@ -4,7 +4,7 @@
 use super::{super::*, bench, listeners::Listeners, outsiders::Outsiders};
 use crate::{
     control::{
-        cast::{Arrangement, AudioChoice, Source, Switch, Transition},
+        cast::{Arrangement, AudioChoice, Source, Switch, SwitchTime, Transition},
         conference::{Join, ParticipantPatch, Publish, presence::Absence},
     },
     ids::{ParticipantId, RequestId, SourceId, StreamName},
@@ -386,10 +386,14 @@ impl World {
                 self.ask(Ask::StartCast(bench::start(source(index), &outputs)));
             }
             Op::Switch(index) => {
+                // Every fourth has a time of its own.
+                let soon = self.now.wall + jiff::SignedDuration::from_millis(2000);
+                let at = (index % 4 == 3).then_some(SwitchTime::Wall(soon));
                 self.ask(Ask::Switch(Switch {
                     source: source(index),
                     audio: Some(AudioChoice::Mix),
                     transition: Transition::Cut,
+                    at,
                 }));
             }
             Op::Stop => self.ask(Ask::StopCast),
