@@ -1,4 +1,5 @@
 //! The program: one picture and one sound, made frame by frame on the conference's clock.
+mod blend;
 pub mod canvas;
 pub mod card;
 pub mod crossfade;

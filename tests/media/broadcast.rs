@@ -42,16 +42,7 @@ async fn viewers_follow_the_program() {
     a_while().await;
     sees_and_hears(&first, 0);
     let scene = only(1);
-    let switched = worker
-        .ask(|request| WorkerCommand::Compose {
-            request,
-            scene,
-            wait_ready: true,
-            deadline_ms: 3000,
-            fade_ms: 0,
-            at: None,
-        })
-        .await;
+    let switched = worker.switch(scene, 3000).await;
     assert!(matches!(switched, Ok(ReplyOk::Composed { .. })), "{switched:?}");
     // IDRs are ten seconds apart: who comes late gets one of their own.
     let (late, late_session) = subscribe(&mut worker, ForwardOf::Program, VideoCodec::H264).await;

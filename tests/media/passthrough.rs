@@ -160,16 +160,7 @@ async fn what_goes_out_is_what_was_sent_and_switches_land_on_keyframes() {
     for n in 0..6u32 {
         watch(&mut worker, 50 + 7 * n as usize).await;
         let scene = only((n + 1) % 2);
-        let switched = worker
-            .ask(|request| WorkerCommand::Compose {
-                request,
-                scene,
-                wait_ready: true,
-                deadline_ms: 3000,
-                fade_ms: 0,
-                at: None,
-            })
-            .await;
+        let switched = worker.switch(scene, 3000).await;
         let Ok(ReplyOk::Composed { pts, took_ms }) = switched else { panic!("switch {n}: {switched:?}") };
         println!("switch {n}: took {took_ms} ms");
         promised.push(pts);
@@ -314,16 +305,7 @@ async fn decoders_rest_meanwhile_and_go_on_afterwards() {
     watch(&mut worker, 60).await;
     // VP8 cannot come on: its keyframe is waited for in vain. (Control refuses such a switch before.)
     let scene = only(1);
-    let refused = worker
-        .ask(|request| WorkerCommand::Compose {
-            request,
-            scene,
-            wait_ready: true,
-            deadline_ms: 500,
-            fade_ms: 0,
-            at: None,
-        })
-        .await;
+    let refused = worker.switch(scene, 500).await;
     assert_eq!(refused, Err(ReplyError::Timeout));
     // Both are reported as alive, with their sizes.
     let reports = reports(&mut worker).await;
@@ -342,16 +324,7 @@ async fn decoders_rest_meanwhile_and_go_on_afterwards() {
     worker.ask(|request| WorkerCommand::StartProgram { request, program }).await.unwrap();
     watch(&mut worker, 60).await;
     let scene = only(1);
-    let switched = worker
-        .ask(|request| WorkerCommand::Compose {
-            request,
-            scene,
-            wait_ready: true,
-            deadline_ms: 3000,
-            fade_ms: 0,
-            at: None,
-        })
-        .await;
+    let switched = worker.switch(scene, 3000).await;
     assert!(matches!(switched, Ok(ReplyOk::Composed { .. })), "{switched:?}");
     watch(&mut worker, 40).await;
     worker.ask(|request| WorkerCommand::StopProgram { request }).await.unwrap();

@@ -48,16 +48,7 @@ async fn picture_and_sound_switch_together_at_the_frame_that_was_promised() {
         let until = worker.track(Track::Video).len() + 40;
         worker.until("frames between switches", |worker| worker.track(Track::Video).len() >= until).await;
         let scene = only((n + 1) % 2);
-        let switched = worker
-            .ask(|request| WorkerCommand::Compose {
-                request,
-                scene,
-                wait_ready: true,
-                deadline_ms: 3000,
-                fade_ms: 0,
-                at: None,
-            })
-            .await;
+        let switched = worker.switch(scene, 3000).await;
         let Ok(ReplyOk::Composed { pts, took_ms }) = switched else { panic!("switch {n}: {switched:?}") };
         println!("switch {n}: took {took_ms} ms");
         promised.push(pts.0);
@@ -172,16 +163,7 @@ async fn whoever_rests_is_reported_and_comes_on_in_his_tile() {
     };
     let tiles = places.iter().map(|place| tile(place.rect.fit(640, 360))).collect();
     let grid = scene.clone();
-    let switched = worker
-        .ask(|request| WorkerCommand::Compose {
-            request,
-            scene: grid,
-            wait_ready: true,
-            deadline_ms: 3000,
-            fade_ms: 0,
-            at: None,
-        })
-        .await;
+    let switched = worker.switch(grid, 3000).await;
     let Ok(ReplyOk::Composed { pts, took_ms }) = switched else { panic!("{switched:?}") };
     println!("the grid took {took_ms} ms");
     let until = worker.track(Track::Video).len() + 45;

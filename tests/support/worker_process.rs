@@ -121,6 +121,19 @@ impl WorkerProcess {
         worker
     }
 
+    /// A cut to `scene`, as soon as its sources deliver, within `deadline_ms`.
+    pub async fn switch(&mut self, scene: SceneSpec, deadline_ms: u32) -> Result<ReplyOk, ReplyError> {
+        self.ask(|request| WorkerCommand::Compose {
+            request,
+            scene,
+            wait_ready: true,
+            deadline_ms,
+            fade_ms: 0,
+            at: None,
+        })
+        .await
+    }
+
     /// Sends a command that is answered, and waits for the answer.
     pub async fn ask(
         &mut self,

@@ -4,7 +4,7 @@
 //! are those of the tick before is not drawn again.
 
 use super::{
-    edges,
+    blend, edges,
     fade::Share,
     frame::{self, Frame},
 };
@@ -188,42 +188,12 @@ impl Canvas {
             let mut target = VideoFrameRef::from_buffer_ref_writable(buffer.make_mut(), &self.info)
                 .map_err(CanvasError::Map)?;
             for plane in 0..target.n_planes() {
-                blend_plane(&below, &above, &mut target, plane, share).map_err(CanvasError::Map)?;
+                blend::plane(&below, &above, &mut target, plane, share).map_err(CanvasError::Map)?;
             }
         }
         drop((below, above));
         Ok(buffer)
     }
-}
-
-type Readable<'a> = VideoFrameRef<&'a gst::BufferRef>;
-type Writable<'a> = VideoFrameRef<&'a mut gst::BufferRef>;
-
-fn blend_plane(
-    below: &Readable<'_>,
-    above: &Readable<'_>,
-    target: &mut Writable<'_>,
-    plane: u32,
-    share: Share,
-) -> Result<(), gst::glib::BoolError> {
-    let stride = |strides: &[i32]| strides[plane as usize].unsigned_abs() as usize;
-    let (from, over, to) =
-        (stride(below.plane_stride()), stride(above.plane_stride()), stride(target.plane_stride()));
-    // Of I420 chroma has half the columns and lines; sizes are even.
-    let halves = u32::from(plane > 0);
-    let (width, height) = (target.width() >> halves, target.height() >> halves);
-    let rows = below.plane_data(plane)?.chunks(from).zip(above.plane_data(plane)?.chunks(over));
-    for ((below, above), target) in
-        rows.zip(target.plane_data_mut(plane)?.chunks_mut(to)).take(height as usize)
-    {
-        let both = below.iter().zip(above).take(width as usize);
-        for ((below, above), target) in both.zip(target) {
-            let share = share.parts();
-            // At most 255 * 256 + 128.
-            *target = ((u16::from(*below) * (256 - share) + u16::from(*above) * share + 128) >> 8) as u8;
-        }
-    }
-    Ok(())
 }
 
 impl Drop for Canvas {
@@ -331,7 +301,7 @@ impl Scaler {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::fade::Fade, *};
+    use super::*;
     use crate::layout;
 
     fn pixel(buffer: &gst::Buffer, info: &VideoInfo, x: u32, y: u32) -> u8 {
@@ -400,32 +370,6 @@ mod tests {
         for from in [(640, 360), (1280, 720), (632, 356), (1264, 712)] {
             for at in [64, 320, 560] {
                 assert!(column(from, at, tile) >= 233, "{from:?} at {at}: {}", column(from, at, tile));
-            }
-        }
-    }
-
-    #[test]
-    fn two_pictures_are_mixed_point_by_point() {
-        gst::init().unwrap();
-        // An odd number of chroma columns: strides are longer than rows.
-        let canvas = Canvas::new(66, 34, 0).unwrap();
-        let [dark, bright] = [0x204060, 0xd0b090].map(|colour| Frame::plain(66, 34, colour));
-        let mut fade = Fade::new(std::time::Duration::from_secs(1), crate::units::FrameRate(10)).unwrap();
-        for n in 1..=10 {
-            let mixed = canvas.blend(dark.buffer(), bright.buffer(), fade.advance()).unwrap();
-            for plane in 0..3 {
-                let seen = |buffer: &gst::Buffer| {
-                    let frame = VideoFrameRef::from_buffer_ref_readable(buffer, canvas.info()).unwrap();
-                    let stride = frame.plane_stride()[plane as usize] as usize;
-                    let (width, height) = if plane == 0 { (66, 34) } else { (33, 17) };
-                    let data = frame.plane_data(plane).unwrap();
-                    [data[0], data[(height - 1) * stride + width - 1]].map(f64::from)
-                };
-                let part = f64::from(n) / 10.0;
-                let pairs = seen(dark.buffer()).into_iter().zip(seen(bright.buffer())).zip(seen(&mixed));
-                for ((dark, bright), mixed) in pairs {
-                    assert!((dark + (bright - dark) * part - mixed).abs() <= 1.0, "{n} {plane} {mixed}");
-                }
             }
         }
     }

@@ -8,8 +8,7 @@
 use super::{
     canvas::{Canvas, CanvasError, Layer, seen},
     card::{CardSpec, Cards, field_colour},
-    crossfade::Crossfade,
-    director::{Change, Director, Manner, Verdict},
+    director::{Change, Manner, Verdict},
     fade::Fade,
     frame::Frame,
     passthrough::{Passthrough, StartPassthrough},
@@ -17,11 +16,11 @@ use super::{
     scene::{self, Content},
     snapshot::Still,
     sound::{self, Move},
-    standby::{Standby, tiles},
+    standby::tiles,
 };
 use crate::{
     ids::{RequestId, SessionId, SourceId},
-    ipc::{PictureSpec, ProgramReport, ProgramSpec, ReplyError, ReplyOk, SceneSpec},
+    ipc::{PictureSpec, ProgramSpec, ReplyError, ReplyOk, SceneSpec},
     layout::{self, Rect},
     units::{FrameRate, MediaTime},
     worker::{
@@ -33,12 +32,18 @@ use crate::{
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::Ordering::Relaxed,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel},
     },
     time::Duration,
 };
 use tokio::sync::mpsc;
+
+mod meter;
+mod running;
+
+pub use meter::ProgramMeter;
+use running::Running;
 
 /// Commands under way to the mixer.
 const MAILBOX: usize = 256;
@@ -48,9 +53,6 @@ const IDLE_RATE: FrameRate = FrameRate(30);
 const BACKLOG: u64 = 15;
 /// The thread woke so late that catching up frame by frame would take longer than it is worth.
 const TOO_LATE: Duration = Duration::from_secs(1);
-/// The first frame waits so long for those who are in the first scene, whose decoders have rested: as switches to tiles
-/// do. A start has seconds.
-const START_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What can be asked of the mixer.
 pub enum MixerRequest {
@@ -94,35 +96,6 @@ pub enum MixerEvent {
     Still { request: RequestId, still: Option<Still> },
     /// The picture cannot be drawn.
     Failed { detail: String },
-}
-
-/// Counters that anybody may read.
-#[derive(Debug, Default)]
-pub struct ProgramMeter {
-    frames: AtomicU64,
-    repeated: AtomicU64,
-    dropped: AtomicU64,
-    rendition_dropped: AtomicU64,
-}
-
-impl ProgramMeter {
-    /// The figures for control.
-    pub fn report(&self) -> ProgramReport {
-        ProgramReport {
-            frames: self.frames.load(Relaxed),
-            repeated: self.repeated.load(Relaxed),
-            dropped: self.dropped.load(Relaxed),
-            rendition_dropped: self.rendition_dropped.load(Relaxed),
-            // The encoder is not the mixer's.
-            ..ProgramReport::default()
-        }
-    }
-
-    fn reset(&self) {
-        for counter in [&self.frames, &self.repeated, &self.dropped, &self.rendition_dropped] {
-            counter.store(0, Relaxed);
-        }
-    }
 }
 
 /// What the mixer must know.
@@ -174,28 +147,6 @@ impl Mixer {
     pub fn meter(&self) -> &ProgramMeter {
         &self.meter
     }
-}
-
-/// A running program.
-struct Running {
-    spec: ProgramSpec,
-    input: EncoderInput,
-    picture: Crossfade,
-    slate: Frame,
-    director: Director,
-    keyframe_wanted: bool,
-    /// Who wants the next picture.
-    stills: Vec<RequestId>,
-    standby: Standby,
-    /// The first frame waits until then at most.
-    begins: Option<MediaTime>,
-    /// Time of frame 0 and number of the next frame.
-    start: MediaTime,
-    next: u64,
-    /// The frame from which the distance of keyframes is counted: the encoder's first.
-    gop_begins: u64,
-    /// The sound of the next frame starts with this sample.
-    next_sample: i64,
 }
 
 struct MixerRunner {
@@ -277,7 +228,10 @@ impl MixerRunner {
             MixerRequest::RemoveSource { source, session } => {
                 self.players.remove(source, &session);
             }
-            MixerRequest::Start(start) => self.start(*start),
+            MixerRequest::Start(start) => {
+                self.meter.reset();
+                self.program = Some(Running::new(*start, self.setup.timeline.now(), self.setup.delay));
+            }
             MixerRequest::Pass(start) => {
                 self.meter.reset();
                 self.players.forget_coded();
@@ -341,27 +295,6 @@ impl MixerRunner {
                 }
             }
         }
-    }
-
-    fn start(&mut self, start: StartProgram) {
-        let StartProgram { spec, input, canvas, slate } = start;
-        self.meter.reset();
-        let now = self.setup.timeline.now();
-        self.program = Some(Running {
-            director: Director::new(spec.scene.clone()),
-            input,
-            picture: Crossfade::new(canvas),
-            slate,
-            keyframe_wanted: true,
-            stills: Vec::new(),
-            standby: Standby::new(spec.standby as usize),
-            begins: Some(now + START_PATIENCE),
-            start: now,
-            next: 0,
-            gop_begins: 0,
-            next_sample: sound::sample_at((now - self.setup.delay).0),
-            spec,
-        });
     }
 
     fn reply(&self, verdict: Verdict, pts: MediaTime) {
@@ -569,17 +502,5 @@ impl MixerRunner {
         self.players.mix(program.next_sample, &mut block);
         program.input.push_sound(&block, pts);
         program.next_sample = end;
-    }
-}
-
-impl Running {
-    /// The frame whose time is nearest.
-    fn frame_at(&self, pts: MediaTime) -> u64 {
-        let since = pts.since(self.start).as_nanos() as u64;
-        (since * u64::from(self.spec.encoding.fps) + 500_000_000) / 1_000_000_000
-    }
-
-    fn time_of(&self, frame: u64) -> MediaTime {
-        self.start + FrameRate(self.spec.encoding.fps).frame_time(frame).since(MediaTime::ZERO)
     }
 }

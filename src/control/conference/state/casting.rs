@@ -3,41 +3,34 @@
 use super::{ConferenceState, Effect, Now, OutputKey, ProgramSpec, working::Expected};
 use crate::{
     control::{
-        cast::{
-            AudioChoice, CastState, Encoding, OutputSpec, OutputView, Rendition, Source, StartCast, Switch,
-            SwitchResult, Transition,
-        },
+        cast::{AudioChoice, CastState, Encoding, OutputSpec, OutputView, Rendition, Source, StartCast},
         conference::{
             ask::{Reply, Ticket},
             scene,
             timeline::Timeline,
         },
         error::ControlError,
-        events::news::News,
     },
     egress::output::OutputStatus,
-    ids::RequestId,
     ipc::{ProgramMode, ProgramReport, ReplyError, ReplyOk, SceneSpec, WorkerCommand},
-    units::MediaTime,
 };
 use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
 };
+use switching::Switching;
 use timed::TimedSwitch;
 
 mod media;
 mod outputs;
 mod passthrough;
+mod switching;
 mod timed;
 
 /// From `StopProgram` to the worker's reply; beyond, the worker is killed. Together with the time that
 /// outputs and the worker's own end have, it stays within `server.shutdown_timeout_s`.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// The worker keeps a switch's deadline itself; only one that breaks it meets this.
-const SWITCH_GRACE: Duration = Duration::from_secs(1);
 
 /// Switches in flight. All but the newest are about to be superseded.
 const MAX_SWITCHES: usize = 8;
@@ -100,17 +93,6 @@ enum ProgramPhase {
     Starting { deadline: Instant },
     On,
     Stopping { deadline: Instant },
-}
-
-#[derive(Debug)]
-struct Switching {
-    /// Who waits; `None` once the deadline has answered.
-    ticket: Option<Ticket>,
-    source: Source,
-    audio: AudioChoice,
-    transition: Transition,
-    scene: SceneSpec,
-    deadline: Instant,
 }
 
 /// An output of the cast.
@@ -293,95 +275,6 @@ impl ConferenceState {
             self.refuse(ticket, ControlError::CastNotStarted);
         }
         self.lose_snapshot(&ControlError::CastNotStarted);
-    }
-
-    pub(super) fn switch(&mut self, now: Now, ticket: Ticket, switch: Switch) {
-        match self.time_of(now, &switch) {
-            Err(error) => self.refuse(ticket, error),
-            Ok(None) => self.switch_at(now, ticket, switch, None),
-            Ok(Some(at)) => self.put_off(now, ticket, switch, at),
-        }
-    }
-
-    /// Whether the live cast can show this, and change to it like that.
-    fn check_switch(&self, switch: &Switch) -> Result<(), ControlError> {
-        let run = self.cast.as_ref().filter(|run| run.is_live()).ok_or(ControlError::CastNotStarted)?;
-        scene::check(&switch.source, &self.roster)?;
-        self.check_mode(run.encoding.mode, &switch.source)?;
-        passthrough::check_transition(run.encoding.mode, switch.transition)
-    }
-
-    /// Tells the worker to switch, at once or at a time that is near.
-    fn switch_at(&mut self, now: Now, ticket: Ticket, switch: Switch, at: Option<MediaTime>) {
-        let timeout_ms = self.config.switching.switch_timeout_ms;
-        let checked = self.check_switch(&switch);
-        if let Err(error) = checked {
-            return self.refuse(ticket, error);
-        }
-        let Some(run) = &mut self.cast else { return };
-        if run.program != ProgramPhase::On {
-            return self.refuse(ticket, ControlError::WorkerUnavailable);
-        }
-        if run.switches.len() >= MAX_SWITCHES {
-            let retry_after = Duration::from_secs(1);
-            return self.refuse(ticket, ControlError::Overloaded { retry_after });
-        }
-        let audio = switch.audio.unwrap_or(run.audio);
-        let scene = scene::scene(&switch.source, audio, &self.roster);
-        let request = self.worker.expect(Expected::Switch);
-        run.switches.insert(
-            request.0,
-            Switching {
-                ticket: Some(ticket),
-                source: switch.source,
-                audio,
-                transition: switch.transition,
-                scene: scene.clone(),
-                deadline: now.at
-                    + at.map_or(Duration::ZERO, |at| at.since(now.media))
-                    + Duration::from_millis(timeout_ms.into())
-                    + SWITCH_GRACE,
-            },
-        );
-        let (deadline_ms, fade_ms) = (timeout_ms, switch.transition.length_ms());
-        self.command(WorkerCommand::Compose { request, scene, wait_ready: true, deadline_ms, fade_ms, at });
-    }
-
-    pub(super) fn switch_reply(&mut self, now: Now, request: RequestId, result: Result<ReplyOk, ReplyError>) {
-        let Some(run) = &mut self.cast else { return };
-        let Some(switching) = run.switches.remove(&request.0) else { return };
-        let answer = match result {
-            Ok(ReplyOk::Composed { pts, took_ms }) => {
-                run.source = switching.source.clone();
-                run.audio = switching.audio;
-                run.shown = Some(switching.scene);
-                let switched = SwitchResult {
-                    source: switching.source,
-                    took: Duration::from_millis(took_ms.into()),
-                    program_pts: run.timeline.relative(pts),
-                    transition: switching.transition,
-                };
-                self.announce(News::CastSwitched(switched.clone()));
-                Ok(Reply::Switched(switched))
-            }
-            Ok(_) => Err(ControlError::Internal),
-            Err(ReplyError::MediaNotReady { which }) => {
-                let owner = self.roster.owner(which);
-                let name = owner.map_or_else(|| "the source".to_owned(), |(who, _)| who.to_string());
-                Err(ControlError::MediaNotReady(name))
-            }
-            Err(ReplyError::Timeout) => {
-                Err(ControlError::SwitchTimeout(self.config.switching.switch_timeout_ms))
-            }
-            Err(ReplyError::Superseded) => Err(ControlError::SwitchSuperseded),
-            Err(ReplyError::WrongState { .. }) => Err(ControlError::WorkerUnavailable),
-            Err(ReplyError::OfferRefused { .. } | ReplyError::Internal { .. }) => Err(ControlError::Internal),
-        };
-        if let Some(ticket) = switching.ticket {
-            self.answer(ticket, answer);
-        }
-        // The next one of those whose times are near may have waited for this one.
-        self.switch_in_time(now);
     }
 
     pub(super) fn reflow_reply(&mut self, result: Result<ReplyOk, ReplyError>) {

@@ -1,0 +1,33 @@
+//! What the mixer counts.
+
+use crate::ipc::ProgramReport;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Counters that anybody may read.
+#[derive(Debug, Default)]
+pub struct ProgramMeter {
+    pub(super) frames: AtomicU64,
+    pub(super) repeated: AtomicU64,
+    pub(super) dropped: AtomicU64,
+    pub(super) rendition_dropped: AtomicU64,
+}
+
+impl ProgramMeter {
+    /// The figures for control.
+    pub fn report(&self) -> ProgramReport {
+        ProgramReport {
+            frames: self.frames.load(Relaxed),
+            repeated: self.repeated.load(Relaxed),
+            dropped: self.dropped.load(Relaxed),
+            rendition_dropped: self.rendition_dropped.load(Relaxed),
+            // The encoder is not the mixer's.
+            ..ProgramReport::default()
+        }
+    }
+
+    pub(super) fn reset(&self) {
+        for counter in [&self.frames, &self.repeated, &self.dropped, &self.rendition_dropped] {
+            counter.store(0, Relaxed);
+        }
+    }
+}
