@@ -1,7 +1,7 @@
 //! A cast's outputs: planned until the cast's zero is known, then running, then stopped.
 
 use super::{
-    ConferenceState, ControlError, Effect, Now, OutputKey, OutputRecord, OutputSpec, OutputStage,
+    CastRun, ConferenceState, ControlError, Effect, Now, OutputKey, OutputRecord, OutputSpec, OutputStage,
     OutputStatus, Phase, ProgramPhase, Reply, Ticket,
 };
 use crate::{
@@ -211,7 +211,11 @@ impl ConferenceState {
 
     /// An output joined or lost its peer and needs an IDR to go on.
     pub(in super::super) fn keyframe_wanted(&mut self) {
-        if self.cast.as_ref().is_some_and(|run| run.program == ProgramPhase::On) {
+        // Also while the program starts: outputs are made at its first IDR, and may be connected before the worker's answer
+        // is here. The worker makes the program first, then hears of this.
+        let makes_frames =
+            |run: &CastRun| matches!(run.program, ProgramPhase::On | ProgramPhase::Starting { .. });
+        if self.cast.as_ref().is_some_and(makes_frames) {
             self.command(WorkerCommand::RequestKeyframe);
         }
     }

@@ -343,6 +343,18 @@ fn a_stop_interrupts_a_start() {
 }
 
 #[test]
+fn an_output_that_is_connected_before_the_start_is_answered_gets_its_keyframe() {
+    let mut bench = Bench::new();
+    bench.publish("alice", "camera");
+    bench.begin_cast(camera("alice"), &[rtmp("yt", "rtmp://h/a/k")]);
+    bench.feed(Input::Worker(WorkerEvent::Frame(frame(Track::Video, 1000, true))));
+    bench.create_outputs();
+    bench.commands();
+    bench.feed(Input::KeyframeWanted);
+    assert_eq!(bench.commands(), [WorkerCommand::RequestKeyframe]);
+}
+
+#[test]
 fn outputs_come_and_go_while_live() {
     let mut bench = Bench::new();
     bench.publish("alice", "camera");
