@@ -6,8 +6,10 @@
 use gst::prelude::*;
 use meetingcast::{
     layout::{self, Edge},
+    units::FrameRate,
     worker::program::{
         canvas::{Canvas, Layer},
+        fade::Fade,
         frame::{self, Frame},
     },
 };
@@ -47,6 +49,24 @@ fn ours(pictures: &[[Frame; 2]], edge: Edge) {
             .map(|(tile, pair)| Layer { edge, ..Layer::plain(tile.fit(WIDTH, HEIGHT), pair[n % 2].clone()) })
             .collect();
         canvas.draw(&layers).expect("a picture");
+    }
+}
+
+/// The middle of a fade between two such grids: both are drawn, and blended.
+fn fading(pictures: &[[Frame; 2]]) {
+    let mut canvas = Canvas::new(WIDTH, HEIGHT, 0x101820).expect("a canvas");
+    let mut under = canvas.another().expect("a canvas");
+    let mut fade = Fade::new(Duration::from_secs(2), FrameRate(30)).expect("more than a frame");
+    let tiles = layout::grid(4, WIDTH, HEIGHT);
+    for n in 0..FRAMES {
+        let layers = |which: usize| -> Vec<Layer> {
+            let pairs = tiles.iter().zip(pictures);
+            pairs.map(|(tile, pair)| Layer::plain(tile.fit(WIDTH, HEIGHT), pair[which].clone())).collect()
+        };
+        let below = under.draw(&layers(n % 2)).expect("a picture");
+        let above = canvas.draw(&layers((n + 1) % 2)).expect("a picture");
+        // Beyond its end it stays whole, which costs the same.
+        canvas.blend(&below, &above, fade.advance()).expect("a picture");
     }
 }
 
@@ -108,8 +128,9 @@ fn main() {
         let (plain, theirs) =
             (measured(|| ours(&pictures, Edge::default())), measured(|| compositor(&pictures)));
         let edged = measured(|| ours(&pictures, EDGE));
+        let faded = measured(|| fading(&pictures));
         println!(
-            "round {round}: canvas {plain:.2} s, with round corners {edged:.2} s, compositor {theirs:.2} s CPU per 1000 frames"
+            "round {round}: canvas {plain:.2} s, with round corners {edged:.2} s, in a fade {faded:.2} s, compositor {theirs:.2} s CPU per 1000 frames"
         );
         ratios.push(plain / theirs);
     }

@@ -27,14 +27,19 @@ pub(super) fn plane(
     for ((below, above), target) in
         rows.zip(target.plane_data_mut(plane)?.chunks_mut(to)).take(height as usize)
     {
-        let both = below.iter().zip(above).take(width as usize);
-        for ((below, above), target) in both.zip(target) {
-            let share = share.parts();
-            // At most 255 * 256 + 128.
-            *target = ((u16::from(*below) * (256 - share) + u16::from(*above) * share + 128) >> 8) as u8;
-        }
+        mix(below, above, target, width as usize, share);
     }
     Ok(())
+}
+
+/// `width` samples of a row, as slices of one length: so the compiler takes many at once.
+fn mix(below: &[u8], above: &[u8], target: &mut [u8], width: usize, share: Share) {
+    let width = width.min(below.len()).min(above.len()).min(target.len());
+    let share = share.parts();
+    for ((target, below), above) in target[..width].iter_mut().zip(&below[..width]).zip(&above[..width]) {
+        // At most 255 * 256 + 128.
+        *target = ((u16::from(*below) * (256 - share) + u16::from(*above) * share + 128) >> 8) as u8;
+    }
 }
 
 #[cfg(test)]
