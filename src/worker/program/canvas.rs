@@ -166,9 +166,7 @@ impl Canvas {
         self.last = Some((layers.to_vec(), buffer.clone()));
         Ok(shared(&buffer))
     }
-}
 
-impl Canvas {
     /// `share` of `above`, and of `below` the rest: pictures of the canvas's size. The buffer carries no timestamps yet.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ pub(super) fn before(target: &mut Target<'_>, rect: Rect, edge: Edge) -> Corners
     let mut corners = Corners::default();
     if edge.radius > 0 {
         for (plane, kept) in corners.0.iter_mut().enumerate() {
-            each_corner(target, plane, rect, edge.radius, |_, sample| kept.push(*sample));
+            each_corner(target, plane, rect, side(plane, edge.radius), |_, sample| kept.push(*sample));
         }
     }
     if edge.border > 0 {
@@ -56,7 +56,7 @@ pub(super) fn after(target: &mut Target<'_>, rect: Rect, edge: Edge, corners: &C
 
 /// Puts `beneath` back outside the arcs of a rectangle's corners.
 fn round(target: &mut Target<'_>, plane: usize, rect: Rect, radius: u32, beneath: impl Fn(usize) -> u8) {
-    let side = radius.div_ceil(step(plane)) as usize;
+    let side = side(plane, radius);
     // Sizes of pictures are exact in f32.
     let radius = radius as f32 / step(plane) as f32;
     let inside: Vec<f32> = (0..side * side)
@@ -67,10 +67,7 @@ fn round(target: &mut Target<'_>, plane: usize, rect: Rect, radius: u32, beneath
             (radius - distance + 0.5).clamp(0.0, 1.0)
         })
         .collect();
-    let step = step(plane);
-    let area =
-        Rect { x: rect.x / step, y: rect.y / step, width: rect.width / step, height: rect.height / step };
-    walk(target, plane, area, side, |index, sample| {
+    each_corner(target, plane, rect, side, |index, sample| {
         let part = inside[index % (side * side)];
         if part < 1.0 {
             let under = f32::from(beneath(index));
@@ -79,29 +76,25 @@ fn round(target: &mut Target<'_>, plane: usize, rect: Rect, radius: u32, beneath
     });
 }
 
-/// Every sample of the four corners of a rectangle in output pixels.
+/// How many of a plane's samples a corner's radius takes.
+fn side(plane: usize, radius: u32) -> usize {
+    radius.div_ceil(step(plane)) as usize
+}
+
+/// A rectangle in a plane's own samples: left, top, width, height.
+fn samples_of(plane: usize, rect: Rect) -> [usize; 4] {
+    [rect.x, rect.y, rect.width, rect.height].map(|pixels| (pixels / step(plane)) as usize)
+}
+
+/// Every sample of the four corners of a rectangle, `side`×`side` each, from the corner inwards.
 fn each_corner(
     target: &mut Target<'_>,
     plane: usize,
     rect: Rect,
-    radius: u32,
-    visit: impl FnMut(usize, &mut u8),
-) {
-    let step = step(plane);
-    let area =
-        Rect { x: rect.x / step, y: rect.y / step, width: rect.width / step, height: rect.height / step };
-    walk(target, plane, area, radius.div_ceil(step) as usize, visit);
-}
-
-/// Every sample of the four corners, `side`×`side` each, of an area in a plane's own samples, from the corner inwards.
-fn walk(
-    target: &mut Target<'_>,
-    plane: usize,
-    area: Rect,
     side: usize,
     mut visit: impl FnMut(usize, &mut u8),
 ) {
-    let [left, top, wide, high] = [area.x, area.y, area.width, area.height].map(|n| n as usize);
+    let [left, top, wide, high] = samples_of(plane, rect);
     with_plane(target, plane, |stride, samples| {
         let mut index = 0;
         for (right, bottom) in [(false, false), (true, false), (false, true), (true, true)] {
@@ -121,9 +114,7 @@ fn walk(
 
 fn fill(target: &mut Target<'_>, rect: Rect, colour: u32) {
     for (plane, value) in yuv(colour).into_iter().enumerate() {
-        let step = step(plane);
-        let [left, top, wide, high] =
-            [rect.x, rect.y, rect.width, rect.height].map(|pixels| (pixels / step) as usize);
+        let [left, top, wide, high] = samples_of(plane, rect);
         with_plane(target, plane, |stride, samples| {
             for row in samples.chunks_mut(stride).skip(top).take(high) {
                 if let Some(span) = row.get_mut(left..left + wide) {

@@ -387,28 +387,22 @@ impl MixerRunner {
 
     /// What the director changed, for picture and sound at once.
     fn change_scene(&mut self, program: &mut Running, rate: FrameRate) -> Result<(), CanvasError> {
-        let mut how = Move::Follow;
-        let mut result = Ok(());
-        match program.director.take_change() {
+        let fade = match program.director.take_change() {
             None => return Ok(()),
-            Some(Change::Touched) => {}
-            Some(Change::Cut) => {
-                program.picture.cut();
-                how = Move::Cut;
+            Some(Change::Touched) => {
+                self.players.set_gains(program.director.scene(), Move::Follow);
+                return Ok(());
             }
-            Some(Change::Fade { from, length }) => match Fade::new(length, rate) {
-                Some(fade) => {
-                    how = Move::Fade(fade.samples());
-                    result = program.picture.begin(*from, fade);
-                }
-                None => {
-                    program.picture.cut();
-                    how = Move::Cut;
-                }
-            },
-        }
+            Some(Change::Cut) => None,
+            Some(Change::Fade { from, length }) => Fade::new(length, rate).map(|fade| (from, fade)),
+        };
+        let how = fade.as_ref().map_or(Move::Cut, |(_, fade)| Move::Fade(fade.samples()));
         self.players.set_gains(program.director.scene(), how);
-        result
+        match fade {
+            Some((from, fade)) => program.picture.begin(*from, fade)?,
+            None => program.picture.cut(),
+        }
+        Ok(())
     }
 
     /// Says whose pictures are to be decoded, and asks for the keyframes that this needs.

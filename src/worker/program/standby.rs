@@ -40,8 +40,8 @@ impl Standby {
         Self { places, on_air: BTreeMap::new() }
     }
 
-    /// Whose pictures are decoded at `now`: those in the scenes `shown` and `others` (coming or going), who has just left, and of the
-    /// other candidates as many as there are places. Those most recently on the program go first, then those who
+    /// Whose pictures are decoded at `now`: those in the scenes `shown` and `others` (coming or going), who has just left,
+    /// and of the other candidates as many as there are places. Those most recently on the program go first, then those who
     /// joined last.
     pub fn choose<'a>(
         &mut self,

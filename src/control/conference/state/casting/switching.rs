@@ -1,6 +1,6 @@
 //! Switches of a live cast: checked, told to the worker, answered when they happened.
 
-use super::{ConferenceState, MAX_SWITCHES, Now, ProgramPhase, passthrough};
+use super::{CastRun, ConferenceState, MAX_SWITCHES, Now, ProgramPhase, passthrough};
 use crate::{
     control::{
         cast::{AudioChoice, Source, Switch, SwitchResult, Transition},
@@ -42,9 +42,14 @@ impl ConferenceState {
         }
     }
 
+    /// The cast that can be switched.
+    pub(super) fn live_cast(&self) -> Result<&CastRun, ControlError> {
+        self.cast.as_ref().filter(|run| run.is_live()).ok_or(ControlError::CastNotStarted)
+    }
+
     /// Whether the live cast can show this, and change to it like that.
     pub(super) fn check_switch(&self, switch: &Switch) -> Result<(), ControlError> {
-        let run = self.cast.as_ref().filter(|run| run.is_live()).ok_or(ControlError::CastNotStarted)?;
+        let run = self.live_cast()?;
         scene::check(&switch.source, &self.roster)?;
         self.check_mode(run.encoding.mode, &switch.source)?;
         passthrough::check_transition(run.encoding.mode, switch.transition)
@@ -53,8 +58,7 @@ impl ConferenceState {
     /// Tells the worker to switch, at once or at a time that is near.
     pub(super) fn switch_at(&mut self, now: Now, ticket: Ticket, switch: Switch, at: Option<MediaTime>) {
         let timeout_ms = self.config.switching.switch_timeout_ms;
-        let checked = self.check_switch(&switch);
-        if let Err(error) = checked {
+        if let Err(error) = self.check_switch(&switch) {
             return self.refuse(ticket, error);
         }
         let Some(run) = &mut self.cast else { return };

@@ -40,7 +40,7 @@ impl ConferenceState {
     /// When a switch is to be on the program, since the conference's epoch; checked to be within what a request can wait.
     pub(super) fn time_of(&self, now: Now, switch: &Switch) -> Result<Option<MediaTime>, ControlError> {
         let Some(at) = switch.at else { return Ok(None) };
-        let run = self.cast.as_ref().filter(|run| run.is_live()).ok_or(ControlError::CastNotStarted)?;
+        let run = self.live_cast()?;
         // A live cast has its zero.
         let zero = run.timeline.zero().unwrap_or_default();
         let (field, time) = match at {
@@ -75,11 +75,10 @@ impl ConferenceState {
 
     /// Keeps a switch until its time is near. What is wrong with it now is said now.
     pub(super) fn put_off(&mut self, now: Now, ticket: Ticket, switch: Switch, at: MediaTime) {
-        let checked = self.check_switch(&switch);
-        let Some(run) = &mut self.cast else { return };
-        if let Err(error) = checked {
+        if let Err(error) = self.check_switch(&switch) {
             return self.refuse(ticket, error);
         }
+        let Some(run) = &mut self.cast else { return };
         if run.timed.len() >= MAX_SWITCHES {
             return self.refuse(ticket, ControlError::Overloaded { retry_after: Duration::from_secs(1) });
         }
