@@ -195,6 +195,8 @@ pub struct EncodingConfig {
     pub video_kbps: u32,
     pub audio_kbps: u32,
     pub keyframe_ms: u32,
+    /// What the sound is brought towards, LUFS; 0: it stays as it is.
+    pub loudness_lufs: i32,
     /// Which encoder makes the H.264.
     pub encoder: EncoderChoice,
     /// x264 preset, `ultrafast` … `medium`.
@@ -213,6 +215,8 @@ pub struct ProgramConfig {
     pub background: String,
     /// A stalled source's last frame stays for, milliseconds.
     pub stall_hold_ms: u32,
+    /// Tiles take so long to their new places when somebody comes or goes, milliseconds; 0: none.
+    pub animate_ms: u32,
 }
 
 /// `[switching]`

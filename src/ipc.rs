@@ -11,7 +11,7 @@ use crate::{
     ids::{Incarnation, RequestId, SessionId, SourceId},
     layout::{Area, Corner, EdgeSpec, Fit, Fraction},
     media::{EncodedFrame, EncoderChoice, EncoderKind, RenditionIndex, TrackConfig, VideoConfig},
-    units::MediaTime,
+    units::{Dbov, MediaTime},
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,15 @@ pub enum WorkerCommand {
     /// Trickled ICE candidates of the peer (`PATCH`); unknown sessions are ignored.
     AddCandidates { session: SessionId, candidates: Vec<Candidate> },
     /// Send a source's media to a subscriber as it comes, or the program. Reply: [`ReplyOk::ForwardOpened`].
-    OpenForward { request: RequestId, session: SessionId, of: ForwardOf, offer: IngestOffer, mutes: Mutes },
+    /// Of the program, the sound of sources in `without` is left out for this subscriber.
+    OpenForward {
+        request: RequestId,
+        session: SessionId,
+        of: ForwardOf,
+        without: Vec<SourceId>,
+        offer: IngestOffer,
+        mutes: Mutes,
+    },
     /// From now on what subscribers of the source do not get.
     MuteForwards { source: SourceId, mutes: Mutes },
     /// Hang a subscriber up. No `SessionEnded` follows. Unknown sessions are ignored.
@@ -40,8 +48,8 @@ pub enum WorkerCommand {
     /// Show another scene. With `wait_ready` the sources in it must deliver decoded media first: whoever fills the frame,
     /// and for a second at most everybody on a tile whose pictures come (that is a switch; the old scene stays until
     /// then, and for good when `deadline_ms` passes); without, it is taken at the next frame (tiles re-flow because
-    /// somebody came or left). A switch comes over what was within `fade_ms`, picture and sound together; 0 is a cut, and
-    /// so is any length where pictures pass through. A switch with a time `at` is taken at the first frame that is not
+    /// somebody came or left). `transition` says how; where pictures pass through it is a cut. (Without
+    /// `wait_ready` it is no fade.) A switch with a time `at` is taken at the first frame that is not
     /// before it, and waits for its sources for `deadline_ms` from then on, if they are not there; ignored where pictures
     /// pass through. Reply: [`ReplyOk::Composed`], with the first frame that shows it.
     Compose {
@@ -49,7 +57,7 @@ pub enum WorkerCommand {
         scene: SceneSpec,
         wait_ready: bool,
         deadline_ms: u32,
-        fade_ms: u32,
+        transition: TransitionSpec,
         at: Option<MediaTime>,
     },
     /// An output needs an IDR now (a player or server joined). Throttled by the worker.
@@ -57,12 +65,30 @@ pub enum WorkerCommand {
     /// Of each rendition encode every picture (1), every second … only, beside the IDRs; in the order of
     /// [`EncodingSpec::renditions`]. A new program begins with every picture. Without a program it is ignored.
     PaceRenditions { every: Vec<u8> },
+    /// Tell [`WorkerEvent::Levels`] every so many milliseconds (50–10 000); a worker begins with
+    /// [`LEVELS_EVERY_MS`].
+    MeasureLevels { every_ms: u32 },
     /// The program's latest picture as JPEG. Reply: [`ReplyOk::Snapshot`].
     Snapshot { request: RequestId },
     /// Stop encoding; ingest goes on. Reply: [`ReplyOk::ProgramStopped`], after the last frame.
     StopProgram { request: RequestId },
     /// End everything in order and exit with code 0.
     Shutdown,
+}
+
+/// How often a worker tells levels when nobody asked for more: for metrics.
+pub const LEVELS_EVERY_MS: u32 = 1000;
+
+/// How one scene follows another.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TransitionSpec {
+    /// Between two frames.
+    #[default]
+    Cut,
+    /// The new one comes over the old one, picture and sound together.
+    Fade { ms: u32 },
+    /// Who is in both moves from place to place; sound as with a cut.
+    Move { ms: u32 },
 }
 
 /// What a worker must know before anything else.
@@ -220,6 +246,8 @@ pub struct EncodingSpec {
     pub video_kbps: u32,
     /// Audio target, kbit/s.
     pub audio_kbps: u32,
+    /// What the sound is brought towards, LUFS, -31 to -10; as it is where absent.
+    pub loudness_lufs: Option<i8>,
     /// Distance of IDRs, milliseconds; a whole number of frames. With [`ProgramMode::Passthrough`] the
     /// publisher is asked for one so often.
     pub keyframe_ms: u32,
@@ -351,6 +379,8 @@ pub enum WorkerEvent {
     RenditionFrame { rendition: RenditionIndex, frame: EncodedFrame },
     /// Every `heartbeat_ms`: alive, with figures.
     Heartbeat(WorkerReport),
+    /// How loud everything was since the last time.
+    Levels(LevelReport),
     /// The program failed and cannot go on; control replaces the worker.
     ProgramFailed { detail: String },
 }
@@ -408,6 +438,15 @@ pub enum SessionEndReason {
     FingerprintMismatch,
     /// Our pipeline failed.
     PipelineError { detail: String },
+}
+
+/// How loud everything was within a stretch of time: the loudest twenty milliseconds or so of each.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LevelReport {
+    /// Of those whose sound comes, before mutes and gains.
+    pub sources: Vec<(SourceId, Dbov)>,
+    /// Of the program's sound; none without a program.
+    pub program: Option<Dbov>,
 }
 
 /// A worker's figures.

@@ -80,6 +80,17 @@ impl<'a> Place<'a> {
     pub fn plain(rect: Rect, tile: &'a TileSpec) -> Self {
         Self { rect, tile, main: false, fit: Fit::Contain, edge: Edge::default() }
     }
+
+    /// The same elsewhere, perhaps smaller: the edge keeps to what it has room for.
+    pub fn moved(&self, rect: Rect) -> Self {
+        let half = rect.width.min(rect.height) / 2;
+        let edge = Edge {
+            border: self.edge.border.min(even(half.saturating_sub(1))),
+            radius: self.edge.radius.min(even(half)),
+            ..self.edge
+        };
+        Self { rect, edge, ..self.clone() }
+    }
 }
 
 /// The places of a picture, later ones above earlier ones.

@@ -94,9 +94,60 @@ impl FrameRate {
     }
 }
 
+/// How loud sound is: decibels below full scale (RFC 6464 §3), 0 the loudest there is, -127 silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Dbov(i8);
+
+impl Default for Dbov {
+    fn default() -> Self {
+        Self::SILENCE
+    }
+}
+
+impl Dbov {
+    /// Nothing is heard.
+    pub const SILENCE: Self = Self(-127);
+
+    /// So many decibels below full scale; more than 127 are silence.
+    pub const fn below(decibels: u8) -> Self {
+        if decibels >= 127 { Self::SILENCE } else { Self(-(decibels as i8)) }
+    }
+
+    /// Of samples in -1..1, by their power.
+    pub fn of(samples: &[f32]) -> Self {
+        let power = samples.iter().map(|sample| sample * sample).sum::<f32>() / samples.len().max(1) as f32;
+        // What is no number is as good as nothing.
+        let decibels = -10.0 * power.log10();
+        if decibels.is_nan() { Self::SILENCE } else { Self::below(decibels.round().clamp(0.0, 127.0) as u8) }
+    }
+
+    /// -127 to 0.
+    pub const fn get(self) -> i8 {
+        self.0
+    }
+
+    /// Decibels below full scale, 0 to 127.
+    pub const fn down(self) -> u8 {
+        self.0.unsigned_abs()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn loudness_is_that_of_the_power() {
+        assert_eq!(Dbov::of(&[1.0, -1.0]), Dbov::below(0));
+        assert_eq!(Dbov::of(&[0.1; 100]), Dbov::below(20));
+        let sine: Vec<f32> = (0..480).map(|n| (n as f32 * std::f32::consts::TAU / 48.0).sin()).collect();
+        assert_eq!(Dbov::of(&sine), Dbov::below(3));
+        for silent in [&[][..], &[0.0; 4], &[f32::NAN], &[1e-9; 8]] {
+            assert_eq!(Dbov::of(silent), Dbov::SILENCE, "{silent:?}");
+        }
+        assert_eq!((Dbov::of(&[9.0]).get(), Dbov::below(200).get(), Dbov::below(17).down()), (0, -127, 17));
+    }
 
     #[test]
     fn frame_times_do_not_drift() {

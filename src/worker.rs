@@ -13,6 +13,7 @@ pub mod elements;
 pub mod encoder;
 pub mod forward;
 pub mod ingest;
+pub mod level;
 pub mod pipeline;
 pub mod pipeline_file;
 pub mod program;

@@ -27,6 +27,7 @@ mod capacity;
 mod clips;
 mod costs;
 mod delays;
+mod features;
 mod ffmpeg;
 mod joining;
 mod machine;
@@ -84,6 +85,7 @@ fn main() {
     costs::run(&bench);
     switches::run(&bench);
     delays::run(&bench);
+    features::run(&bench);
     capacity::run(&bench);
     players::run(&bench);
     joining::run(&bench);

@@ -213,6 +213,9 @@ impl Config {
             faults.add("program.background", "is not a colour", "#rrggbb, six hexadecimal digits");
         }
         faults.range("program.stall_hold_ms", self.program.stall_hold_ms, 0..=60_000, "ms");
+        if self.program.animate_ms != 0 {
+            faults.range("program.animate_ms", self.program.animate_ms, 100..=2000, "ms, or 0");
+        }
     }
 
     fn check_encoding(&self, faults: &mut Faults) {
@@ -224,6 +227,7 @@ impl Config {
             video_kbps: encoding.video_kbps,
             audio_kbps: encoding.audio_kbps,
             keyframe_ms: encoding.keyframe_ms,
+            loudness_lufs: encoding.loudness_lufs,
         };
         for fault in numbers.faults().into_iter().chain(numbers.rendition_faults(&encoding.renditions)) {
             faults.0.push(format!("encoding.{fault}"));

@@ -81,6 +81,7 @@ impl Default for EncodingConfig {
             video_kbps: 2500,
             audio_kbps: 128,
             keyframe_ms: 2000,
+            loudness_lufs: 0,
             encoder: EncoderChoice::Auto,
             preset: "veryfast".to_owned(),
             filler: false,
@@ -91,7 +92,7 @@ impl Default for EncodingConfig {
 
 impl Default for ProgramConfig {
     fn default() -> Self {
-        Self { background: "#101820".to_owned(), stall_hold_ms: 1000 }
+        Self { background: "#101820".to_owned(), stall_hold_ms: 1000, animate_ms: 0 }
     }
 }
 

@@ -15,6 +15,8 @@ pub const VIDEO_KBPS: RangeInclusive<u32> = 100..=50_000;
 pub const AUDIO_KBPS: RangeInclusive<u32> = 32..=320;
 /// Distance of keyframes, milliseconds.
 pub const KEYFRAME_MS: RangeInclusive<u32> = 500..=10_000;
+/// LUFS: from what is usual in cinemas to the loudest radio; streaming services ask for -16 to -14.
+pub const LOUDNESS_LUFS: RangeInclusive<i32> = -31..=-10;
 /// Smaller sizes of one program; each costs an encoder.
 pub const MAX_RENDITIONS: usize = 4;
 /// x264 presets, fastest first; slower ones cost more than live encoding has.
@@ -27,7 +29,7 @@ pub struct BadEncoding {
     /// `width`, `renditions[0].height`, …
     pub field: String,
     /// What was asked for.
-    pub value: u32,
+    pub value: i64,
     /// What is allowed.
     pub allowed: String,
 }
@@ -51,6 +53,8 @@ pub struct Numbers {
     pub video_kbps: u32,
     pub audio_kbps: u32,
     pub keyframe_ms: u32,
+    /// 0: the sound stays as it is.
+    pub loudness_lufs: i32,
 }
 
 impl Numbers {
@@ -60,7 +64,7 @@ impl Numbers {
         let mut even = |field: &str, value: u32, range: RangeInclusive<u32>| {
             if !range.contains(&value) || !value.is_multiple_of(2) {
                 let allowed = format!("even numbers from {} to {} pixels", range.start(), range.end());
-                faults.push(BadEncoding { field: String::from(field), value, allowed });
+                faults.push(BadEncoding { field: String::from(field), value: value.into(), allowed });
             }
         };
         even("width", self.width, WIDTH);
@@ -68,7 +72,7 @@ impl Numbers {
         let mut within = |field: &str, value: u32, range: RangeInclusive<u32>, unit: &str| {
             if !range.contains(&value) {
                 let allowed = format!("{} to {} {unit}", range.start(), range.end());
-                faults.push(BadEncoding { field: String::from(field), value, allowed });
+                faults.push(BadEncoding { field: String::from(field), value: value.into(), allowed });
             }
         };
         within("fps", self.fps, FPS, "frames a second");
@@ -79,7 +83,17 @@ impl Numbers {
             && KEYFRAME_MS.contains(&self.keyframe_ms)
             && let Some(allowed) = keyframe_hint(self.keyframe_ms, self.fps)
         {
-            faults.push(BadEncoding { field: "keyframe_ms".to_owned(), value: self.keyframe_ms, allowed });
+            faults.push(BadEncoding {
+                field: "keyframe_ms".to_owned(),
+                value: self.keyframe_ms.into(),
+                allowed,
+            });
+        }
+        if self.loudness_lufs != 0 && !LOUDNESS_LUFS.contains(&self.loudness_lufs) {
+            let (least, most) = LOUDNESS_LUFS.into_inner();
+            let allowed = format!("{least} to {most} LUFS, or 0 for as it is");
+            let value = self.loudness_lufs.into();
+            faults.push(BadEncoding { field: "loudness_lufs".to_owned(), value, allowed });
         }
         faults
     }
@@ -91,12 +105,13 @@ impl Numbers {
         let mut faults = Vec::new();
         if renditions.len() > MAX_RENDITIONS {
             let allowed = format!("at most {MAX_RENDITIONS} smaller sizes");
-            let value = u32::try_from(renditions.len()).unwrap_or(u32::MAX);
+            let value = i64::try_from(renditions.len()).unwrap_or(i64::MAX);
             faults.push(BadEncoding { field: "renditions".to_owned(), value, allowed });
         }
         for (index, one) in renditions.iter().enumerate() {
-            let mut fault = |field: &str, value, allowed| {
-                faults.push(BadEncoding { field: format!("renditions[{index}].{field}"), value, allowed });
+            let mut fault = |field: &str, value: u32, allowed| {
+                let field = format!("renditions[{index}].{field}");
+                faults.push(BadEncoding { field, value: value.into(), allowed });
             };
             let highest = self.height.saturating_sub(2);
             if !one.height.is_multiple_of(2) || !(*HEIGHT.start()..=highest).contains(&one.height) {
@@ -144,8 +159,15 @@ const fn gcd(a: u32, b: u32) -> u32 {
 mod tests {
     use super::*;
 
-    const GOOD: Numbers =
-        Numbers { width: 1280, height: 720, fps: 30, video_kbps: 2500, audio_kbps: 128, keyframe_ms: 2000 };
+    const GOOD: Numbers = Numbers {
+        width: 1280,
+        height: 720,
+        fps: 30,
+        video_kbps: 2500,
+        audio_kbps: 128,
+        keyframe_ms: 2000,
+        loudness_lufs: 0,
+    };
 
     fn fault(numbers: Numbers) -> String {
         let faults = numbers.faults();
@@ -156,8 +178,15 @@ mod tests {
     #[test]
     fn the_edges_are_inside_and_what_is_beyond_is_named() {
         assert_eq!(GOOD.faults(), []);
-        let least =
-            Numbers { width: 16, height: 16, fps: 5, video_kbps: 100, audio_kbps: 32, keyframe_ms: 600 };
+        let least = Numbers {
+            width: 16,
+            height: 16,
+            fps: 5,
+            video_kbps: 100,
+            audio_kbps: 32,
+            keyframe_ms: 600,
+            loudness_lufs: -31,
+        };
         let most = Numbers {
             width: 3840,
             height: 2160,
@@ -165,6 +194,7 @@ mod tests {
             video_kbps: 50_000,
             audio_kbps: 320,
             keyframe_ms: 10_000,
+            loudness_lufs: -10,
         };
         assert_eq!(least.faults(), []);
         assert_eq!(most.faults(), []);
@@ -184,6 +214,11 @@ mod tests {
         fault(Numbers { video_kbps: 99, ..GOOD });
         fault(Numbers { audio_kbps: 321, ..GOOD });
         fault(Numbers { keyframe_ms: u32::MAX, ..GOOD });
+        assert_eq!(
+            fault(Numbers { loudness_lufs: -5, ..GOOD }),
+            "loudness_lufs = -5 is not allowed; allowed: -31 to -10 LUFS, or 0 for as it is"
+        );
+        fault(Numbers { loudness_lufs: 16, ..GOOD });
     }
 
     #[test]

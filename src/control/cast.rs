@@ -8,7 +8,7 @@ pub use arrangement::{Arrangement, Tile, Who};
 use crate::{
     egress::{output::OutputStatus, rtmp::url::RtmpUrl},
     ids::{ConferenceId, LayoutName, OutputId, ParticipantId, StreamName},
-    ipc::{ProgramMode, ProgramReport},
+    ipc::{LevelReport, ProgramMode, ProgramReport, TransitionSpec},
     units::MediaTime,
 };
 use jiff::Timestamp;
@@ -21,8 +21,10 @@ pub enum Source {
     Participant { participant: ParticipantId, stream: StreamName },
     /// Equal tiles; `None` = everybody, in order of joining.
     Grid { participants: Option<Vec<ParticipantId>> },
+    /// Whoever speaks, full frame; one stays for `hold` at least.
+    Follow { hold: Duration },
     /// One large, the others in a strip.
-    Speaker { focus: ParticipantId },
+    Speaker { focus: Focus },
     /// A participant's shared screen with his camera in a corner; without a screen the camera fills the frame.
     Screen { participant: ParticipantId },
     /// As somebody arranged it, perhaps under a name; `participants` fill its slots, `None` = everybody who is not on it by
@@ -34,6 +36,26 @@ pub enum Source {
     },
     /// Nobody.
     Slate,
+}
+
+/// Who is large.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Focus {
+    Participant(ParticipantId),
+    /// Whoever speaks; one stays for `hold` at least.
+    ActiveSpeaker {
+        hold: Duration,
+    },
+}
+
+impl Source {
+    /// How long one stays on it at least who comes on by speaking; `None` when nobody does.
+    pub const fn follows(&self) -> Option<Duration> {
+        match self {
+            Self::Follow { hold } | Self::Speaker { focus: Focus::ActiveSpeaker { hold } } => Some(*hold),
+            _ => None,
+        }
+    }
 }
 
 /// Who is heard.
@@ -57,6 +79,8 @@ pub struct Encoding {
     pub video_kbps: u32,
     pub audio_kbps: u32,
     pub keyframe_ms: u32,
+    /// What the sound is brought towards; as it is when absent.
+    pub loudness_lufs: Option<i8>,
     /// Smaller sizes of the same picture, for HLS; largest first.
     pub renditions: Vec<Rendition>,
 }
@@ -120,23 +144,28 @@ pub enum Transition {
     Cut,
     /// The new source comes over the old one within so long.
     Fade(Duration),
+    /// At once, and tiles move to their new places within so long.
+    Move(Duration),
 }
 
 impl Transition {
-    /// `cut` or `fade`.
+    /// `cut`, `fade` or `animate`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Cut => "cut",
             Self::Fade(_) => "fade",
+            Self::Move(_) => "animate",
         }
     }
 
-    /// Milliseconds; a cut takes none.
-    pub fn length_ms(self) -> u32 {
+    /// As the worker takes it.
+    pub fn spec(self) -> TransitionSpec {
+        // Validated: see `http::wire::switch`.
+        let ms = |length: Duration| u32::try_from(length.as_millis()).unwrap_or(u32::MAX);
         match self {
-            Self::Cut => 0,
-            // Validated: see `http::wire::switch`.
-            Self::Fade(length) => u32::try_from(length.as_millis()).unwrap_or(u32::MAX),
+            Self::Cut => TransitionSpec::Cut,
+            Self::Fade(length) => TransitionSpec::Fade { ms: ms(length) },
+            Self::Move(length) => TransitionSpec::Move { ms: ms(length) },
         }
     }
 }
@@ -242,6 +271,8 @@ pub struct CastView {
     /// Milliseconds since the source's last frame, where it ever had one.
     pub source_age_ms: Option<u32>,
     pub audio: AudioChoice,
+    /// Who is on by speaking, where the source follows the active speaker.
+    pub speaker: Option<ParticipantId>,
     pub started_at: Option<Timestamp>,
     pub stopped_at: Option<Timestamp>,
     /// `None` before the first start.
@@ -252,6 +283,8 @@ pub struct CastView {
     pub program: ProgramReport,
     /// Publishers whose pictures are decoded for it.
     pub decoders: usize,
+    /// How loud everything was last.
+    pub levels: LevelReport,
     /// Why it failed, where it did.
     pub error: Option<String>,
 }

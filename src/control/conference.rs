@@ -10,6 +10,7 @@ pub mod roster;
 pub mod runner;
 pub mod scene;
 pub mod setup;
+pub mod speaker;
 pub mod state;
 pub mod timeline;
 
@@ -103,6 +104,12 @@ pub enum ConferenceRequest {
     Snapshot {
         answer: Answer<Bytes>,
     },
+    /// A client wants to be told five times a second how loud everything is, or no longer.
+    Levels {
+        seat: SeatId,
+        on: bool,
+        answer: Answer<()>,
+    },
     StopCast {
         answer: Answer<CastView>,
     },
@@ -154,7 +161,18 @@ pub enum SubscribeTo {
     /// A participant's stream as it comes; the main one when `stream` is absent.
     Participant { participant: ParticipantId, stream: Option<StreamName> },
     /// The program of the cast.
-    Program,
+    Program { without: Without },
+}
+
+/// Whose voice a listener of the program does not hear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Without {
+    /// Everybody is heard.
+    Nobody,
+    /// As asked: somebody who is in.
+    Named(ParticipantId),
+    /// Who listens, if they send anything.
+    Listener(ParticipantId),
 }
 
 /// A subscriber's offer as it is for each codec that a publisher may send.

@@ -4,7 +4,7 @@ use super::{
     options::{PublishOptions, VideoCodec},
     palette::Colour,
     planes::PictureSize,
-    tone::{InvalidTone, Tone},
+    tone::{InvalidTone, Talk, Tone},
 };
 use crate::{
     redacted::Redacted,
@@ -27,6 +27,9 @@ pub struct PublishArgs {
     /// The steady tone, hertz [default: the pattern's own]
     #[arg(long, value_name = "HZ", value_parser = tone)]
     tone: Option<Tone>,
+    /// Sound only from second FROM to second TO of every EVERY seconds, as of who talks and listens
+    #[arg(long, value_name = "FROM-TO/EVERY")]
+    talk: Option<Talk>,
     /// Stands on the picture [default: the pattern's name]
     #[arg(long)]
     name: Option<String>,
@@ -46,7 +49,7 @@ pub struct PublishArgs {
     #[arg(long, default_value_t = 800)]
     video_kbps: u32,
     /// Send a file's H.264 or VP8 and Opus as they are, again and again, instead of test media
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["tone", "codec", "width", "height", "fps", "video_kbps"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["tone", "talk", "codec", "width", "height", "fps", "video_kbps"])]
     file: Option<PathBuf>,
     /// Send no picture
     #[arg(long)]
@@ -76,7 +79,7 @@ impl From<PublishArgs> for PublishOptions {
         Self {
             token: args.token,
             name: args.name.unwrap_or(defaults.name),
-            tone: args.tone.unwrap_or(defaults.tone),
+            tone: args.tone.unwrap_or(defaults.tone).talking(args.talk),
             codec: args.codec,
             size: PictureSize { width: args.width, height: args.height },
             rate: FrameRate(args.fps),
@@ -136,6 +139,7 @@ mod tests {
         for (flag, value, sentence) in [
             ("--codec", "av1", "codec must be h264 or vp8"),
             ("--tone", "9000", "tone must be from 50 to 2500 Hz"),
+            ("--talk", "4-2/6", "talk must have the form FROM-TO/EVERY"),
             ("--pattern", "mauve", "pattern must be one of azure"),
         ] {
             let error = Line::try_parse_from(["publish", "--whip", "http://h/", flag, value]).unwrap_err();

@@ -1,5 +1,7 @@
 //! The test sound: a participant's own steady tone, and a beep at each full second of media time.
 
+use std::str::FromStr;
+
 /// Samples a second, everywhere in this module: what Opus and the program use.
 pub const RATE: u32 = 48_000;
 
@@ -31,6 +33,43 @@ pub const BEEP_LEVEL: f32 = 0.398;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tone {
     hz: u32,
+    talk: Option<Talk>,
+}
+
+/// When somebody talks: from second `from` to second `to` of every `every` seconds. Else they are silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Talk {
+    from: u64,
+    to: u64,
+    every: u64,
+}
+
+/// A talk that cannot be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("talk must have the form FROM-TO/EVERY in whole seconds, with FROM < TO <= EVERY <= 3600")]
+pub struct InvalidTalk;
+
+impl FromStr for Talk {
+    type Err = InvalidTalk;
+    fn from_str(text: &str) -> Result<Self, InvalidTalk> {
+        let (span, every) = text.split_once('/').ok_or(InvalidTalk)?;
+        let (from, to) = span.split_once('-').ok_or(InvalidTalk)?;
+        let number = |text: &str| text.parse::<u64>().map_err(|_| InvalidTalk);
+        let talk = Self { from: number(from)?, to: number(to)?, every: number(every)? };
+        let holds = talk.from < talk.to && talk.to <= talk.every && talk.every <= 3600;
+        if holds { Ok(talk) } else { Err(InvalidTalk) }
+    }
+}
+
+impl Talk {
+    /// How loud sample `n` is: 0 or 1, and between them within [`BEEP_RAMP`] at each end.
+    fn gain(self, n: u64) -> f32 {
+        let second = u64::from(RATE);
+        let at = n % (self.every * second);
+        let (from, to) = (self.from * second, self.to * second);
+        let edge = at.saturating_sub(from).min(to.saturating_sub(at));
+        edge.min(BEEP_RAMP) as f32 / BEEP_RAMP as f32
+    }
 }
 
 /// A frequency that cannot be a steady tone.
@@ -41,12 +80,17 @@ pub struct InvalidTone;
 impl Tone {
     /// A tone of `hz` hertz, 50 to 2500 (the beep must stand out).
     pub const fn new(hz: u32) -> Result<Self, InvalidTone> {
-        if hz >= 50 && hz <= 2500 { Ok(Self { hz }) } else { Err(InvalidTone) }
+        if hz >= 50 && hz <= 2500 { Ok(Self { hz, talk: None }) } else { Err(InvalidTone) }
     }
 
     /// The tone of the participant with this number; numbers past the table start over.
     pub const fn of(participant: usize) -> Self {
-        Self { hz: TONES[participant % TONES.len()] }
+        Self { hz: TONES[participant % TONES.len()], talk: None }
+    }
+
+    /// The same, heard only then.
+    pub const fn talking(self, talk: Option<Talk>) -> Self {
+        Self { talk, ..self }
     }
 
     /// Its frequency, hertz.
@@ -58,7 +102,8 @@ impl Tone {
     /// in integers, and repeat every second.
     pub fn sample(self, n: u64) -> f32 {
         let in_second = n % u64::from(RATE);
-        TONE_LEVEL * sine(self.hz, in_second) + beep(in_second)
+        let gain = self.talk.map_or(1.0, |talk| talk.gain(n));
+        gain * (TONE_LEVEL * sine(self.hz, in_second) + beep(in_second))
     }
 
     /// Writes the 16-bit samples from number `first` on.
@@ -130,6 +175,18 @@ mod tests {
         let mut samples = [0; 8];
         tone.fill(100, &mut samples);
         assert_eq!(samples[3], (tone.sample(103) * 32767.0).round() as i16);
+    }
+
+    #[test]
+    fn who_talks_now_and_then_is_silent_between() {
+        let tone = Tone::of(0).talking(Some("2-4/6".parse().unwrap()));
+        let second = u64::from(RATE);
+        let loudest = |from: u64| (from..from + second).map(|n| tone.sample(n).abs()).fold(0.0, f32::max);
+        let heard: Vec<bool> = (0..12).map(|s| loudest(s * second) > 0.05).collect();
+        assert_eq!(heard, [false, false, true, true, false, false].repeat(2));
+        for text in ["", "2-4", "4-2/6", "2-7/6", "0-1/4000", "a-b/c", "-1-2/3"] {
+            assert_eq!(text.parse::<Talk>(), Err(InvalidTalk), "{text}");
+        }
     }
 
     #[test]

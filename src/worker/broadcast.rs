@@ -4,16 +4,20 @@
 //! makes anyway ([`ProgramFeed`]), so that a listener costs packets and no encoding but that of Opus; each
 //! listener is a [`forward`](super::forward) of these packets, as of a publisher's.
 
-use crate::worker::{
-    encoder::feed::{self, FedFrame, ProgramFeed},
-    forward::relay::{PacketRelay, RelayedMedium},
-    ingest::keyframes::{self, KeyframeThrottle},
-    pipeline::{PipelineError, PipelineEvent, RunningPipeline},
-    pipeline_file::{ParamValue, PipelineFile, PipelineFileError, Role},
-    timeline::Timeline,
+use crate::{
+    ids::SessionId,
+    worker::{
+        encoder::feed::{self, FedFrame, ProgramFeed},
+        forward::relay::{PacketRelay, RelayedMedium},
+        ingest::keyframes::{self, KeyframeThrottle},
+        pipeline::{PipelineError, PipelineEvent, RunningPipeline},
+        pipeline_file::{ParamValue, PipelineFile, PipelineFileError, Role},
+        program::minus::MixMinus,
+        timeline::Timeline,
+    },
 };
 use gst::prelude::*;
-use std::{ops::RangeInclusive, time::Duration};
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 use tokio::{
     sync::{broadcast::error::RecvError, mpsc},
     time::Instant,
@@ -41,8 +45,8 @@ pub enum BroadcastError {
 pub enum BroadcastEvent {
     /// A listener cannot go on without an IDR of the program.
     WantsKeyframe,
-    /// It cannot go on.
-    Failed { detail: String },
+    /// It cannot go on. `of`: whose it is, unless it is everybody's.
+    Failed { of: Option<SessionId>, detail: String },
     /// The pipeline cannot be taken down: the worker is of no use any more.
     Frozen,
 }
@@ -58,24 +62,34 @@ pub struct Broadcast {
 #[derive(Debug)]
 struct KeyframeWanted;
 
+/// Of a listener who is not to hear everything.
+#[derive(Debug, Clone)]
+pub struct Own {
+    pub session: SessionId,
+    pub sound: Arc<MixMinus>,
+}
+
 /// The task behind a [`Broadcast`].
 struct BroadcastRunner {
     running: RunningPipeline,
     video: gst_app::AppSrc,
     audio: gst_app::AppSrc,
     feed: ProgramFeed,
+    own: Option<Own>,
     inbox: mpsc::Receiver<KeyframeWanted>,
     pipeline_events: mpsc::Receiver<PipelineEvent>,
     events: mpsc::Sender<BroadcastEvent>,
 }
 
 impl Broadcast {
-    /// Starts one. `audio_kbps` is the program's, kept within what Opus can have.
+    /// Starts one. `audio_kbps` is the program's, kept within what Opus can have. With `own` it is one listener's, with
+    /// the program's pictures and that sound.
     ///
     /// # Errors
     /// [`BroadcastError`].
     pub async fn start(
         feed: ProgramFeed,
+        own: Option<Own>,
         audio_kbps: u32,
         timeline: &Timeline,
         events: mpsc::Sender<BroadcastEvent>,
@@ -101,7 +115,7 @@ impl Broadcast {
             RunningPipeline::start(pipeline, "broadcast".to_owned(), timeline, events_in, |event| event)
                 .await?;
         let (mailbox, inbox) = mpsc::channel(MAILBOX);
-        let runner = BroadcastRunner { running, video, audio, feed, inbox, pipeline_events, events };
+        let runner = BroadcastRunner { running, video, audio, feed, own, inbox, pipeline_events, events };
         tokio::spawn(runner.run());
         Ok(Self { mailbox, packets })
     }
@@ -122,7 +136,7 @@ impl BroadcastRunner {
         let failed = self.serve().await;
         let event = match (self.running.stop().await, failed) {
             (Err(_), _) => BroadcastEvent::Frozen,
-            (Ok(()), Some(detail)) => BroadcastEvent::Failed { detail },
+            (Ok(()), Some(detail)) => BroadcastEvent::Failed { of: self.own.map(|own| own.session), detail },
             (Ok(()), None) => return,
         };
         let _ = self.events.send(event).await;
@@ -131,6 +145,8 @@ impl BroadcastRunner {
     /// Until nobody needs it; then `None`.
     async fn serve(&mut self) -> Option<String> {
         let mut frames = self.feed.listen();
+        // As good as the program's where there is none: only one of them is heard.
+        let mut sound = self.own.as_ref().map_or(&self.feed, |own| &own.sound.feed).listen();
         let mut keyframes = KeyframeThrottle::default();
         loop {
             tokio::select! {
@@ -143,10 +159,24 @@ impl BroadcastRunner {
                     let _ = self.events.try_send(BroadcastEvent::WantsKeyframe);
                 }
                 frame = frames.recv() => match frame {
-                    Ok(frame) => self.push(&frame),
+                    Ok(frame) => {
+                        if frame.medium == RelayedMedium::Video {
+                            self.push(&frame);
+                        }
+                    }
                     // Frames are missing: whoever listens needs an IDR.
                     Err(RecvError::Lagged(_)) => keyframes.want(KEYFRAME_INTERVAL, Instant::now()),
                     // Cannot be, while this task holds the feed.
+                    Err(RecvError::Closed) => return None,
+                },
+                frame = sound.recv() => match frame {
+                    Ok(frame) => {
+                        if frame.medium == RelayedMedium::Audio {
+                            self.push(&frame);
+                        }
+                    }
+                    // Sound that is missing is missing.
+                    Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return None,
                 },
                 Some(event) = self.pipeline_events.recv() => match event {

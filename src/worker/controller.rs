@@ -6,8 +6,8 @@ mod programs;
 use crate::{
     ids::{RequestId, SessionId, SourceId},
     ipc::{
-        IngestOffer, ProgramReport, ReplyError, ReplyOk, SessionEndReason, WorkerCommand, WorkerEvent,
-        WorkerReport, WorkerSetup,
+        IngestOffer, LEVELS_EVERY_MS, LevelReport, ProgramReport, ReplyError, ReplyOk, SessionEndReason,
+        WorkerCommand, WorkerEvent, WorkerReport, WorkerSetup,
     },
     media::{EncoderChoice, EncoderKind},
     units::MediaTime,
@@ -145,10 +145,15 @@ impl Controller {
         let heartbeat = Duration::from_millis(self.setup.heartbeat_ms.max(10).into());
         let mut heartbeats = tokio::time::interval(heartbeat);
         heartbeats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut levels = pace(LEVELS_EVERY_MS);
         let finish = loop {
             let step = tokio::select! {
                 command = commands.recv() => match command {
                     None | Some(WorkerCommand::Shutdown) => break Finish::Orderly,
+                    Some(WorkerCommand::MeasureLevels { every_ms }) => {
+                        levels = pace(every_ms);
+                        Ok(())
+                    }
                     Some(command) => self.serve(command).await,
                 },
                 Some((session, event)) = self.ingest_events.recv() => self.on_ingest(session, event).await,
@@ -157,6 +162,10 @@ impl Controller {
                 Some(event) = self.broadcast_events.recv() => self.on_broadcast(event).await,
                 Some(event) = self.encoder_events.recv() => self.on_encoder(event).await,
                 _ = heartbeats.tick() => self.beat().await,
+                _ = levels.tick() => {
+                    self.tell_levels();
+                    Ok(())
+                }
             };
             if let Err(broken) = step {
                 break broken;
@@ -199,8 +208,8 @@ impl Controller {
                 }
             }
             WorkerCommand::CloseIngest { session } => self.remove(&session).await?,
-            WorkerCommand::OpenForward { request, session, of, offer, mutes } => {
-                if let Err(error) = self.open_forward(request, session, of, offer, mutes).await {
+            WorkerCommand::OpenForward { request, session, of, without, offer, mutes } => {
+                if let Err(error) = self.open_forward(request, session, of, without, offer, mutes).await {
                     self.reply(request, Err(error)).await;
                 }
             }
@@ -212,15 +221,14 @@ impl Controller {
                     self.reply(request, Err(error)).await;
                 }
             }
-            WorkerCommand::Compose { request, scene, wait_ready, deadline_ms, fade_ms, at } => {
+            WorkerCommand::Compose { request, scene, wait_ready, deadline_ms, transition, at } => {
                 let patience = Duration::from_millis(deadline_ms.into());
-                let fade = Duration::from_millis(fade_ms.into());
                 self.ask(MixerRequest::Compose {
                     request,
                     scene,
                     wait_ready,
                     patience,
-                    manner: Manner { fade, at },
+                    manner: Manner { transition, at },
                 })?;
             }
             WorkerCommand::RequestKeyframe => self.ask(MixerRequest::Keyframe)?,
@@ -231,7 +239,7 @@ impl Controller {
             }
             WorkerCommand::Snapshot { request } => self.ask(MixerRequest::Snapshot { request })?,
             WorkerCommand::StopProgram { request } => self.stop_program(request).await?,
-            WorkerCommand::Configure(_) | WorkerCommand::Shutdown => {}
+            WorkerCommand::Configure(_) | WorkerCommand::MeasureLevels { .. } | WorkerCommand::Shutdown => {}
         }
         Ok(())
     }
@@ -379,6 +387,19 @@ impl Controller {
         Ok(())
     }
 
+    fn tell_levels(&self) {
+        let now = self.timeline.now();
+        // A source that another session took over is told once, by the later one.
+        let mut sessions: Vec<_> = self.sessions.values().collect();
+        sessions.sort_by_key(|session| (session.source, std::cmp::Reverse(session.serial)));
+        sessions.dedup_by_key(|session| session.source);
+        let level = |session: &Session| Some((session.source, session.meter.take_level(now)?));
+        let sources = sessions.into_iter().filter_map(level).collect();
+        let program = self.program.as_ref().and_then(|_| self.mixer.meter().level.take());
+        // Left out where control does not read; the next ones are as good.
+        let _ = self.out.try_send(WorkerEvent::Levels(LevelReport { sources, program }));
+    }
+
     async fn watch_program(&mut self, now: MediaTime) -> Result<(), Finish> {
         let Some(program) = &mut self.program else { return Ok(()) };
         let frames = program.encoder.video_frames();
@@ -406,6 +427,14 @@ impl Controller {
         }
         Ok(())
     }
+}
+
+/// The clock of levels.
+fn pace(every_ms: u32) -> tokio::time::Interval {
+    let every = Duration::from_millis(every_ms.clamp(50, 10_000).into());
+    let mut pace = tokio::time::interval(every);
+    pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    pace
 }
 
 /// The far end's fault or ours.

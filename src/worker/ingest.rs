@@ -4,6 +4,7 @@
 //! mailbox. What is sans-pipeline stands in files of its own: [`answer`] (our SDP), [`certificate`].
 
 pub mod answer;
+pub mod audio_level;
 pub mod branch;
 pub mod certificate;
 pub mod keyframes;

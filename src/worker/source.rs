@@ -6,8 +6,8 @@
 use crate::{
     ids::{SessionId, SourceId},
     ipc::{SourceReport, VideoReport},
-    units::MediaTime,
-    worker::{coded::CodedPicture, forward::relay::PacketRelay, program::frame::Frame},
+    units::{Dbov, MediaTime},
+    worker::{coded::CodedPicture, forward::relay::PacketRelay, level::LevelMeter, program::frame::Frame},
 };
 use std::sync::{
     Arc,
@@ -25,6 +25,9 @@ const CHUNKS: usize = 100;
 const NEVER: u64 = u64::MAX;
 /// A decoder runs when its last picture is not older: some frames of any rate from 2 fps up, milliseconds.
 const RUNNING_MS: u64 = 1000;
+/// What a publisher says of its loudness counts for so long, milliseconds: longer than the pauses of a sender that says
+/// nothing while nobody speaks (Opus DTX: 400).
+const TOLD_MS: u64 = 1000;
 /// What rounding in a decoder may take off a picture's time, nanoseconds.
 const ROUNDING: u64 = 1_000_000;
 
@@ -70,6 +73,11 @@ pub struct SourceMeter {
     width: AtomicU32,
     height: AtomicU32,
     sound_at: AtomicU64,
+    /// As the publisher says (RFC 6464), and when it last did.
+    told: LevelMeter,
+    told_at: AtomicU64,
+    /// As it is decoded.
+    heard: LevelMeter,
     /// The peer's certificate is the one its offer named; before that no media is let in.
     trusted: AtomicBool,
     /// A coded picture was lost on the way: those that follow are of no use before the next IDR.
@@ -136,6 +144,26 @@ impl SourceMeter {
     /// How long ago sound was decoded.
     pub fn sound_age_ms(&self, now: MediaTime) -> Option<u64> {
         age_ms(&self.sound_at, now)
+    }
+
+    /// The publisher says how loud a packet is.
+    pub fn told_level(&self, level: Dbov, now: MediaTime) {
+        self.told.note(level);
+        self.told_at.store(now.0, Relaxed);
+    }
+
+    /// How loud a decoded chunk is.
+    pub fn heard_level(&self, level: Dbov) {
+        self.heard.note(level);
+    }
+
+    /// The loudest since the last time: as the publisher says where it does, else as it is decoded. `None` where no sound
+    /// comes.
+    pub fn take_level(&self, now: MediaTime) -> Option<Dbov> {
+        let (told, heard) = (self.told.take(), self.heard.take());
+        let within = |at: &AtomicU64| age_ms(at, now).is_some_and(|age| age <= TOLD_MS);
+        let known = if within(&self.told_at) { told } else { heard };
+        known.or_else(|| within(&self.sound_at).then_some(Dbov::SILENCE))
     }
 
     /// A picture of this size (none: of the last one's) was there at `now`.
@@ -274,6 +302,9 @@ pub fn source(session: SessionId, has_video: bool) -> (SourceTap, SourceFeed) {
         width: AtomicU32::new(0),
         height: AtomicU32::new(0),
         sound_at: AtomicU64::new(NEVER),
+        told: LevelMeter::default(),
+        told_at: AtomicU64::new(NEVER),
+        heard: LevelMeter::default(),
         trusted: AtomicBool::new(false),
         coded_lost: AtomicBool::new(false),
         demand: AtomicU8::new(Demand::default().code()),

@@ -162,6 +162,7 @@ impl Actor {
             source_state: SourceState::Absent,
             source_age_ms: None,
             audio: AudioChoice::Source,
+            speaker: None,
             started_at: None,
             stopped_at: None,
             encoding: None,
@@ -169,6 +170,7 @@ impl Actor {
             shed: Vec::new(),
             program: ProgramReport::default(),
             decoders: 0,
+            levels: LevelReport::default(),
             error: None,
         };
         Self { id, settings, alice: Some(alice), cast, seen }
@@ -223,7 +225,7 @@ impl Actor {
             }
             ConferenceRequest::Subscribe { subscribe, answer } => {
                 let found = match subscribe.to {
-                    SubscribeTo::Program => match self.cast.state {
+                    SubscribeTo::Program { .. } => match self.cast.state {
                         CastState::Live => Ok(()),
                         _ => Err(ControlError::CastNotStarted),
                     },

@@ -22,7 +22,6 @@ mod events_are_read_as_they_happen;
 mod health_says_when_it_drains;
 #[path = "../support/hook_receiver.rs"]
 mod hook_receiver;
-mod later_things_say_so;
 mod layouts_are_listed_and_checked;
 mod outputs_come_and_go;
 mod overload_is_said;

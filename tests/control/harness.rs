@@ -29,12 +29,12 @@ use meetingcast::{
     },
     ids::{ConferenceId, SourceId, StreamName},
     ipc::{
-        IngestOffer, OfferedAudio, OfferedVideo, ReplyError, ReplyOk, VideoCodec, WorkerCommand, WorkerEvent,
-        WorkerReport,
+        IngestOffer, LevelReport, OfferedAudio, OfferedVideo, ReplyError, ReplyOk, VideoCodec, WorkerCommand,
+        WorkerEvent, WorkerReport,
         link::{LinkReader, LinkWriter},
     },
     media::{EncodedFrame, Track, TrackConfig, VideoConfig},
-    units::MediaTime,
+    units::{Dbov, MediaTime},
 };
 use std::{
     io,
@@ -246,6 +246,14 @@ impl FakeWorker {
             WorkerCommand::StopProgram { request } => {
                 self.program = None;
                 (*request, Ok(ReplyOk::ProgramStopped))
+            }
+            WorkerCommand::MeasureLevels { .. } => {
+                let report = LevelReport {
+                    sources: vec![(SourceId(0), Dbov::below(23))],
+                    program: Some(Dbov::below(20)),
+                };
+                events.send(&WorkerEvent::Levels(report)).await?;
+                return Ok(true);
             }
             WorkerCommand::Shutdown => return Ok(!now.obeys),
             _ => return Ok(true),
@@ -515,6 +523,7 @@ async fn begin(
         video_kbps: 800,
         audio_kbps: 96,
         keyframe_ms: 500,
+        loudness_lufs: None,
         renditions,
     };
     let start = StartCast { source, audio: AudioChoice::Source, encoding, outputs: vec![hls()] };

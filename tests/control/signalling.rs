@@ -466,3 +466,21 @@ async fn clients_and_the_worker_hear_what_is_shed_and_when_it_is_restored() {
     }
     assert_eq!(paces(), [[2], [1]]);
 }
+
+#[tokio::test]
+async fn levels_are_told_to_who_asks() {
+    let signalling = Signalling::start().await;
+    let mut eve = signalling.client("eve").await;
+    let refused = eve.ask(json!({"type": "levels", "conference": "room", "on": true})).await;
+    assert_eq!((&refused["code"], &refused["field"]), (&json!("invalid_request"), &json!("conference")));
+    let refused = eve.ask(json!({"type": "levels", "conference": "room"})).await;
+    assert_eq!(refused["code"], "invalid_request", "on is missing");
+    eve.join("room").await;
+    let room = signalling.server.room().await;
+    publish(&room, "alice").await.unwrap();
+    let answer = eve.ask(json!({"type": "levels", "conference": "room", "on": true})).await;
+    assert_eq!(answer["type"], "ok");
+    let levels = eve.hear("levels").await;
+    assert_eq!(levels["inputs"], json!([{"participant": "alice", "stream": "camera", "dbov": -23}]));
+    assert_eq!((&levels["program_dbov"], &levels["conference"]), (&json!(-20), &json!("room")));
+}

@@ -2,7 +2,7 @@
 
 use crate::{
     direct_publisher::DirectPublisher,
-    forwarding::{a_while, subscribe},
+    forwarding::{a_while, subscribe, subscribe_without},
     switching::only,
     turn::one_at_a_time,
     worker_process::{WorkerProcess, monotonic_ns, small_program},
@@ -82,8 +82,60 @@ async fn without_a_program_there_is_nothing_to_watch() {
     let offer = offer::parse_subscriber(&sdp, ipc::VideoCodec::H264).unwrap();
     let (session, mutes) = (SessionId::generate_subscriber(), Mutes::default());
     let of = ForwardOf::Program;
-    let opened =
-        worker.ask(|request| WorkerCommand::OpenForward { request, session, of, offer, mutes }).await;
+    let opened = worker
+        .ask(|request| WorkerCommand::OpenForward { request, session, of, without: Vec::new(), offer, mutes })
+        .await;
     assert!(matches!(opened, Err(ReplyError::WrongState { .. })), "{opened:?}");
     tokio::task::spawn_blocking(move || drop(viewer)).await.unwrap();
+}
+
+/// How strong each participant's tone was lately, as the viewer hears it.
+fn tones(viewer: &Subscriber) -> Vec<f32> {
+    let heard = viewer.heard();
+    let last: Vec<_> = heard.windows.iter().rev().take(20).collect();
+    let mean = |n: usize| last.iter().map(|window| window.levels[n]).sum::<f32>() / last.len().max(1) as f32;
+    (0..3).map(mean).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_speaks_hears_the_others_and_not_themselves() {
+    let _turn = one_at_a_time();
+    let mut worker = WorkerProcess::start().await;
+    let epoch = monotonic_ns();
+    let ann = DirectPublisher::join(&mut worker, 0, VideoCodec::H264, epoch).await;
+    let bob = DirectPublisher::join(&mut worker, 1, VideoCodec::H264, epoch).await;
+    let mut program = small_program();
+    program.scene = only(0);
+    program.scene.sound =
+        [0, 1].map(|n| ipc::SoundSpec { source: meetingcast::ids::SourceId(n), gain: 1.0 }).to_vec();
+    let started = worker.ask(|request| WorkerCommand::StartProgram { request, program }).await;
+    assert_eq!(started, Ok(ReplyOk::ProgramStarted));
+    let (viewer, _) = subscribe(&mut worker, ForwardOf::Program, VideoCodec::H264).await;
+    let (annes, session) = subscribe_without(
+        &mut worker,
+        ForwardOf::Program,
+        VideoCodec::H264,
+        vec![meetingcast::ids::SourceId(0)],
+    )
+    .await;
+    a_while().await;
+    let (all, hers) = (tones(&viewer), tones(&annes));
+    println!("mix-minus: the program {all:?}, without the first {hers:?}");
+    assert!(all[0] > 0.05 && all[1] > 0.05, "{all:?}");
+    // What is left of her own tone is what Opus makes of the other one.
+    assert!(hers[0] < all[0] / 30.0, "{hers:?}");
+    assert!((hers[1] / all[1] - 1.0).abs() < 0.15, "{hers:?} {all:?}");
+    let (frames, reading) = annes.seen();
+    assert_eq!(reading.and_then(|reading| reading.colour), Some(Colour::of(0)), "after {frames} frames");
+    let offsets = annes.flash_to_beep_ns();
+    assert!(offsets.iter().all(|offset| offset.abs() <= 45_000_000), "{offsets:?}");
+    // Her going disturbs nobody.
+    worker.commands.send(&WorkerCommand::CloseForward { session }).await.unwrap();
+    viewer.heard();
+    a_while().await;
+    let all = tones(&viewer);
+    assert!(all[0] > 0.05 && all[1] > 0.05, "{all:?}");
+    ann.vanish().await;
+    bob.vanish().await;
+    tokio::task::spawn_blocking(move || drop((viewer, annes))).await.unwrap();
 }

@@ -18,6 +18,16 @@ pub async fn subscribe(
     of: ForwardOf,
     codec: VideoCodec,
 ) -> (Subscriber, SessionId) {
+    subscribe_without(worker, of, codec, Vec::new()).await
+}
+
+/// Without the sound of some sources.
+pub async fn subscribe_without(
+    worker: &mut WorkerProcess,
+    of: ForwardOf,
+    codec: VideoCodec,
+    without: Vec<SourceId>,
+) -> (Subscriber, SessionId) {
     let (subscriber, sdp) =
         tokio::task::spawn_blocking(move || Subscriber::open(codec).unwrap()).await.unwrap();
     let video = match codec {
@@ -27,8 +37,9 @@ pub async fn subscribe(
     let offer = offer::parse_subscriber(&sdp, video).unwrap();
     let session = SessionId::generate_subscriber();
     let (id, mutes) = (session.clone(), Mutes::default());
-    let opened =
-        worker.ask(|request| WorkerCommand::OpenForward { request, session: id, of, offer, mutes }).await;
+    let opened = worker
+        .ask(|request| WorkerCommand::OpenForward { request, session: id, of, without, offer, mutes })
+        .await;
     let Ok(ReplyOk::ForwardOpened { answer }) = opened else { panic!("not opened: {opened:?}") };
     let subscriber = tokio::task::spawn_blocking(move || {
         subscriber.answer(&answer).unwrap();
@@ -105,8 +116,9 @@ async fn nobody_is_forwarded_who_sends_nothing() {
     let offer = offer::parse_subscriber(&sdp, ipc::VideoCodec::H264).unwrap();
     let (session, source, mutes) = (SessionId::generate_subscriber(), SourceId(9), Mutes::default());
     let of = ForwardOf::Source(source);
-    let opened =
-        worker.ask(|request| WorkerCommand::OpenForward { request, session, of, offer, mutes }).await;
+    let opened = worker
+        .ask(|request| WorkerCommand::OpenForward { request, session, of, without: Vec::new(), offer, mutes })
+        .await;
     assert_eq!(opened, Err(ReplyError::MediaNotReady { which: source }));
     tokio::task::spawn_blocking(move || drop(subscriber)).await.unwrap();
 }

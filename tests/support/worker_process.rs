@@ -4,7 +4,7 @@ use meetingcast::{
     ids::{Incarnation, RequestId},
     ipc::{
         EncodingSpec, PictureSpec, ProgramMode, ProgramSpec, ReplyError, ReplyOk, SceneSpec, SlateSpec,
-        WebrtcSetup, WorkerCommand, WorkerEvent, WorkerSetup, link,
+        TransitionSpec, WebrtcSetup, WorkerCommand, WorkerEvent, WorkerSetup, link,
     },
     media::{EncodedFrame, EncoderChoice, Track, TrackConfig},
 };
@@ -40,6 +40,7 @@ pub fn small_program() -> ProgramSpec {
             video_kbps: 500,
             audio_kbps: 96,
             keyframe_ms: 1000,
+            loudness_lufs: None,
             renditions: Vec::new(),
             filler: false,
             encoder: EncoderChoice::X264,
@@ -128,7 +129,7 @@ impl WorkerProcess {
             scene,
             wait_ready: true,
             deadline_ms,
-            fade_ms: 0,
+            transition: TransitionSpec::Cut,
             at: None,
         })
         .await

@@ -32,7 +32,7 @@ const SOUND: f64 = 0.06;
 pub fn decoders(source: &Source, people: usize, standby: usize) -> usize {
     // How many are seen, and how many there can be.
     let (seen, streams) = match source {
-        Source::Participant { .. } => (1, people),
+        Source::Participant { .. } | Source::Follow { .. } => (1, people),
         Source::Grid { participants: Some(some) } => (some.len(), people),
         Source::Grid { participants: None } | Source::Speaker { .. } => (people, people),
         // Here a camera and a screen of one may be seen.
@@ -84,6 +84,7 @@ mod tests {
             video_kbps: 2500,
             audio_kbps: 128,
             keyframe_ms: 2000,
+            loudness_lufs: None,
             renditions: Vec::new(),
         }
     }

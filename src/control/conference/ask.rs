@@ -56,6 +56,11 @@ pub enum Ask {
     StartCast(StartCast),
     Switch(Switch),
     Snapshot,
+    /// A seat wants to be told levels, or no longer.
+    Levels {
+        seat: SeatId,
+        on: bool,
+    },
     StopCast,
     AddOutput(OutputSpec),
     RemoveOutput(OutputId),
@@ -178,6 +183,7 @@ impl ConferenceRequest {
             Self::StartCast { start, room: _, answer } => (Ask::StartCast(start), Held::Cast(answer)),
             Self::Switch { switch, answer } => (Ask::Switch(switch), Held::Switched(answer)),
             Self::Snapshot { answer } => (Ask::Snapshot, Held::Snapshot(answer)),
+            Self::Levels { seat, on, answer } => (Ask::Levels { seat, on }, Held::Done(answer)),
             Self::StopCast { answer } => (Ask::StopCast, Held::Cast(answer)),
             Self::AddOutput { output, answer } => (Ask::AddOutput(output), Held::Output(answer)),
             Self::RemoveOutput { output, answer } => (Ask::RemoveOutput(output), Held::Done(answer)),

@@ -5,6 +5,7 @@ use super::{ParticipantView, quality::Quality};
 use crate::{
     control::cast::{CastView, ShedRendition},
     ids::{ConferenceId, ParticipantId, StreamName},
+    units::Dbov,
 };
 use serde::Serialize;
 use std::{fmt, sync::Arc};
@@ -36,6 +37,14 @@ pub struct StreamTold {
     pub video: bool,
 }
 
+/// How loud an input was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputLevel {
+    pub participant: ParticipantId,
+    pub stream: StreamName,
+    pub level: Dbov,
+}
+
 /// Something that happened in a conference.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ConferenceEvent {
@@ -56,6 +65,9 @@ pub enum ConferenceEvent {
     /// The server has less room than before (`worse`), or more. `snapshots`: whether they are made. `renditions`:
     /// all that get fewer pictures than the program now.
     Load { worse: bool, snapshots: bool, renditions: Vec<ShedRendition> },
+    /// How loud every input and the program was, five times a second; to those who asked for it. Inputs before mutes and
+    /// gains, the program's sound when a cast runs.
+    Levels { inputs: Vec<InputLevel>, program: Option<Dbov> },
     /// The media worker was lost: whoever published does so again.
     WorkerRestarted,
     /// The seat is gone: the conference is over, or its holder was removed.

@@ -23,6 +23,7 @@ const MAX_SOURCES: usize = 4096;
 pub struct Roster {
     participants: Vec<Participant>,
     sources: BTreeMap<(ParticipantId, StreamName), SourceId>,
+    speaker: Option<ParticipantId>,
     next_source: u32,
 }
 
@@ -160,6 +161,21 @@ impl Roster {
         self.present().filter(|participant| !participant.streams.is_empty())
     }
 
+    /// Who is shown as the active speaker. Kept when they go, until there is another: they may come back.
+    pub fn speaker(&self) -> Option<&ParticipantId> {
+        self.speaker.as_ref()
+    }
+
+    /// From now on this one is; answers who was.
+    pub fn set_speaker(&mut self, speaker: Option<ParticipantId>) -> Option<ParticipantId> {
+        std::mem::replace(&mut self.speaker, speaker)
+    }
+
+    /// Whose seat it is.
+    pub fn has_seat(&self, seat: SeatId) -> bool {
+        self.participants.iter().any(|one| one.seat.as_ref().is_some_and(|held| held.id == seat))
+    }
+
     /// Somebody is in by signalling.
     pub fn has_seats(&self) -> bool {
         self.participants.iter().any(|participant| participant.seat.is_some())
@@ -191,6 +207,20 @@ impl Roster {
     /// The number of a stream, also of one that is gone.
     pub fn source(&self, participant: &ParticipantId, stream: &StreamName) -> Option<SourceId> {
         self.sources.get(&(participant.clone(), stream.clone())).copied()
+    }
+
+    /// The numbers of everything that they send, or have sent; before that, of their camera to come.
+    pub fn sources_of(&mut self, participant: &ParticipantId) -> Vec<SourceId> {
+        let known: Vec<_> = self
+            .sources
+            .iter()
+            .filter(|((who, _), _)| who == participant)
+            .map(|(_, number)| *number)
+            .collect();
+        match known.is_empty() {
+            true => vec![self.number_of((participant.clone(), StreamName::default()))],
+            false => known,
+        }
     }
 
     /// Whose number that is.
@@ -251,7 +281,10 @@ impl Roster {
     }
 
     fn number(&mut self, publish: &Publish) -> SourceId {
-        let pair = (publish.participant.clone(), publish.stream.clone());
+        self.number_of((publish.participant.clone(), publish.stream.clone()))
+    }
+
+    fn number_of(&mut self, pair: (ParticipantId, StreamName)) -> SourceId {
         if let Some(source) = self.sources.get(&pair) {
             return *source;
         }

@@ -6,7 +6,7 @@
 use super::roster::{Participant, Roster};
 use crate::{
     control::{
-        cast::{Arrangement, AudioChoice, Source, Who},
+        cast::{Arrangement, AudioChoice, Focus, Source, Who},
         error::ControlError,
     },
     ids::{ParticipantId, StreamName},
@@ -46,7 +46,8 @@ pub fn check(source: &Source, roster: &Roster) -> Result<(), ControlError> {
             Ok(())
         }
         Source::Screen { participant } => roster.participant(participant).map(|_| ()),
-        Source::Grid { participants: None }
+        Source::Follow { .. }
+        | Source::Grid { participants: None }
         | Source::Speaker { .. }
         | Source::Arranged { .. }
         | Source::Slate => Ok(()),
@@ -68,10 +69,17 @@ pub fn scene(source: &Source, audio: AudioChoice, roster: &Roster) -> SceneSpec 
             shown if shown.is_empty() => PictureSpec::Slate,
             shown => PictureSpec::Grid(shown.into_iter().map(|id| tile(id, roster)).collect()),
         },
-        Source::Speaker { focus } => PictureSpec::Speaker {
-            focus: tile(focus, roster),
-            others: on_picture(source, roster).into_iter().skip(1).map(|id| tile(id, roster)).collect(),
+        Source::Follow { .. } => match roster.speaker() {
+            Some(speaker) => PictureSpec::Full(tile(speaker, roster)),
+            None => PictureSpec::Slate,
         },
+        Source::Speaker { .. } => {
+            let mut shown = on_picture(source, roster).into_iter().map(|id| tile(id, roster));
+            match shown.next() {
+                Some(focus) => PictureSpec::Speaker { focus, others: shown.collect() },
+                None => PictureSpec::Slate,
+            }
+        }
         Source::Screen { participant } => screen(participant, roster),
         Source::Arranged { arrangement, participants, .. } => {
             arranged(arrangement, &slots(arrangement, participants.as_deref(), roster), roster)
@@ -88,8 +96,13 @@ pub fn on_picture<'a>(source: &'a Source, roster: &'a Roster) -> Vec<&'a Partici
         Source::Participant { participant, .. } => vec![participant],
         Source::Grid { participants: Some(participants) } => participants.iter().take(MAX_TILES).collect(),
         Source::Grid { participants: None } => everybody().take(MAX_TILES).collect(),
+        Source::Follow { .. } => roster.speaker().into_iter().collect(),
         Source::Speaker { focus } => {
-            std::iter::once(focus).chain(everybody().filter(|id| *id != focus)).take(MAX_TILES).collect()
+            let focus = match focus {
+                Focus::Participant(participant) => Some(participant),
+                Focus::ActiveSpeaker { .. } => roster.speaker(),
+            };
+            focus.into_iter().chain(everybody().filter(|id| Some(*id) != focus)).take(MAX_TILES).collect()
         }
         Source::Screen { participant } => vec![participant],
         Source::Arranged { arrangement, participants, .. } => {
@@ -192,6 +205,8 @@ fn sound(source: &Source, audio: AudioChoice, roster: &Roster) -> Vec<SoundSpec>
     let shown = on_picture(source, roster);
     let heard = |participant: &&Participant| match audio {
         AudioChoice::Mix => true,
+        // Whoever may come on by speaking: else the words that bring them on would be lost.
+        AudioChoice::Source if source.follows().is_some() => true,
         AudioChoice::Source => shown.contains(&&participant.id),
     };
     roster

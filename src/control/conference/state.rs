@@ -13,6 +13,7 @@ mod presence;
 mod publishing;
 mod quality;
 mod snapshots;
+mod speaking;
 mod views;
 mod working;
 
@@ -23,7 +24,7 @@ pub use self::presence::Audience;
 
 use self::{
     announcing::Announced, casting::CastRun, forwarding::Forwards, presence::Told, publishing::Publishing,
-    snapshots::Snapshots, working::WorkerLife,
+    snapshots::Snapshots, speaking::Speaking, working::WorkerLife,
 };
 use super::{
     ConferenceSettings,
@@ -190,6 +191,7 @@ pub struct ConferenceState {
     worker: WorkerLife,
     cast: Option<CastRun>,
     snapshots: Snapshots,
+    speaking: Speaking,
     told: Told,
     announced: Announced,
     hints: Hints,
@@ -236,6 +238,7 @@ impl ConferenceState {
             worker: WorkerLife::default(),
             cast: None,
             snapshots: Snapshots::default(),
+            speaking: Speaking::default(),
             told: Told::default(),
             announced: Announced::default(),
             hints: Hints::default(),
@@ -358,6 +361,7 @@ impl ConferenceState {
             Ask::StartCast(start) => self.start_cast(now, ticket, start),
             Ask::Switch(switch) => self.switch(now, ticket, switch),
             Ask::Snapshot => self.snapshot(now, ticket),
+            Ask::Levels { seat, on } => self.listen_to_levels(ticket, seat, on),
             Ask::StopCast => self.stop_cast(ticket),
             Ask::AddOutput(spec) => self.add_output(now, ticket, spec),
             Ask::RemoveOutput(id) => self.remove_output(ticket, &id),
@@ -385,7 +389,9 @@ impl ConferenceState {
         self.expire_cast(now);
         self.staff(now);
         self.open_ingests();
+        self.follow_speaker(now);
         self.drive_program(now);
+        self.pace_levels();
         self.pace_renditions();
         self.drive_phase(now);
         self.mind_emptiness(now);

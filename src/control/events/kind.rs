@@ -43,6 +43,8 @@ kinds! {
     CastStarted = "cast.started",
     /// The program shows another source.
     CastSwitched = "cast.switched",
+    /// Somebody came on the program by speaking.
+    CastSpeaker = "cast.speaker",
     /// It ended as asked, or since nobody was left.
     CastStopped = "cast.stopped",
     /// It ended for a fault.

@@ -12,6 +12,7 @@ use crate::{
     egress::recording::record::{Recording, RecordingState},
     ids::ParticipantId,
     media::EncoderKind,
+    units::MediaTime,
 };
 
 /// Something that happened in a conference.
@@ -44,6 +45,11 @@ pub enum News {
     CastStopped(CastView),
     CastFailed(CastView),
     CastSwitched(SwitchResult),
+    /// Somebody is on by speaking, since.
+    CastSpeaker {
+        participant: ParticipantId,
+        at: MediaTime,
+    },
     CastSourceState {
         source: Source,
         state: SourceState,
@@ -111,6 +117,7 @@ impl News {
             Self::CastStopped(_) => EventKind::CastStopped,
             Self::CastFailed(_) => EventKind::CastFailed,
             Self::CastSwitched(_) => EventKind::CastSwitched,
+            Self::CastSpeaker { .. } => EventKind::CastSpeaker,
             Self::CastSourceState { .. } => EventKind::CastSourceState,
             Self::CastEncoderChanged { .. } => EventKind::CastEncoderChanged,
             Self::OutputAdded(_) => EventKind::OutputAdded,

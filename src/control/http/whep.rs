@@ -10,7 +10,7 @@ use super::{
 use crate::{
     control::{
         admission::cost,
-        conference::{ConferenceRequest, Subscribe, SubscribeTo, SubscriberOffers},
+        conference::{ConferenceRequest, Subscribe, SubscribeTo, SubscriberOffers, Without},
         error::ControlError,
     },
     ids::ParticipantId,
@@ -70,18 +70,28 @@ pub async fn subscribe(
     open(&app, at, SubscribeTo::Participant { participant, stream }, &headers, body).await
 }
 
+/// Whose voice is not wanted. Other parameters are left to whoever needs them.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ProgramWhepQuery {
+    /// Whose voice is left out of the sound, for participants who speak and listen to the program at once: somebody who is in. When
+    /// absent, whom the token names, if they send anything.
+    without: Option<String>,
+}
+
 /// Receive the program (WHEP), with sub-second delay: H.264 as it goes to the other outputs, and its sound in
-/// Opus. The session ends with the cast, or with the media worker. Grant: `subscribe`.
+/// Opus. Who speaks in the conference hears it without themselves. The session ends with the cast, or with the media worker. Grant: `subscribe`.
 #[utoipa::path(post, path = "/v1/conferences/{conference}/program/whep", tag = "whep",
-    params(("conference" = String, Path, description = "Conference id")),
+    params(("conference" = String, Path, description = "Conference id"), ProgramWhepQuery),
     request_body(content = String, content_type = "application/sdp"), responses(
     (status = 201, body = String, content_type = "application/sdp", description = "the SDP answer",
      headers(("Location" = String, description = "the session: `/v1/sessions/{session}`"),
              ("ETag" = String, description = "for `If-Match` of a trickle PATCH"),
              ("Link" = String, description = "STUN and TURN servers, `rel=\"ice-server\"`"))),
+    (status = 400, body = Problem, description = "`invalid_request`"),
     (status = 401, body = Problem, description = "`token_missing`, `token_expired`, `token_invalid`"),
     (status = 403, body = Problem, description = "`forbidden`"),
-    (status = 404, body = Problem, description = "`conference_not_found`"),
+    (status = 404, body = Problem, description = "`conference_not_found`, `participant_not_found`"),
     (status = 406, body = Problem, description = "`codec_unsupported`: H.264 was not offered"),
     (status = 409, body = Problem, description = "`cast_not_started`"),
     (status = 415, body = Problem, description = "`codec_unsupported`: the body is not `application/sdp`"),
@@ -91,10 +101,21 @@ pub async fn subscribe(
 pub async fn subscribe_to_program(
     State(app): State<AppState>,
     at: InConference<ToSubscribe>,
+    query: Result<Query<ProgramWhepQuery>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, HttpError> {
-    open(&app, at, SubscribeTo::Program, &headers, body).await
+    let Query(query) = query.map_err(|_| ControlError::InvalidRequest {
+        detail: "the query could not be read; allowed: without, once".to_owned(),
+        field: None,
+    })?;
+    let named = query.without.map(|id| id.parse().map_err(ControlError::InvalidId)).transpose()?;
+    let without = match (named, &at.identity.participant) {
+        (Some(named), _) => Without::Named(named),
+        (None, Some(listener)) => Without::Listener(listener.clone()),
+        (None, None) => Without::Nobody,
+    };
+    open(&app, at, SubscribeTo::Program { without }, &headers, body).await
 }
 
 async fn open(

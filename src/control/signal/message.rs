@@ -55,11 +55,31 @@ pub struct Request {
 #[derive(Debug, Clone, PartialEq)]
 pub enum ClientMessage {
     Hello(Hello),
-    Join { conference: ConferenceId, user_data: Value },
-    Leave { conference: ConferenceId },
-    Invite { to: ParticipantId, user_data: Value, mode: CallMode },
-    Call { call: CallId, step: CallStep },
-    Signal { call: CallId, body: SignalBody },
+    Join {
+        conference: ConferenceId,
+        user_data: Value,
+    },
+    Leave {
+        conference: ConferenceId,
+    },
+    /// To be told five times a second how loud everybody is in a conference where it sits, or no longer.
+    Levels {
+        conference: ConferenceId,
+        on: bool,
+    },
+    Invite {
+        to: ParticipantId,
+        user_data: Value,
+        mode: CallMode,
+    },
+    Call {
+        call: CallId,
+        step: CallStep,
+    },
+    Signal {
+        call: CallId,
+        body: SignalBody,
+    },
     Ping,
 }
 

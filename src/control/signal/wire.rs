@@ -6,7 +6,7 @@ use crate::{
     control::{
         conference::{
             calls::{CallMode, MAX_CALLS},
-            presence::{ConferenceEvent, StreamTold},
+            presence::{ConferenceEvent, InputLevel, StreamTold},
         },
         error::ControlError,
         http::{
@@ -60,6 +60,13 @@ struct JoinJson {
 #[serde(deny_unknown_fields)]
 struct LeaveJson {
     conference: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LevelsJson {
+    conference: String,
+    on: bool,
 }
 
 #[derive(Deserialize)]
@@ -138,6 +145,10 @@ fn message(kind: &str, fields: Map<String, Value>) -> Result<ClientMessage, Cont
             let LeaveJson { conference } = body(fields)?;
             Ok(ClientMessage::Leave { conference: conference.parse()? })
         }
+        "levels" => {
+            let LevelsJson { conference, on } = body(fields)?;
+            Ok(ClientMessage::Levels { conference: conference.parse()?, on })
+        }
         "call.invite" => {
             let InviteJson { to, user_data, mode } = body(fields)?;
             Ok(ClientMessage::Invite { to: to.parse()?, user_data: bounded(user_data)?, mode })
@@ -163,7 +174,7 @@ fn message(kind: &str, fields: Map<String, Value>) -> Result<ClientMessage, Cont
         _ => Err(ControlError::invalid(
             "type",
             format!(
-                "{kind:.64?} is no type; allowed: hello, join, leave, call.invite, call.accept, call.refuse, \
+                "{kind:.64?} is no type; allowed: hello, join, leave, levels, call.invite, call.accept, call.refuse, \
                  call.cancel, call.close, call.connected, call.signal, ping"
             ),
         )),
@@ -299,6 +310,14 @@ fn event_value(conference: &ConferenceId, event: &ConferenceEvent, base_url: &st
             let renditions: Vec<_> = renditions.iter().map(ShedJson::from).collect();
             let kind = if *worse { "load.shed" } else { "load.restored" };
             (kind, json!({"snapshots": snapshots, "renditions": renditions}))
+        }
+        ConferenceEvent::Levels { inputs, program } => {
+            let input = |input: &InputLevel| {
+                let InputLevel { participant, stream, level } = input;
+                json!({"participant": participant, "stream": stream, "dbov": level})
+            };
+            let inputs: Vec<_> = inputs.iter().map(input).collect();
+            ("levels", json!({"inputs": inputs, "program_dbov": program}))
         }
         ConferenceEvent::WorkerRestarted => ("worker.restarted", json!({})),
         ConferenceEvent::Ended { removed } => {

@@ -5,12 +5,14 @@ use crate::{
     ids::{RequestId, SessionId, SourceId},
     ipc::{ForwardOf, IngestOffer, Mutes, ReplyError, ReplyOk, SessionEndReason, WorkerEvent},
     worker::{
-        broadcast::{Broadcast, BroadcastEvent},
+        broadcast::{Broadcast, BroadcastEvent, Own},
+        encoder::feed::ProgramFeed,
         forward::{Forward, ForwardSetup, Origin},
         ingest::IngestEvent,
-        program::mixer::MixerRequest,
+        program::{minus::MixMinus, mixer::MixerRequest},
     },
 };
+use std::sync::Arc;
 
 /// A subscriber.
 pub(super) struct Subscriber {
@@ -28,6 +30,7 @@ impl Controller {
         request: RequestId,
         session: SessionId,
         of: ForwardOf,
+        without: Vec<SourceId>,
         offer: IngestOffer,
         mutes: Mutes,
     ) -> Result<(), ReplyError> {
@@ -36,7 +39,8 @@ impl Controller {
                 let (publisher, origin) = self.publisher(source)?;
                 (Some(publisher), origin)
             }
-            ForwardOf::Program => (None, Origin::Program(self.broadcast().await?)),
+            ForwardOf::Program if without.is_empty() => (None, Origin::Program(self.broadcast().await?)),
+            ForwardOf::Program => (None, Origin::Program(self.own_broadcast(&session, without).await?)),
         };
         let setup = ForwardSetup {
             session: session.clone(),
@@ -70,10 +74,29 @@ impl Controller {
             return Ok(broadcast.clone());
         }
         let (feed, events) = (program.encoder.feed().clone(), self.broadcast_events_in.clone());
-        let started = Broadcast::start(feed, program.audio_kbps, &self.timeline, events).await;
+        let started = Broadcast::start(feed, None, program.audio_kbps, &self.timeline, events).await;
         let broadcast = started.map_err(|error| ReplyError::Internal { detail: chain(&error) })?;
         program.broadcast = Some(broadcast.clone());
         Ok(broadcast)
+    }
+
+    /// A listener's own: the program without some of its sound.
+    async fn own_broadcast(
+        &mut self,
+        session: &SessionId,
+        without: Vec<SourceId>,
+    ) -> Result<Broadcast, ReplyError> {
+        let Some(program) = &self.program else {
+            return Err(ReplyError::WrongState { detail: "no program runs".to_owned() });
+        };
+        let (feed, events) = (program.encoder.feed().clone(), self.broadcast_events_in.clone());
+        let sound = Arc::new(MixMinus { without, feed: ProgramFeed::default() });
+        self.mixer
+            .ask(MixerRequest::Minus(Arc::downgrade(&sound)))
+            .map_err(|error| ReplyError::Internal { detail: chain(&error) })?;
+        let own = Own { session: session.clone(), sound };
+        let started = Broadcast::start(feed, Some(own), program.audio_kbps, &self.timeline, events).await;
+        started.map_err(|error| ReplyError::Internal { detail: chain(&error) })
     }
 
     /// Nobody watches the program any more: it is made into packets no longer.
@@ -88,7 +111,15 @@ impl Controller {
     pub(super) async fn on_broadcast(&mut self, event: BroadcastEvent) -> Result<(), Finish> {
         match event {
             BroadcastEvent::WantsKeyframe => self.ask(MixerRequest::Keyframe)?,
-            BroadcastEvent::Failed { detail } => {
+            BroadcastEvent::Failed { of: Some(session), detail } => {
+                tracing::warn!(%session, error = detail, "a listener's broadcast failed");
+                if let Some(one) = self.subscribers.remove(&session) {
+                    one.forward.close();
+                    let reason = SessionEndReason::PipelineError { detail };
+                    self.tell(WorkerEvent::SessionEnded { session, reason }).await;
+                }
+            }
+            BroadcastEvent::Failed { of: None, detail } => {
                 tracing::warn!(error = detail, "the broadcast failed");
                 if let Some(program) = &mut self.program {
                     program.broadcast = None;

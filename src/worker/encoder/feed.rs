@@ -53,7 +53,7 @@ impl FedFrame {
     }
 
     /// Interleaved samples with their time.
-    pub(super) fn sound(samples: gst::Buffer) -> Self {
+    pub fn sound(samples: gst::Buffer) -> Self {
         let frame = gst::Sample::builder().buffer(&samples).build();
         Self { medium: RelayedMedium::Audio, frame }
     }

@@ -6,7 +6,10 @@ use super::{
 };
 use crate::{
     units::MediaTime,
-    worker::pipeline_file::{PipelineFile, PipelineFileError},
+    worker::{
+        pipeline_file::{PipelineFile, PipelineFileError},
+        program::sound,
+    },
 };
 
 /// The way into a pipeline's AAC encoder. Never waits.
@@ -34,11 +37,7 @@ impl SoundInput {
 
     /// Interleaved 48 kHz stereo.
     pub(super) fn push(&self, samples: &[f32], pts: MediaTime) {
-        let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-        let mut buffer = gst::Buffer::from_mut_slice(bytes);
-        if let Some(header) = buffer.get_mut() {
-            header.set_pts(gst::ClockTime::from_nseconds(pts.0));
-        }
+        let buffer = sound::buffer(samples, pts);
         self.feed.pass_with(|| Some(FedFrame::sound(buffer.clone())));
         // Refused only while the pipeline goes down.
         let _ = self.source.push_buffer(buffer);

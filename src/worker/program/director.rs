@@ -3,7 +3,7 @@
 use super::standby::tiles;
 use crate::{
     ids::{RequestId, SourceId},
-    ipc::{PictureSpec, ReplyError, SceneSpec, TileSpec},
+    ipc::{PictureSpec, ReplyError, SceneSpec, TileSpec, TransitionSpec},
     units::MediaTime,
 };
 use std::time::Duration;
@@ -60,8 +60,8 @@ impl Look {
 /// How and when a switch is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Manner {
-    /// How long the new scene comes over the old one; zero is a cut.
-    pub fade: Duration,
+    /// How the new scene follows the old one.
+    pub transition: TransitionSpec,
     /// Not before the frame with this time.
     pub at: Option<MediaTime>,
 }
@@ -107,6 +107,8 @@ pub enum Change {
     Cut,
     /// Another scene, which comes over the one before.
     Fade { from: Box<SceneSpec>, length: Duration },
+    /// Another scene, or another flow of tiles, to which those who are in both move.
+    Move { from: Box<SceneSpec>, length: Duration },
 }
 
 /// Decides what is shown.
@@ -141,8 +143,15 @@ impl Director {
     ) -> Option<Verdict> {
         if !wait_ready {
             // The reply to it is the tick's business all the same: `took` says from when it is on.
-            self.scene = scene;
-            self.touch();
+            let from = std::mem::replace(&mut self.scene, scene);
+            match manner.transition {
+                // Not within another change, which has not been seen yet.
+                TransitionSpec::Move { ms: ms @ 1.. } if self.change.is_none() => {
+                    let length = Duration::from_millis(ms.into());
+                    self.change = Some(Change::Move { from: Box::new(from), length });
+                }
+                _ => self.touch(),
+            }
             return Some(Verdict { request, outcome: Ok(Duration::ZERO) });
         }
         // What is to be at a certain time has not waited before.
@@ -187,9 +196,11 @@ impl Director {
         let pending = self.pending.take()?;
         if outcome.is_ok() {
             let from = std::mem::replace(&mut self.scene, pending.scene);
-            self.change = Some(match pending.manner.fade {
-                Duration::ZERO => Change::Cut,
-                length => Change::Fade { from: Box::new(from), length },
+            let (from, length) = (Box::new(from), |ms: u32| Duration::from_millis(ms.into()));
+            self.change = Some(match pending.manner.transition {
+                TransitionSpec::Fade { ms: ms @ 1.. } => Change::Fade { from, length: length(ms) },
+                TransitionSpec::Move { ms: ms @ 1.. } => Change::Move { from, length: length(ms) },
+                _ => Change::Cut,
             });
         }
         Some(Verdict { request: pending.request, outcome })
@@ -345,7 +356,14 @@ mod tests {
         let length = Duration::from_millis(500);
         let mut director = Director::new(full(1));
         director.take_change();
-        director.compose(RequestId(1), full(2), true, NOW, PATIENCE, Manner { fade: length, at: None });
+        director.compose(
+            RequestId(1),
+            full(2),
+            true,
+            NOW,
+            PATIENCE,
+            Manner { transition: TransitionSpec::Fade { ms: 500 }, at: None },
+        );
         assert_eq!(director.take_change(), None, "not before its source is there");
         assert!(director.tick(NOW, NOW, |_| present(Some(1), Some(1))).unwrap().outcome.is_ok());
         director.touch();

@@ -11,6 +11,9 @@ use super::{
     director::{Change, Manner, Verdict},
     fade::Fade,
     frame::Frame,
+    loudness,
+    minus::{Minuses, MixMinus},
+    motion::Motion,
     passthrough::{Passthrough, StartPassthrough},
     players::Players,
     scene::{self, Content},
@@ -21,8 +24,8 @@ use super::{
 use crate::{
     ids::{RequestId, SessionId, SourceId},
     ipc::{PictureSpec, ProgramSpec, ReplyError, ReplyOk, SceneSpec},
-    layout::{self, Rect},
-    units::{FrameRate, MediaTime},
+    layout::{self, Place, Rect},
+    units::{Dbov, FrameRate, MediaTime},
     worker::{
         encoder::{EncoderInput, PicturesInput},
         source::{Demand, SourceFeed},
@@ -31,7 +34,7 @@ use crate::{
 };
 use std::{
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::Ordering::Relaxed,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel},
     },
@@ -70,6 +73,8 @@ pub enum MixerRequest {
     Encode(Box<PicturesInput>),
     /// An IDR, soon.
     Keyframe,
+    /// Somebody listens to the program without some sources, as long as this is held.
+    Minus(Weak<MixMinus>),
     /// The next picture, for a still.
     Snapshot { request: RequestId },
     /// No frame after this.
@@ -130,6 +135,7 @@ impl Mixer {
             events,
             meter: meter.clone(),
             players: Players::default(),
+            minuses: Minuses::default(),
             cards: Cards::new(),
             program: None,
             passing: None,
@@ -159,6 +165,7 @@ struct MixerRunner {
     program: Option<Running>,
     /// Instead of [`Self::program`].
     passing: Option<Passthrough>,
+    minuses: Minuses,
 }
 
 impl MixerRunner {
@@ -279,6 +286,7 @@ impl MixerRunner {
                     passing.want_keyframe();
                 }
             }
+            MixerRequest::Minus(minus) => self.minuses.add(minus),
             MixerRequest::Snapshot { request } => match &mut self.program {
                 Some(program) => program.stills.push(request),
                 None => self.still(request, None),
@@ -319,16 +327,17 @@ impl MixerRunner {
         let due = now - self.setup.delay;
         self.players.set_demand(|_| Demand::Nothing);
         self.players.advance(due, IDLE_RATE);
-        self.players.mix(sound::sample_at(due.0), &mut [0.0; sound::CHANNELS]);
+        self.players.skip_sound(sound::sample_at(due.0));
     }
 
     fn pass_on(&mut self) {
         let now = self.setup.timeline.now();
         let Some(passing) = &mut self.passing else { return };
         self.players.set_demand(|_| Demand::Coded);
-        let told = passing.tick(&mut self.players, now);
+        let told = passing.tick(&mut self.players, &mut self.minuses, now);
         self.meter.frames.fetch_add(told.pictures, Relaxed);
         self.meter.dropped.fetch_add(told.left_out, Relaxed);
+        self.meter.level.note(told.level);
         for source in told.keyframes {
             let _ = self.events.try_send(MixerEvent::WantsKeyframe { source, hurry: true });
         }
@@ -356,6 +365,7 @@ impl MixerRunner {
         self.attend(&mut program, now);
         let changed = self.change_scene(&mut program, rate);
         program.picture.advance();
+        program.motion.take_if(|motion| !motion.advance());
 
         let gop = u64::from(program.spec.encoding.keyframe_ms) * u64::from(rate.0) / 1000;
         // Also when this picture is left out: then the next one is the keyframe, in every rendition.
@@ -381,7 +391,7 @@ impl MixerRunner {
         }
         program.start = program.time_of(1);
         program.next_sample = sound::sample_at((program.start - self.setup.delay).0);
-        self.players.mix(sound::sample_at(due.0), &mut [0.0; sound::CHANNELS]);
+        self.players.skip_sound(sound::sample_at(due.0));
         true
     }
 
@@ -393,9 +403,18 @@ impl MixerRunner {
                 self.players.set_gains(program.director.scene(), Move::Follow);
                 return Ok(());
             }
+            Some(Change::Move { from, length }) => {
+                let places = places(&from, program.picture.info());
+                let motion = Motion::new(&places, program.motion.as_ref(), length, rate);
+                self.players.set_gains(program.director.scene(), Move::Follow);
+                program.picture.cut();
+                program.motion = motion;
+                return Ok(());
+            }
             Some(Change::Cut) => None,
             Some(Change::Fade { from, length }) => Fade::new(length, rate).map(|fade| (from, fade)),
         };
+        program.motion = None;
         let how = fade.as_ref().map_or(Move::Cut, |(_, fade)| Move::Fade(fade.samples()));
         self.players.set_gains(program.director.scene(), how);
         match fade {
@@ -433,10 +452,10 @@ impl MixerRunner {
         due: MediaTime,
         rate: FrameRate,
     ) -> Result<(), CanvasError> {
-        let Running { picture, director, slate, spec, .. } = program;
+        let Running { picture, director, slate, spec, motion, .. } = program;
         let hold = u64::from(spec.stall_hold_ms) * 1_000_000;
         let size = (picture.info().width(), picture.info().height());
-        let layers = |scene: &SceneSpec| self.layers(scene, size, slate, due, hold);
+        let layers = |scene: &SceneSpec| self.layers(scene, size, slate, motion.as_ref(), due, hold);
         let picture = picture.draw(director.scene(), layers)?;
         for request in std::mem::take(&mut program.stills) {
             let info = program.picture.info().clone();
@@ -460,6 +479,7 @@ impl MixerRunner {
         scene: &SceneSpec,
         (width, height): (u32, u32),
         slate: &Frame,
+        motion: Option<&Motion>,
         due: MediaTime,
         hold: u64,
     ) -> Vec<Layer> {
@@ -469,7 +489,10 @@ impl MixerRunner {
             layers.push(Layer::plain(Rect::full(width, height), slate.clone()));
         }
         for place in &places {
-            match scene::content(place, |source| self.players.sight(source, due, hold)) {
+            let moved = motion.map(|motion| place.moved(motion.rect(place.tile.source, place.rect)));
+            match scene::content(moved.as_ref().unwrap_or(place), |source| {
+                self.players.sight(source, due, hold)
+            }) {
                 Content::Live { source, rect, fit, edge } => {
                     // The sight said so.
                     if let Some(frame) = self.players.frame(source) {
@@ -477,12 +500,16 @@ impl MixerRunner {
                     }
                 }
                 Content::NameCard { rect, label, edge } => {
-                    let (colour, inner) = (field_colour(&label), rect.shrunk(edge.border));
+                    // While it moves it is the card of its place, scaled.
+                    let (colour, inner) = (field_colour(&label), place.rect.shrunk(place.edge.border));
                     let card = CardSpec { width: inner.width, height: inner.height, colour, text: label };
                     let frame = self.cards.get(&card);
                     layers.push(Layer { edge, ..Layer::plain(rect, frame) });
                 }
-                Content::Slate => layers.push(Layer::plain(place.rect, slate.clone())),
+                Content::Slate => {
+                    let rect = moved.as_ref().unwrap_or(place).rect;
+                    layers.push(Layer::plain(rect, slate.clone()));
+                }
             }
         }
         seen(layers)
@@ -493,8 +520,15 @@ impl MixerRunner {
         let end = sound::sample_at((program.time_of(program.next + 1) - self.setup.delay).0);
         let count = (end - program.next_sample).max(0) as usize;
         let mut block = vec![0.0; count * sound::CHANNELS];
-        self.players.mix(program.next_sample, &mut block);
+        self.players.mix(program.next_sample, &mut block, &mut self.minuses);
+        loudness::finish(&mut block, program.loudness.as_mut(), &mut self.minuses, pts);
+        self.meter.level.note(Dbov::of(&block));
         program.input.push_sound(&block, pts);
         program.next_sample = end;
     }
+}
+
+/// The places of a scene on a canvas of this kind.
+fn places<'a>(scene: &'a SceneSpec, info: &gst_video::VideoInfo) -> Vec<Place<'a>> {
+    layout::places(&scene.picture, info.width(), info.height())
 }

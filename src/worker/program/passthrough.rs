@@ -12,13 +12,15 @@ pub mod stills;
 use super::{
     card::{CardSpec, field_colour},
     director::Verdict,
+    loudness::{self, Loudness},
+    minus::Minuses,
     players::{KEYFRAME_PATIENCE, Players},
     sound,
 };
 use crate::{
     ids::{RequestId, SourceId},
     ipc::{PictureSpec, ProgramSpec, SceneSpec},
-    units::{FrameRate, MediaTime},
+    units::{Dbov, FrameRate, MediaTime},
     worker::{coded::CodedPicture, encoder::CodedInput},
 };
 use cutter::{Cutter, Step, Window};
@@ -42,6 +44,8 @@ pub struct Told {
     /// Pictures that went out, and pictures that were left out.
     pub pictures: u64,
     pub left_out: u64,
+    /// How loud the mixed sound is.
+    pub level: Dbov,
 }
 
 /// A running program.
@@ -62,6 +66,7 @@ pub struct Passthrough {
     next: u64,
     /// The sound of the next tick starts with this sample.
     next_sample: i64,
+    loudness: Option<Loudness>,
 }
 
 impl Passthrough {
@@ -83,6 +88,7 @@ impl Passthrough {
             start: now,
             next: 0,
             next_sample: sound::sample_at((now - delay).0),
+            loudness: Loudness::towards(encoding.loudness_lufs),
             spec,
             delay,
             input,
@@ -123,7 +129,7 @@ impl Passthrough {
     }
 
     /// The next tick, at `now`.
-    pub fn tick(&mut self, players: &mut Players, now: MediaTime) -> Told {
+    pub fn tick(&mut self, players: &mut Players, minuses: &mut Minuses, now: MediaTime) -> Told {
         let rate = FrameRate(self.spec.encoding.fps);
         let (from, until) = (self.time_of(self.next), self.time_of(self.next + 1));
         self.next += 1;
@@ -141,7 +147,7 @@ impl Passthrough {
                     // Never before what is mixed already, never beyond the tick.
                     let ahead = (sound::sample_at(at.0) - self.next_sample).max(0) as usize;
                     let to = (ahead * sound::CHANNELS).clamp(mixed, block.len());
-                    self.mix(players, &mut block[mixed..to], mixed);
+                    self.mix(players, minuses, &mut block[mixed..to], mixed);
                     mixed = to;
                     players.set_gains(&scene, sound::Move::Follow);
                 }
@@ -160,7 +166,9 @@ impl Passthrough {
                 Step::Answer { at, verdict } => told.answer = Some((verdict, at + self.delay)),
             }
         }
-        self.mix(players, &mut block[mixed..], mixed);
+        self.mix(players, minuses, &mut block[mixed..], mixed);
+        loudness::finish(&mut block, self.loudness.as_mut(), minuses, from);
+        told.level = Dbov::of(&block);
         self.input.push_sound(&block, from);
         self.next_sample += (block.len() / sound::CHANNELS) as i64;
         self.input.settle(from);
@@ -181,8 +189,8 @@ impl Passthrough {
         }
     }
 
-    fn mix(&self, players: &mut Players, out: &mut [f32], done: usize) {
-        players.mix(self.next_sample + (done / sound::CHANNELS) as i64, out);
+    fn mix(&self, players: &mut Players, minuses: &mut Minuses, out: &mut [f32], done: usize) {
+        players.mix(self.next_sample + (done / sound::CHANNELS) as i64, out, minuses);
     }
 
     /// From the next sample to that time.

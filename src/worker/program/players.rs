@@ -3,6 +3,7 @@
 use super::{
     director::Look,
     frame::Frame,
+    minus::Minuses,
     passthrough::{
         cutter::Lines,
         line::{CodedLine, Unit},
@@ -15,7 +16,7 @@ use super::{
 use crate::{
     ids::{SessionId, SourceId},
     ipc::SceneSpec,
-    units::{FrameRate, MediaTime},
+    units::{Dbov, FrameRate, MediaTime},
     worker::{
         coded::CodedPicture,
         source::{Demand, SourceFeed},
@@ -191,9 +192,20 @@ impl Players {
         }
     }
 
-    /// Mixes the sound from sample `from` on into `out`; earlier samples are forgotten.
-    pub fn mix(&mut self, from: i64, out: &mut [f32]) {
-        sound::mix(self.0.values_mut().map(|player| &mut player.voice), from, out);
+    /// Mixes the sound from sample `from` on into `out`; earlier samples are forgotten. Peaks are not held.
+    pub fn mix(&mut self, from: i64, out: &mut [f32], minuses: &mut Minuses) {
+        out.fill(0.0);
+        minuses.begin(out.len());
+        for (source, player) in &mut self.0 {
+            minuses.mix(*source, out, |out| player.voice.add_to(from, out));
+        }
+    }
+
+    /// Moves the sound on to sample `until` without making any.
+    pub fn skip_sound(&mut self, until: i64) {
+        for player in self.0.values_mut() {
+            player.voice.add_to(until, &mut [0.0; sound::CHANNELS]);
+        }
     }
 }
 
@@ -256,7 +268,9 @@ impl Player {
         }
         while let Ok((pts, chunk)) = feed.chunks.try_recv() {
             if let Ok(bytes) = chunk.map_readable() {
-                self.voice.line.push(sound::sample_at(pts.0), &samples(&bytes));
+                let samples = samples(&bytes);
+                feed.meter.heard_level(Dbov::of(&samples));
+                self.voice.line.push(sound::sample_at(pts.0), &samples);
             }
         }
     }

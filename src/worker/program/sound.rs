@@ -3,6 +3,7 @@
 //! Everything is 48 kHz stereo F32. A line is addressed by sample number on the program's timeline, so
 //! that the mixer never asks what time it is.
 
+use crate::units::MediaTime;
 use std::collections::VecDeque;
 
 /// Samples a second; also the encoder's rate.
@@ -237,22 +238,34 @@ pub struct Voice {
     pub gain: Gain,
 }
 
-/// Mixes `voices` into `out` (interleaved), starting at sample number `from` of the sources' time.
-/// Silent voices are read too, so that they are in time when they come on. Peaks are held below full
-/// scale.
-pub fn mix<'a>(voices: impl Iterator<Item = &'a mut Voice>, from: i64, out: &mut [f32]) {
-    out.fill(0.0);
-    for voice in voices {
-        let Voice { line, gain } = voice;
+impl Voice {
+    /// Adds it to `out` (interleaved), from sample number `from` of the sources' time on. To be called of silent voices,
+    /// too, so that they are in time when they come on.
+    pub fn add_to(&mut self, from: i64, out: &mut [f32]) {
+        let Self { line, gain } = self;
         if gain.is_silent() {
-            line.add_to(from, &mut out[..], || 0.0);
+            line.add_to(from, out, || 0.0);
         } else {
             line.add_to(from, out, || gain.next());
         }
     }
+}
+
+/// Holds peaks below full scale.
+pub fn limit(out: &mut [f32]) {
     for sample in out {
         *sample = soft_limit(*sample);
     }
+}
+
+/// Interleaved samples with their time, as elements take them.
+pub fn buffer(samples: &[f32], pts: MediaTime) -> gst::Buffer {
+    let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    let mut buffer = gst::Buffer::from_mut_slice(bytes);
+    if let Some(header) = buffer.get_mut() {
+        header.set_pts(gst::ClockTime::from_nseconds(pts.0));
+    }
+    buffer
 }
 
 /// Leaves anything below 0.8 as it is and bends what is above so that it never reaches 1.
@@ -273,6 +286,12 @@ mod tests {
                 [s, s]
             })
             .collect()
+    }
+
+    fn mix<'a>(voices: impl Iterator<Item = &'a mut Voice>, from: i64, out: &mut [f32]) {
+        out.fill(0.0);
+        voices.for_each(|voice| voice.add_to(from, out));
+        limit(out);
     }
 
     fn voice(gain: f32) -> Voice {

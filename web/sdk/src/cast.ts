@@ -4,6 +4,7 @@ export type Source =
   | { participant: string; stream?: string }
   | { layout: 'grid'; participants?: string[] }
   | { layout: 'speaker'; focus: string }
+  | { layout: 'speaker'; follow: 'active_speaker'; hold_ms?: number }
   | { layout: 'pip'; focus: string; inset: string; corner?: Corner; size?: number }
   | { layout: 'side_by_side'; participants?: string[]; fit?: Fit }
   | { layout: 'screen'; participant: string }
@@ -79,6 +80,8 @@ export interface Switch {
   source?: Source;
   audio?: Audio;
   transition?: { type: 'cut' } | { type: 'fade'; duration_ms?: number };
+  /** With a cut from one layout to another: tiles move to their new places within so long. */
+  animate_ms?: number;
   /** The program's time at which it is to happen; the promise waits for it. Not with `at`. */
   at_pts_ms?: number;
   /** The same by the server's clock, RFC 3339. */
@@ -117,6 +120,8 @@ export interface Cast {
   source_state: 'live' | 'stalled' | 'absent';
   source_age_ms: number | null;
   audio: Audio;
+  /** Who is on by speaking, where the source follows the active speaker. */
+  speaker?: string;
   started_at: string | null;
   stopped_at: string | null;
   encoding: Encoding | null;

@@ -4,7 +4,7 @@ import type { Client } from './client.js';
 import { Emitter } from './emitter.js';
 import type { LocalStream } from './local-stream.js';
 import { MeetingCast } from './meeting-cast.js';
-import type { ConferenceMessage, ParticipantInfo, QualityMessage, StreamInfo } from './messages.js';
+import type { ConferenceMessage, LevelsMessage, ParticipantInfo, QualityMessage, StreamInfo } from './messages.js';
 import { Participant } from './participant.js';
 import { asError, MeetingCastError } from './problem.js';
 import { Publication } from './publication.js';
@@ -51,6 +51,8 @@ export interface ConferenceEvents {
   participant_disconnected: Participant;
   /** The server sheds load, or takes it back. */
   load: Load;
+  /** Five times a second, after `tellLevels(true)`. */
+  levels: LevelsMessage;
   /** The cast passes pictures through, and a stream of ours is not of the codec that it takes. */
   codec_wanted: CodecWanted;
   /** A stream of ours cannot be published. What cannot be received, its own stream tells. */
@@ -69,6 +71,7 @@ export class Conference extends Emitter<ConferenceEvents> {
   #error: MeetingCastError | undefined;
   #load: Load | undefined;
   #passing = false;
+  #levels = false;
 
   constructor(client: Client, id: string, options: ConferenceOptions = {}) {
     super();
@@ -100,6 +103,12 @@ export class Conference extends Emitter<ConferenceEvents> {
       if (this.#state === 'connecting') this.#fail(error);
       else this.#end(error);
     }
+  }
+
+  /** Has the server tell how loud everybody and the cast is, or no longer: the event `levels`. */
+  async tellLevels(on: boolean): Promise<void> {
+    this.#levels = on;
+    await this.#client.socket.request({ type: 'levels', conference: this.id, on });
   }
 
   /** Publishes a stream beside the others, as `screen`. */
@@ -158,6 +167,8 @@ export class Conference extends Emitter<ConferenceEvents> {
       case 'load.restored':
         this.#load = { snapshots: message.snapshots, renditions: message.renditions };
         return this.emit('load', this.#load);
+      case 'levels':
+        return this.emit('levels', message);
       case 'worker.restarted':
         for (const { session } of this.publications.values()) session.restart();
         for (const participant of this.participants.values()) participant.restart();
@@ -199,6 +210,8 @@ export class Conference extends Emitter<ConferenceEvents> {
       this.emit('connected', this.id);
       if (this.#options.stream) this.publish(this.#options.stream);
     }
+    // A session that was not resumed knows nothing of it.
+    if (this.#levels && !first) void this.tellLevels(true).catch(() => undefined);
     const there = new Set(infos.map(({ id }) => id));
     for (const id of [...this.participants.keys()]) if (!there.has(id)) this.#left(id);
     for (const info of infos) this.#seen(info);

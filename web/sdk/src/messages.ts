@@ -50,6 +50,16 @@ export interface CallSignal {
   candidate?: RTCIceCandidateInit | null;
 }
 
+/** How loud everything was in the last fifth of a second, in decibels below full scale: 0 the loudest, -127 silence. */
+export interface LevelsMessage {
+  type: 'levels';
+  conference: string;
+  /** Before mutes and gains. */
+  inputs: { participant: string; stream: string; dbov: number }[];
+  /** Of what the cast's audience hears; `null` without a cast. */
+  program_dbov: number | null;
+}
+
 export type ConferenceMessage =
   | { type: 'joined'; conference: string; participants: ParticipantInfo[]; cast: Cast }
   | { type: 'participant.connected'; conference: string; participant: ParticipantInfo }
@@ -58,6 +68,7 @@ export type ConferenceMessage =
   | { type: 'stream.removed'; conference: string; participant: string; stream: string }
   | { type: 'cast.changed'; conference: string; cast: Cast }
   | { type: 'load.shed' | 'load.restored'; conference: string; snapshots: boolean; renditions: ShedRendition[] }
+  | LevelsMessage
   | { type: 'worker.restarted'; conference: string }
   | { type: 'ended'; conference: string; reason?: string };
 
@@ -79,6 +90,7 @@ export type Reply = { type: 'ok' | 'error'; ref?: string; call?: string; state?:
 export type ClientMessage =
   | { type: 'join'; conference: string; user_data?: unknown }
   | { type: 'leave'; conference: string }
+  | { type: 'levels'; conference: string; on: boolean }
   | { type: 'call.invite'; to: string; user_data?: unknown; mode: CallMode }
   | { type: 'call.cancel' | 'call.accept' | 'call.refuse' | 'call.close' | 'call.connected'; call: string }
   | { type: 'call.signal'; call: string; sdp: RTCSessionDescriptionInit }

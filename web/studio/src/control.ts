@@ -10,6 +10,7 @@ import type { Tile } from './tile.js';
 import type { Tiles } from './tiles.js';
 
 const FADE_MS = 500;
+const MOVE_MS = 400;
 /** Counters and output states move without an event. */
 const REFRESH_MS = 2_000;
 
@@ -74,7 +75,7 @@ export class Control {
     this.#start.hidden = isStarted;
     this.#stop.hidden = !isStarted;
     const source = isStarted ? cast?.source : this.#armed;
-    this.#tiles.mark((tile) => (shows(source, tile) ? (isStarted ? 'air' : 'armed') : 'none'));
+    this.#tiles.mark((tile) => (shows(source, tile, cast?.speaker) ? (isStarted ? 'air' : 'armed') : 'none'));
     for (const button of this.#layouts) button.setAttribute('aria-pressed', String(layoutOf(source) === button.dataset['layout']));
     element('hint', HTMLElement).textContent = isStarted
       ? 'Click a tile to put it on air.'
@@ -113,13 +114,16 @@ export class Control {
   }
 
   #switch(source: Source): Switch {
-    const fade = element('transition', HTMLSelectElement).value === 'fade';
-    return { source, audio: chosen('audio') as Audio, ...(fade ? { transition: { type: 'fade', duration_ms: FADE_MS } as const } : {}) };
+    const how = element('transition', HTMLSelectElement).value;
+    const fade = how === 'fade' ? { transition: { type: 'fade', duration_ms: FADE_MS } as const } : {};
+    return { source, audio: chosen('audio') as Audio, ...fade, ...(how === 'move' ? { animate_ms: MOVE_MS } : {}) };
   }
 
   #layout(name: string): Source {
     if (name === 'slate') return { slate: true };
     if (name === 'grid') return { layout: 'grid' };
+    if (name === 'follow') return { follow: 'active_speaker' };
+    if (name === 'speaking') return { layout: 'speaker', follow: 'active_speaker' };
     const armed = this.#armed && 'participant' in this.#armed ? this.#armed.participant : null;
     const focus = this.#conference.meetingCast.anchor ?? armed ?? [...this.#conference.participants.keys()][0] ?? this.#conference.localId;
     return { layout: 'speaker', focus };
@@ -141,8 +145,9 @@ export class Control {
   }
 }
 
-function shows(source: Source | null | undefined, { participant, stream }: Tile): boolean {
+function shows(source: Source | null | undefined, { participant, stream }: Tile, speaker: string | undefined): boolean {
   if (!source) return false;
+  if ('follow' in source && !('layout' in source)) return participant === speaker && stream === 'camera';
   if (!('layout' in source)) return 'participant' in source && source.participant === participant && (source.stream ?? 'camera') === stream;
   if ('tiles' in source) {
     const own = source.tiles.filter((tile) => tile.participant === participant && (tile.stream ?? 'camera') === stream);
@@ -156,5 +161,6 @@ function shows(source: Source | null | undefined, { participant, stream }: Tile)
 function layoutOf(source: Source | null | undefined): string | null {
   if (!source) return null;
   if ('slate' in source) return 'slate';
+  if ('follow' in source) return 'layout' in source ? 'speaking' : 'follow';
   return 'layout' in source ? source.layout : null;
 }

@@ -25,7 +25,7 @@ export class Monitor {
   open(): void {
     if (this.#stream || this.#player) return;
     this.#text.textContent = 'The program is coming …';
-    const stream = receiveProgram({ conference: this.#conference, token: this.#client.rest.token, rtc: this.#client.configuration });
+    const stream = receiveProgram({ conference: this.#conference, without: this.#client.id, token: this.#client.rest.token, rtc: this.#client.configuration });
     this.#stream = stream;
     this.#patience = setTimeout(() => this.#fallBack(), PATIENCE_MS);
     stream.on('error', () => this.#fallBack());

@@ -3,7 +3,10 @@
 use super::{ConferenceState, Effect, Now, OutputKey, ProgramSpec, working::Expected};
 use crate::{
     control::{
-        cast::{AudioChoice, CastState, Encoding, OutputSpec, OutputView, Rendition, Source, StartCast},
+        cast::{
+            AudioChoice, CastState, Encoding, OutputSpec, OutputView, Rendition, Source, StartCast,
+            Transition,
+        },
         conference::{
             ask::{Reply, Ticket},
             scene,
@@ -22,6 +25,7 @@ use std::{
 use switching::Switching;
 use timed::TimedSwitch;
 
+mod following;
 mod media;
 mod outputs;
 mod passthrough;
@@ -413,7 +417,7 @@ impl ConferenceState {
                     scene,
                     wait_ready: false,
                     deadline_ms,
-                    fade_ms: 0,
+                    transition: Transition::Move(self.reflow_time()).spec(),
                     at: None,
                 });
             }
@@ -468,6 +472,11 @@ impl ConferenceState {
         for ticket in tickets {
             self.answer(ticket, Ok(Reply::Cast(Box::new(self.cast_view(now)))));
         }
+    }
+
+    /// How long tiles take to their places when somebody comes or goes.
+    fn reflow_time(&self) -> Duration {
+        Duration::from_millis(self.config.program.animate_ms.into())
     }
 
     fn start_timeout(&self) -> Duration {

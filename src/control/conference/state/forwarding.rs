@@ -4,13 +4,13 @@ use super::{ConferenceState, Effect, Now, casting::CastRun, working::Expected};
 use crate::{
     control::{
         conference::{
-            Published, Subscribe, SubscribeTo, SubscriberOffers,
+            Published, Subscribe, SubscribeTo, SubscriberOffers, Without,
             ask::{Reply, Ticket},
             roster::{Feed, Participant},
         },
         error::ControlError,
     },
-    ids::{ParticipantId, SessionId, StreamName},
+    ids::{ParticipantId, SessionId, SourceId, StreamName},
     ipc::{ForwardOf, IngestOffer, Mutes, ReplyError, ReplyOk, VideoCodec, WorkerCommand},
 };
 use std::{
@@ -65,9 +65,17 @@ impl ConferenceState {
             SubscribeTo::Participant { participant, stream } => {
                 self.find_stream(participant, stream.as_ref(), &subscribe.offers)
             }
-            SubscribeTo::Program => self.find_program(&subscribe.offers),
+            SubscribeTo::Program { .. } => self.find_program(&subscribe.offers),
         };
         let max = self.config.limits.max_subscribers;
+        let without = match &subscribe.to {
+            SubscribeTo::Program { without } => self.left_out(without),
+            SubscribeTo::Participant { .. } => Ok(Vec::new()),
+        };
+        let without = match without {
+            Ok(without) => without,
+            Err(error) => return self.refuse(ticket, error),
+        };
         let (of, offer, mutes) = match found {
             Ok(_) if self.forwards.opening.len() + self.forwards.open.len() >= max => {
                 return self.refuse(ticket, ControlError::TooManySubscribers { max });
@@ -85,7 +93,20 @@ impl ConferenceState {
             deadline: now.at + FORWARD_TIMEOUT,
         };
         self.forwards.opening.insert(serial, opening);
-        self.command(WorkerCommand::OpenForward { request, session, of, offer, mutes });
+        self.command(WorkerCommand::OpenForward { request, session, of, without, offer, mutes });
+    }
+
+    /// The sources that a listener of the program does not hear.
+    fn left_out(&mut self, without: &Without) -> Result<Vec<SourceId>, ControlError> {
+        let sends = |who: &ParticipantId| self.roster.publishers().any(|one| one.id == *who);
+        match without {
+            Without::Named(who) => {
+                self.roster.participant(who)?;
+                Ok(self.roster.sources_of(who))
+            }
+            Without::Listener(who) if sends(who) => Ok(self.roster.sources_of(who)),
+            Without::Listener(_) | Without::Nobody => Ok(Vec::new()),
+        }
     }
 
     fn find_stream(
@@ -138,7 +159,7 @@ impl ConferenceState {
                 SubscribeTo::Participant { participant, .. } => {
                     ControlError::NothingToForward(participant.to_string())
                 }
-                SubscribeTo::Program => ControlError::CastNotStarted,
+                SubscribeTo::Program { .. } => ControlError::CastNotStarted,
             }),
             Ok(_) | Err(_) => Err(ControlError::Internal),
         };

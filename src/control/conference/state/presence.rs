@@ -189,6 +189,7 @@ fn same(known: &CastView, cast: &CastView) -> bool {
         coarse.source_age_ms = None;
         coarse.program = Default::default();
         coarse.decoders = 0;
+        coarse.levels = Default::default();
         for output in &mut coarse.outputs {
             output.status = output.status.without_counters();
         }

@@ -13,4 +13,5 @@ mod people;
 mod quality;
 mod random;
 mod snapshots;
+mod speaking;
 mod timed;

@@ -8,7 +8,7 @@ use crate::{
     },
     egress::rtmp::url::RtmpUrl,
     ids::SourceId,
-    ipc::{ProgramMode, ProgramReport},
+    ipc::{LevelReport, ProgramMode, ProgramReport},
 };
 use std::time::Duration;
 
@@ -51,6 +51,7 @@ impl ConferenceState {
                 source_state: SourceState::Absent,
                 source_age_ms: None,
                 audio: AudioChoice::default(),
+                speaker: None,
                 started_at: None,
                 stopped_at: None,
                 encoding: None,
@@ -58,6 +59,7 @@ impl ConferenceState {
                 shed: Vec::new(),
                 program: ProgramReport::default(),
                 decoders: 0,
+                levels: LevelReport::default(),
                 error: None,
             };
         };
@@ -73,6 +75,7 @@ impl ConferenceState {
             source_state,
             source_age_ms,
             audio: run.audio,
+            speaker: self.speaker_on_air(),
             started_at: Some(run.started_at),
             stopped_at: run.stopped_at,
             encoding: Some(run.encoding.clone()),
@@ -80,6 +83,7 @@ impl ConferenceState {
             shed: self.shed(),
             program: casting::add(run.earlier, present),
             decoders: decoded.count(),
+            levels: if run.is_active() { self.speaking.last().clone() } else { LevelReport::default() },
             error: run.error.clone(),
         }
     }
@@ -97,7 +101,10 @@ impl ConferenceState {
                     .into_iter()
                     .collect()
             }
-            Source::Speaker { focus } => self.shown_source(focus).into_iter().collect(),
+            Source::Follow { .. } | Source::Speaker { .. } => {
+                let first = scene::on_picture(source, &self.roster).into_iter().next();
+                first.and_then(|focus| self.shown_source(focus)).into_iter().collect()
+            }
             Source::Screen { .. } | Source::Arranged { .. } => {
                 let scene = scene::scene(source, AudioChoice::Source, &self.roster);
                 scene.picture.tiles().into_iter().filter_map(|tile| tile.source).collect()

@@ -154,6 +154,7 @@ impl ConferenceState {
             self.worker.phase = WorkerPhase::Absent { not_before: None };
             self.worker.expected.clear();
             self.worker.report = None;
+            self.speaking.forget_worker();
             self.lose_publishing();
             self.lose_forwards();
             self.out.push(Effect::ShutWorker);
@@ -180,6 +181,7 @@ impl ConferenceState {
         self.worker.lost = true;
         self.worker.expected.clear();
         let report = self.worker.report.take();
+        self.speaking.forget_worker();
         self.tell(Audience::Everybody, ConferenceEvent::WorkerRestarted);
         for session in self.roster.lose_all(now.at + LOST_GRACE) {
             self.out.push(Effect::SessionClosed(session));
@@ -203,6 +205,7 @@ impl ConferenceState {
             WorkerEvent::Frame(frame) => self.program_frame(now, frame),
             WorkerEvent::RenditionConfig { rendition, config } => self.rendition_config(rendition, config),
             WorkerEvent::RenditionFrame { rendition, frame } => self.rendition_frame(rendition, frame),
+            WorkerEvent::Levels(report) => self.hear_levels(now, report),
             WorkerEvent::Heartbeat(report) => self.worker.report = Some((report, now.at)),
             WorkerEvent::ProgramFailed { .. } => self.kill_worker(now),
         }

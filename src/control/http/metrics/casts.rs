@@ -3,6 +3,8 @@
 use crate::{
     control::cast::{CastState, CastView},
     egress::output::OutputState,
+    ids::SourceId,
+    units::Dbov,
 };
 use std::fmt::Write;
 
@@ -11,7 +13,7 @@ struct Family {
     name: &'static str,
     kind: &'static str,
     help: &'static str,
-    samples: Vec<(String, u64)>,
+    samples: Vec<(String, i128)>,
 }
 
 impl Family {
@@ -50,6 +52,11 @@ pub fn write(text: &mut String, casts: impl Iterator<Item = CastView>) {
         Family::new("meetingcast_output_queued_milliseconds", "gauge", "media that waits for a slow peer");
     let mut retries =
         Family::new("meetingcast_output_retries_total", "counter", "connections that were lost or refused");
+    let mut levels = Family::new(
+        "meetingcast_level_dbov",
+        "gauge",
+        "loudness of inputs, by the numbers of their streams, and of the program in the last second or less",
+    );
     for cast in casts.filter(|cast| cast.state != CastState::Idle) {
         let conference = &cast.conference;
         let program = &cast.program;
@@ -59,27 +66,33 @@ pub fn write(text: &mut String, casts: impl Iterator<Item = CastView>) {
             ("dropped", program.dropped),
             ("rendition_dropped", program.rendition_dropped),
         ] {
-            frames.samples.push((format!("conference=\"{conference}\",result=\"{result}\""), value));
+            frames.samples.push((format!("conference=\"{conference}\",result=\"{result}\""), value.into()));
         }
-        decoders.samples.push((format!("conference=\"{conference}\""), cast.decoders as u64));
+        decoders.samples.push((format!("conference=\"{conference}\""), cast.decoders as i128));
         encoders.samples.extend(
             program
                 .encoder
                 .map(|encoder| (format!("conference=\"{conference}\",encoder=\"{}\"", encoder.name()), 1)),
         );
-        fallbacks.samples.push((format!("conference=\"{conference}\""), program.encoder_fallbacks));
+        fallbacks.samples.push((format!("conference=\"{conference}\""), program.encoder_fallbacks.into()));
+        let level = |of: &str, level: Dbov| (format!("conference=\"{conference}\",{of}"), level.get().into());
+        levels.samples.extend(cast.levels.program.map(|loud| level("of=\"program\"", loud)));
+        let inputs = cast.levels.sources.iter();
+        levels.samples.extend(
+            inputs.map(|(SourceId(number), loud)| level(&format!("of=\"input\",source=\"{number}\""), *loud)),
+        );
         for output in &cast.outputs {
             let labels =
                 format!("conference=\"{conference}\",output=\"{}\",type=\"{}\"", output.id, output.kind);
             let status = &output.status;
             states.samples.push((format!("{labels},state=\"{}\"", word(status.state)), 1));
-            bytes.samples.push((labels.clone(), status.bytes_sent));
-            drops.samples.push((labels.clone(), status.frames_dropped));
-            queued.samples.push((labels.clone(), status.queued_ms));
-            retries.samples.push((labels, status.retries));
+            bytes.samples.push((labels.clone(), status.bytes_sent.into()));
+            drops.samples.push((labels.clone(), status.frames_dropped.into()));
+            queued.samples.push((labels.clone(), status.queued_ms.into()));
+            retries.samples.push((labels, status.retries.into()));
         }
     }
-    let families = [frames, decoders, encoders, fallbacks, states, bytes, drops, queued, retries];
+    let families = [frames, decoders, encoders, fallbacks, levels, states, bytes, drops, queued, retries];
     for Family { name, kind, help, samples } in families {
         // Writing to a String does not fail.
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
@@ -95,7 +108,7 @@ mod tests {
     use crate::{
         control::cast::{AudioChoice, OutputView, SourceState},
         egress::output::OutputStatus,
-        ipc::ProgramReport,
+        ipc::{LevelReport, ProgramReport},
         media::EncoderKind,
     };
     use jiff::Timestamp;
@@ -112,6 +125,7 @@ mod tests {
             source_state: SourceState::Live,
             source_age_ms: None,
             audio: AudioChoice::Source,
+            speaker: None,
             started_at: None,
             stopped_at: None,
             encoding: None,
@@ -131,6 +145,10 @@ mod tests {
                 ..ProgramReport::default()
             },
             decoders: 3,
+            levels: LevelReport {
+                sources: vec![(SourceId(4), Dbov::below(23))],
+                program: Some(Dbov::below(20)),
+            },
             error: None,
         }
     }
@@ -144,6 +162,8 @@ mod tests {
             "meetingcast_decoders{conference=\"room:1\"} 3",
             "meetingcast_encoder{conference=\"room:1\",encoder=\"openh264\"} 1",
             "meetingcast_encoder_fallbacks_total{conference=\"room:1\"} 1",
+            "meetingcast_level_dbov{conference=\"room:1\",of=\"program\"} -20",
+            "meetingcast_level_dbov{conference=\"room:1\",of=\"input\",source=\"4\"} -23",
             "meetingcast_output_state{conference=\"room:1\",output=\"yt\",type=\"rtmp\",state=\"live\"} 1",
             "meetingcast_output_bytes_total{conference=\"room:1\",output=\"yt\",type=\"rtmp\"} 1234",
             "meetingcast_output_retries_total{conference=\"room:1\",output=\"yt\",type=\"rtmp\"} 2",

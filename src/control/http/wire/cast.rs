@@ -30,6 +30,9 @@ pub struct CastJson {
     pub source_age_ms: Option<u32>,
     /// Who is heard.
     pub audio: AudioJson,
+    /// Who is on the program by speaking, where `source` follows the active speaker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speaker: Option<String>,
     /// `null` before the first start.
     #[schema(format = DateTime)]
     pub started_at: Option<String>,
@@ -137,6 +140,7 @@ impl CastJson {
             source_state: source_state_name(cast.source_state),
             source_age_ms: cast.source_age_ms,
             audio: cast.audio.into(),
+            speaker: cast.speaker.as_ref().map(ToString::to_string),
             started_at: cast.started_at.map(|at| at.to_string()),
             stopped_at: cast.stopped_at.map(|at| at.to_string()),
             encoding: cast.encoding.as_ref().map(EncodingJson::from),

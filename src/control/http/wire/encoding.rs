@@ -38,6 +38,10 @@ pub struct EncodingBody {
     /// Distance of keyframes, 500 to 10000, a whole number of frames. With `passthrough` from 1000: the participant
     /// is asked for them, once a second at most.
     keyframe_ms: Option<u32>,
+    /// What the sound is brought towards, LUFS, -31 to -10, by a slow gain and a limiter; 0: as loud as the participants
+    /// are.
+    #[schema(example = -16)]
+    loudness_lufs: Option<i32>,
     /// Smaller sizes for HLS players to choose from, at most 4; RTMP and recordings have the full size. The
     /// server's default ones when absent, as far as they are smaller than this cast. None with `passthrough`.
     renditions: Option<Vec<RenditionBody>>,
@@ -81,6 +85,7 @@ impl EncodingBody {
             video_kbps: self.video_kbps.unwrap_or(defaults.video_kbps),
             audio_kbps: self.audio_kbps.unwrap_or(defaults.audio_kbps),
             keyframe_ms: self.keyframe_ms.unwrap_or(defaults.keyframe_ms),
+            loudness_lufs: self.loudness_lufs.unwrap_or(defaults.loudness_lufs),
         };
         let renditions = match self.renditions {
             Some(bodies) => {
@@ -113,6 +118,8 @@ impl EncodingBody {
             video_kbps: numbers.video_kbps,
             audio_kbps: numbers.audio_kbps,
             keyframe_ms: numbers.keyframe_ms,
+            // Checked to be small.
+            loudness_lufs: i8::try_from(numbers.loudness_lufs).ok().filter(|lufs| *lufs != 0),
             renditions: sorted(&numbers, renditions),
         })
     }
@@ -189,6 +196,8 @@ pub struct EncodingJson {
     pub audio_kbps: u32,
     /// Distance of keyframes.
     pub keyframe_ms: u32,
+    /// What the sound is brought towards; `null`: it stays as it is.
+    pub loudness_lufs: Option<i8>,
     /// Smaller sizes, the largest first.
     pub renditions: Vec<RenditionJson>,
 }
@@ -206,6 +215,7 @@ impl From<&Encoding> for EncodingJson {
             video_kbps: (encoding.mode == ProgramMode::Compose).then_some(encoding.video_kbps),
             audio_kbps: encoding.audio_kbps,
             keyframe_ms: encoding.keyframe_ms,
+            loudness_lufs: encoding.loudness_lufs,
             renditions: encoding
                 .renditions
                 .iter()
@@ -227,6 +237,9 @@ mod tests {
     fn absent_fields_are_the_defaults() {
         let some = encoding(r#"{"mode":"compose","width":640,"height":360,"renditions":[]}"#).unwrap();
         assert_eq!((some.width, some.height, some.fps, some.keyframe_ms), (640, 360, 30, 2000));
+        assert_eq!(some.loudness_lufs, None);
+        assert_eq!(encoding(r#"{"loudness_lufs":-16}"#).unwrap().loudness_lufs, Some(-16));
+        assert_eq!(encoding(r#"{"loudness_lufs":-9}"#).unwrap_err().field(), Some("encoding.loudness_lufs"));
     }
 
     #[test]

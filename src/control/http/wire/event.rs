@@ -28,7 +28,7 @@ pub struct EventJson {
     #[schema(example = "evt_0123456789abcdef0123456789abcdef")]
     pub id: String,
     /// `conference.created`, `conference.ended`, `participant.connected`, `participant.disconnected`,
-    /// `stream.added`, `stream.removed`, `cast.starting`, `cast.started`, `cast.switched`, `cast.stopped`,
+    /// `stream.added`, `stream.removed`, `cast.starting`, `cast.started`, `cast.switched`, `cast.speaker`, `cast.stopped`,
     /// `cast.failed`, `cast.source_state`, `cast.encoder_changed`, `output.added`, `output.changed`,
     /// `output.removed`, `recording.ready`, `recording.failed`, `load.shed`, `load.restored`,
     /// `worker.restarted`, `events.lost` (webhooks only), `webhook.test` (webhooks only). More may come.
@@ -121,6 +121,9 @@ fn data(news: &News, base_url: &str) -> Value {
         | News::CastStopped(cast)
         | News::CastFailed(cast) => json!({"cast": CastJson::new(cast, base_url)}),
         News::CastSwitched(switched) => json!(SwitchResultJson::from(switched)),
+        News::CastSpeaker { participant, at } => {
+            json!({"participant": participant.as_str(), "program_pts_ms": at.as_millis()})
+        }
         News::CastSourceState { source, state, age_ms } => json!({
             "source": SourceJson::from(source),
             "source_state": source_state_name(*state),

@@ -4,7 +4,7 @@ use super::source::{SourceBody, SourceJson};
 use crate::{
     config::layouts::{BUILT_IN, BadLayout, LayoutsConfig, TileNumbers, custom, pip, side_by_side},
     control::{
-        cast::{Arrangement, Source},
+        cast::{Arrangement, Focus, Source},
         error::ControlError,
     },
     ids::{LayoutName, ParticipantId},
@@ -73,10 +73,11 @@ impl SourceBody {
             return Err(ControlError::invalid("source.layout", detail));
         }
         // A field, whether it is there, the layouts it goes with.
-        let companions: [(&str, bool, &[&str]); 8] = [
+        let companions: [(&str, bool, &[&str]); 9] = [
             ("participant", self.participant.is_some(), &["screen"]),
             ("participants", self.participants.is_some(), &["grid", "side_by_side", "custom"]),
             ("focus", self.focus.is_some(), &["speaker", "pip"]),
+            ("follow", self.follow.is_some(), &["speaker"]),
             ("inset", self.inset.is_some(), &["pip"]),
             ("corner", self.corner.is_some(), &["pip"]),
             ("size", self.size.is_some(), &["pip"]),
@@ -98,6 +99,7 @@ impl SourceBody {
             };
             Ok(value.ok_or_else(missing)?.parse()?)
         };
+        let focus = self.follow.is_some().then(|| self.hold()).transpose()?;
         if let Some(own) = own {
             // Checked when the server was started: neither fails.
             let arrangement = Arc::new(own.arrangement().map_err(bad)?);
@@ -107,7 +109,18 @@ impl SourceBody {
         }
         let (arrangement, participants) = match layout {
             "grid" => return grid(self.participants),
-            "speaker" => return Ok(Source::Speaker { focus: needed("focus", self.focus)? }),
+            "speaker" => {
+                let focus = match (self.focus, focus) {
+                    (Some(_), Some(_)) => {
+                        let detail =
+                            "layout \"speaker\" takes source.focus or source.follow; allowed: one of them";
+                        return Err(ControlError::invalid("source.follow", detail));
+                    }
+                    (None, Some(hold)) => Focus::ActiveSpeaker { hold },
+                    (named, None) => Focus::Participant(needed("focus", named)?),
+                };
+                return Ok(Source::Speaker { focus });
+            }
             "screen" => return Ok(Source::Screen { participant: needed("participant", self.participant)? }),
             "pip" => {
                 let pair = vec![needed("focus", self.focus)?, needed("inset", self.inset)?];
@@ -179,6 +192,8 @@ impl SourceJson {
             layout: name.to_owned(),
             participants: None,
             focus: None,
+            follow: None,
+            hold_ms: None,
             inset: None,
             corner: None,
             size: None,

@@ -3,13 +3,20 @@
 use crate::{
     config::layouts::{CornerName, FitName, LayoutsConfig, TileNumbers},
     control::{
-        cast::{AudioChoice, Source},
+        cast::{AudioChoice, Focus, Source},
         error::ControlError,
     },
     ids::{ParticipantId, StreamName},
 };
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 use utoipa::ToSchema;
+
+/// The one thing that can be followed.
+const ACTIVE_SPEAKER: &str = "active_speaker";
+/// Shorter, and a picture is gone before one has seen who it is.
+const HOLD_MS: u32 = 1500;
+const MAX_HOLD_MS: u32 = 30_000;
 
 /// What the program shows, in answers and as the description of requests.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -46,9 +53,15 @@ pub enum SourceJson {
         /// configuration: who fills the tiles without a participant of their own.
         #[serde(skip_serializing_if = "Option::is_none")]
         participants: Option<Vec<String>>,
-        /// With `speaker` and `pip`: who is large.
+        /// With `speaker` and `pip`: who is large. With `speaker`, `follow` may stand in its place.
         #[serde(skip_serializing_if = "Option::is_none")]
         focus: Option<String>,
+        /// With `speaker`, instead of `focus`: `active_speaker`, whoever speaks is large.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        follow: Option<String>,
+        /// With `follow`: whoever came on stays large for so long at least, 0 to 30000; 1500 when absent.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hold_ms: Option<u64>,
         /// With `pip`: who is small.
         #[serde(skip_serializing_if = "Option::is_none")]
         inset: Option<String>,
@@ -69,6 +82,17 @@ pub enum SourceJson {
         /// With `custom`: 1 to 25.
         #[serde(skip_serializing_if = "Option::is_none")]
         tiles: Option<Vec<TileNumbers>>,
+    },
+    /// Whoever speaks, full frame: by the levels that senders tell (`ssrc-audio-level`), else by those of their sound. Nobody who
+    /// is muted or sends no picture comes on; everybody is heard, also with `audio: "source"`.
+    #[schema(title = "follow")]
+    Follow {
+        /// `active_speaker`.
+        #[schema(example = "active_speaker")]
+        follow: String,
+        /// Whoever came on stays for so long at least, 0 to 30000; 1500 when absent.
+        #[schema(required = false, default = 1500, maximum = 30000)]
+        hold_ms: u64,
     },
     /// Nobody.
     #[schema(title = "slate")]
@@ -92,10 +116,19 @@ impl From<&Source> for SourceJson {
                 }
                 json
             }
+            Source::Follow { hold } => {
+                Self::Follow { follow: ACTIVE_SPEAKER.to_owned(), hold_ms: hold.as_millis() as u64 }
+            }
             Source::Speaker { focus: who } => {
                 let mut json = Self::layout("speaker");
-                if let Self::Layout { focus, .. } = &mut json {
-                    *focus = Some(who.to_string());
+                if let Self::Layout { focus, follow, hold_ms, .. } = &mut json {
+                    match who {
+                        Focus::Participant(who) => *focus = Some(who.to_string()),
+                        Focus::ActiveSpeaker { hold } => {
+                            *follow = Some(ACTIVE_SPEAKER.to_owned());
+                            *hold_ms = Some(hold.as_millis() as u64);
+                        }
+                    }
                 }
                 json
             }
@@ -128,8 +161,8 @@ pub struct SourceBody {
     pub(super) size: Option<f64>,
     pub(super) fit: Option<FitName>,
     pub(super) tiles: Option<Vec<TileNumbers>>,
-    follow: Option<String>,
-    hold_ms: Option<u32>,
+    pub(super) follow: Option<String>,
+    pub(super) hold_ms: Option<u32>,
     slate: Option<bool>,
 }
 
@@ -137,13 +170,14 @@ impl SourceBody {
     /// The domain's source.
     ///
     /// # Errors
-    /// `invalid_request` for fields that do not go together, `invalid_id`, `not_implemented`.
+    /// `invalid_request` for fields that do not go together, `invalid_id`.
     pub fn into_source(mut self, layouts: &LayoutsConfig) -> Result<Source, ControlError> {
         let kinds = [
             // One layout is of a participant.
             ("participant", self.participant.is_some() && self.layout.as_deref() != Some("screen")),
             ("layout", self.layout.is_some()),
-            ("follow", self.follow.is_some()),
+            // One layout may follow somebody.
+            ("follow", self.follow.is_some() && self.layout.as_deref() != Some("speaker")),
             ("slate", self.slate.is_some()),
         ];
         let named: Vec<_> = kinds.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();
@@ -173,7 +207,7 @@ impl SourceBody {
             ("size", self.size.is_some(), "layout \"pip\"", is_layout),
             ("fit", self.fit.is_some(), "layout \"side_by_side\"", is_layout),
             ("tiles", self.tiles.is_some(), "layout \"custom\"", is_layout),
-            ("hold_ms", self.hold_ms.is_some(), "follow", kind == "follow"),
+            ("hold_ms", self.hold_ms.is_some(), "follow", self.follow.is_some()),
         ];
         for (field, there, home, at_home) in companions {
             if there && !at_home {
@@ -186,20 +220,31 @@ impl SourceBody {
         match kind {
             "participant" => participant(self.participant.unwrap_or_default(), self.stream),
             "layout" => self.into_layout(&layout.unwrap_or_default(), layouts),
-            "follow" => match self.follow.as_deref() {
-                Some("active_speaker") => {
-                    Err(ControlError::NotImplemented("following the active speaker".to_owned()))
-                }
-                _ => Err(ControlError::invalid(
-                    "source.follow",
-                    "source.follow has a value that is not allowed; allowed: active_speaker",
-                )),
-            },
+            "follow" => Ok(Source::Follow { hold: self.hold()? }),
             _ => match self.slate {
                 Some(true) => Ok(Source::Slate),
                 _ => Err(ControlError::invalid("source.slate", "source.slate can be true only")),
             },
         }
+    }
+}
+
+impl SourceBody {
+    /// How long one stays on who came on by speaking.
+    ///
+    /// # Errors
+    /// `invalid_request` when nobody is followed that can be, or for too long.
+    pub(super) fn hold(&self) -> Result<Duration, ControlError> {
+        if self.follow.as_deref() != Some(ACTIVE_SPEAKER) {
+            let detail = format!("source.follow has a value that is not allowed; allowed: {ACTIVE_SPEAKER}");
+            return Err(ControlError::invalid("source.follow", detail));
+        }
+        let hold_ms = self.hold_ms.unwrap_or(HOLD_MS);
+        if hold_ms > MAX_HOLD_MS {
+            let detail = format!("source.hold_ms is {hold_ms}; allowed: 0 to {MAX_HOLD_MS}");
+            return Err(ControlError::invalid("source.hold_ms", detail));
+        }
+        Ok(Duration::from_millis(hold_ms.into()))
     }
 }
 
@@ -284,6 +329,8 @@ mod tests {
             r#"{"layout":"grid","participants":["b","a"]}"#,
             r#"{"layout":"grid"}"#,
             r#"{"layout":"speaker","focus":"alice"}"#,
+            r#"{"layout":"speaker","follow":"active_speaker","hold_ms":0}"#,
+            r#"{"follow":"active_speaker","hold_ms":2000}"#,
             r#"{"layout":"pip","focus":"alice","inset":"bob","corner":"top_left","size":0.3}"#,
             r#"{"layout":"side_by_side","participants":["b","a"],"fit":"contain"}"#,
             r#"{"layout":"screen","participant":"alice"}"#,
@@ -300,6 +347,8 @@ mod tests {
         let camera = source(r#"{"participant":"alice"}"#).unwrap();
         let Source::Participant { stream, .. } = camera else { panic!("{camera:?}") };
         assert_eq!(stream.as_str(), "camera");
+        let follow = source(r#"{"follow":"active_speaker"}"#).unwrap();
+        assert_eq!(follow.follows(), Some(Duration::from_millis(1500)));
     }
 
     #[test]
@@ -361,6 +410,12 @@ mod tests {
             (r#"{"layout":"stage","tiles":[]}"#, "source.tiles"),
             (r#"{"layout":"corner","focus":"a"}"#, "source.focus"),
             (r#"{"follow":"loudest"}"#, "source.follow"),
+            (r#"{"follow":"active_speaker","hold_ms":30001}"#, "source.hold_ms"),
+            (r#"{"follow":"active_speaker","participant":"a"}"#, "source"),
+            (r#"{"layout":"grid","follow":"active_speaker"}"#, "source"),
+            (r#"{"layout":"speaker","follow":"loudest"}"#, "source.follow"),
+            (r#"{"layout":"speaker","focus":"a","follow":"active_speaker"}"#, "source.follow"),
+            (r#"{"layout":"speaker","focus":"a","hold_ms":5}"#, "source.hold_ms"),
             (r#"{"slate":false}"#, "source.slate"),
             (r#"{"layout":"grid","participants":[]}"#, "source.participants"),
             (r#"{"layout":"grid","participants":["a","a"]}"#, "source.participants"),
@@ -380,13 +435,12 @@ mod tests {
     }
 
     #[test]
-    fn bad_ids_and_later_kinds_have_their_own_codes() {
+    fn bad_ids_have_their_own_code() {
         for (text, code) in [
             (r#"{"participant":"a/b"}"#, "invalid_id"),
             (r#"{"participant":"a","stream":"Camera"}"#, "invalid_id"),
             (r#"{"layout":"grid","participants":["a b"]}"#, "invalid_id"),
             (r#"{"layout":"speaker","focus":""}"#, "invalid_id"),
-            (r#"{"follow":"active_speaker","hold_ms":1500}"#, "not_implemented"),
         ] {
             assert_eq!(source(text).unwrap_err().code_and_status().0, code, "{text}");
         }

@@ -27,6 +27,9 @@ pub struct SwitchBody {
     audio: Option<AudioJson>,
     /// How it changes; a cut when absent.
     transition: Option<TransitionBody>,
+    /// With a cut from one layout to another: whoever is in both moves to their new place within so long, 100 to 2000 ms.
+    #[schema(minimum = 100, maximum = 2000, example = 400)]
+    animate_ms: Option<u32>,
     /// When: at the first frame of the program that is not before, by its own time (as `program_pts_ms`). Within the time
     /// that a request has (about 25 s); the answer comes when it has happened.
     #[schema(example = 83366)]
@@ -49,6 +52,8 @@ struct TransitionBody {
     duration_ms: Option<u32>,
 }
 
+/// Milliseconds. Above, one waits for it.
+pub const ANIMATE_MS: RangeInclusive<u32> = 100..=2000;
 /// Milliseconds. Below, it is hard to tell from a cut; above, both sources would be decoded for long.
 const FADE_MS: RangeInclusive<u32> = 100..=5000;
 /// What most mixers begin with.
@@ -87,11 +92,26 @@ impl SwitchBody {
     /// See [`one_source`]; `invalid_request` for a transition that is not allowed.
     pub fn into_switch(self, layouts: &LayoutsConfig) -> Result<Switch, ControlError> {
         let transition = self.transition.map(TransitionBody::into_transition).transpose()?;
+        let transition = match (transition.unwrap_or_default(), self.animate_ms) {
+            (transition, None) => transition,
+            (Transition::Cut, Some(ms)) if ANIMATE_MS.contains(&ms) => {
+                Transition::Move(Duration::from_millis(ms.into()))
+            }
+            (Transition::Cut, Some(ms)) => {
+                let (least, most) = ANIMATE_MS.into_inner();
+                let detail = format!("animate_ms = {ms} is not allowed; allowed: {least} to {most} ms");
+                return Err(ControlError::invalid("animate_ms", detail));
+            }
+            (_, Some(_)) => {
+                let detail = "animate_ms goes with transition.type \"cut\" only";
+                return Err(ControlError::invalid("animate_ms", detail));
+            }
+        };
         let at = switch_time(self.at_pts_ms, self.at.as_deref())?;
         Ok(Switch {
             source: one_source(self.participant, self.source, layouts)?,
             audio: self.audio.map(Into::into),
-            transition: transition.unwrap_or_default(),
+            transition,
             at,
         })
     }
@@ -127,7 +147,7 @@ pub struct SwitchResultJson {
     pub took_ms: u64,
     /// That frame's time on the program; of a fade, its first step.
     pub program_pts_ms: u64,
-    /// `cut` or `fade`.
+    /// `cut`, `fade` or `animate`.
     pub transition: &'static str,
 }
 
@@ -180,6 +200,15 @@ mod tests {
             (r#"{"type":"fade","duration_ms":5001}"#, "transition.duration_ms"),
         ] {
             assert_eq!(with(transition).unwrap_err().field(), Some(field), "{transition}");
+        }
+        let animated = switch(r#"{"source":{"layout":"grid"},"animate_ms":400}"#).unwrap().transition;
+        assert_eq!(animated, Transition::Move(Duration::from_millis(400)));
+        for text in [
+            r#"{"participant":"b","animate_ms":99}"#,
+            r#"{"participant":"b","animate_ms":2001}"#,
+            r#"{"participant":"b","animate_ms":400,"transition":{"type":"fade"}}"#,
+        ] {
+            assert_eq!(switch(text).unwrap_err().field(), Some("animate_ms"), "{text}");
         }
         assert_eq!(switch("{}").unwrap_err().field(), Some("source"));
     }

@@ -132,6 +132,17 @@ impl SwitchboardRunner {
                     Some(Input::Seated { client, conference, seat, reference, result })
                 });
             }
+            Effect::Levels { conference, seat, on } => {
+                let conferences = Arc::clone(&self.conferences);
+                self.tasks.spawn(async move {
+                    if let Ok(conference) = conferences.find(&conference).await {
+                        let asked = conference.ask(|answer| ConferenceRequest::Levels { seat, on, answer });
+                        // It is over, or too busy for this: there is nothing to tell, or the client asks again.
+                        let _ = asked.await;
+                    }
+                    None
+                });
+            }
             Effect::Leave { conference, client, seat, why } => {
                 let conferences = Arc::clone(&self.conferences);
                 self.tasks.spawn(async move {

@@ -100,6 +100,12 @@ pub enum Effect {
         create: bool,
         reference: Option<String>,
     },
+    /// Nobody waits for what comes of it: a seat that is gone hears nothing.
+    Levels {
+        conference: ConferenceId,
+        seat: SeatId,
+        on: bool,
+    },
     Leave {
         conference: ConferenceId,
         client: ParticipantId,
@@ -244,6 +250,7 @@ impl SwitchboardState {
                 self.leave_seat(&who, &conference);
                 Ok(None)
             }
+            ClientMessage::Levels { conference, on } => self.ask_levels(&who, conference, on).map(|()| None),
             ClientMessage::Invite { to, user_data, mode } => {
                 let takes = self.clients.get(&to).map(|client| client.max_calls);
                 let invite = Invite { caller: who, callee: to, mode, user_data, takes };

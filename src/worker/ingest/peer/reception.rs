@@ -2,12 +2,14 @@
 
 use crate::{
     ipc::{IngestOffer, VideoCodec},
+    units::MediaTime,
     worker::{
         forward::relay::RelayedMedium,
         ingest::{
-            IngestError, IngestSetup,
+            IngestError, IngestSetup, audio_level,
             branch::{self, Medium},
         },
+        source::SourceTap,
     },
 };
 use gst::prelude::*;
@@ -63,6 +65,9 @@ pub(super) fn transceivers(webrtcbin: &gst::Element, offer: &IngestOffer) -> Vec
         if let Some(id) = audio.transport_cc_id {
             format = format.field("rtcp-fb-transport-cc", true).field(format!("extmap-{id}"), TRANSPORT_CC);
         }
+        if let Some(id) = audio.audio_level_id {
+            format = format.field(format!("extmap-{id}"), AUDIO_LEVEL);
+        }
         let mut caps = gst::Caps::new_empty();
         caps.make_mut().append_structure(format.build());
         wanted.push((audio.mline, caps));
@@ -82,6 +87,7 @@ pub(super) fn transceivers(webrtcbin: &gst::Element, offer: &IngestOffer) -> Vec
         .collect()
 }
 
+const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
 /// Prepares the branches now, so that a pad that appears is only linked.
@@ -99,6 +105,7 @@ pub(super) fn link_branches(
         branches.push((name, branch::build(medium, &setup.tap, &setup.timeline)?));
     }
     let branches = Mutex::new(branches);
+    let level_id = setup.offer.audio.as_ref().and_then(|audio| audio.audio_level_id);
     let (tap, timeline) = (setup.tap.clone(), setup.timeline.clone());
     let (pipeline, keyframe) = (pipeline.downgrade(), keyframe.clone());
     // Linking must be done before the pad's first buffer, that is here on the streaming thread; it happens
@@ -126,9 +133,13 @@ pub(super) fn link_branches(
             let sink = branch.static_pad("sink").ok_or("the branch has no sink pad")?;
             let (tap, timeline) = (tap.clone(), timeline.clone());
             sink.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, info| {
-                tap.meter().rtp(timeline.now());
+                let now = timeline.now();
+                tap.meter().rtp(now);
                 if tap.meter().delivers() {
                     tap.relay().pass(relayed, info);
+                    if let Some(id) = level_id.filter(|_| relayed == Some(RelayedMedium::Audio)) {
+                        note_levels(info, id, &tap, now);
+                    }
                 }
                 gst::PadProbeReturn::Ok
             });
@@ -157,4 +168,18 @@ pub(super) fn link_branches(
         }
     });
     Ok(())
+}
+
+/// What the publisher says of the loudness of packets.
+fn note_levels(info: &gst::PadProbeInfo<'_>, id: u8, tap: &SourceTap, now: MediaTime) {
+    let note = |buffer: &gst::BufferRef| {
+        if let Some(level) = buffer.map_readable().ok().and_then(|packet| audio_level::read(&packet, id)) {
+            tap.meter().told_level(level, now);
+        }
+    };
+    match &info.data {
+        Some(gst::PadProbeData::Buffer(buffer)) => note(buffer),
+        Some(gst::PadProbeData::BufferList(list)) => list.iter().for_each(note),
+        _ => {}
+    }
 }

@@ -1,6 +1,6 @@
 //! What the mixer counts.
 
-use crate::ipc::ProgramReport;
+use crate::{ipc::ProgramReport, worker::level::LevelMeter};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Counters that anybody may read.
@@ -10,6 +10,8 @@ pub struct ProgramMeter {
     pub(super) repeated: AtomicU64,
     pub(super) dropped: AtomicU64,
     pub(super) rendition_dropped: AtomicU64,
+    /// Of the mixed sound.
+    pub level: LevelMeter,
 }
 
 impl ProgramMeter {

@@ -7,7 +7,10 @@ use crate::{
     units::{FrameRate, MediaTime},
     worker::{
         encoder::EncoderInput,
-        program::{crossfade::Crossfade, director::Director, frame::Frame, sound, standby::Standby},
+        program::{
+            crossfade::Crossfade, director::Director, frame::Frame, loudness::Loudness, motion::Motion,
+            sound, standby::Standby,
+        },
     },
 };
 use std::time::Duration;
@@ -36,6 +39,9 @@ pub(super) struct Running {
     pub(super) gop_begins: u64,
     /// The sound of the next frame starts with this sample.
     pub(super) next_sample: i64,
+    pub(super) loudness: Option<Loudness>,
+    /// Tiles are on their way.
+    pub(super) motion: Option<Motion>,
 }
 
 impl Running {
@@ -55,6 +61,8 @@ impl Running {
             next: 0,
             gop_begins: 0,
             next_sample: sound::sample_at((now - delay).0),
+            motion: None,
+            loudness: Loudness::towards(spec.encoding.loudness_lufs),
             spec,
         }
     }

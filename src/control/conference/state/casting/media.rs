@@ -61,6 +61,7 @@ pub(super) fn encoding_spec(encoding: &Encoding, config: &EncodingConfig) -> Enc
         video_kbps: encoding.video_kbps,
         audio_kbps: encoding.audio_kbps,
         keyframe_ms: encoding.keyframe_ms,
+        loudness_lufs: encoding.loudness_lufs,
         filler: config.filler,
         encoder: config.encoder,
         preset: config.preset.clone(),

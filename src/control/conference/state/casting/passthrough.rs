@@ -15,8 +15,8 @@ pub(super) fn check_transition(mode: ProgramMode, transition: Transition) -> Res
         return Ok(());
     }
     Err(ControlError::invalid(
-        "transition.type",
-        "a cast whose pictures pass through cannot fade, for nothing is drawn; allowed: cut",
+        if matches!(transition, Transition::Move(_)) { "animate_ms" } else { "transition.type" },
+        "a cast whose pictures pass through can only cut, for nothing is drawn; allowed: cut",
     ))
 }
 
@@ -30,8 +30,11 @@ impl ConferenceState {
         if mode == ProgramMode::Compose {
             return Ok(());
         }
-        let Source::Participant { participant, stream: name } = source else {
-            return Err(ControlError::SourceUnsupported);
+        let (participant, name) = match source {
+            Source::Participant { participant, stream } => (participant, stream),
+            // Whom that can pass through it follows.
+            Source::Follow { .. } => return Ok(()),
+            _ => return Err(ControlError::SourceUnsupported),
         };
         let codec = self.roster.participant(participant)?.stream(name).and_then(|stream| stream.video);
         let sends = match codec {

@@ -12,7 +12,7 @@ use crate::{
         error::ControlError,
         events::news::News,
     },
-    ids::RequestId,
+    ids::{ParticipantId, RequestId},
     ipc::{ReplyError, ReplyOk, SceneSpec, WorkerCommand},
     units::MediaTime,
 };
@@ -21,11 +21,21 @@ use std::time::{Duration, Instant};
 /// The worker keeps a switch's deadline itself; only one that breaks it meets this.
 const SWITCH_GRACE: Duration = Duration::from_secs(1);
 
+/// Whose wish a switch is.
+#[derive(Debug)]
+pub(super) enum Origin {
+    /// An operator's.
+    Request,
+    /// Nobody's: somebody else speaks. `before`: who was on by speaking.
+    Speaker { before: Option<ParticipantId> },
+}
+
 /// A switch that the worker was told.
 #[derive(Debug)]
 pub(super) struct Switching {
     /// Who waits; `None` once the deadline has answered.
     pub(super) ticket: Option<Ticket>,
+    pub(super) origin: Origin,
     pub(super) source: Source,
     pub(super) audio: AudioChoice,
     pub(super) transition: Transition,
@@ -76,6 +86,7 @@ impl ConferenceState {
             request.0,
             Switching {
                 ticket: Some(ticket),
+                origin: Origin::Request,
                 source: switch.source,
                 audio,
                 transition: switch.transition,
@@ -86,8 +97,15 @@ impl ConferenceState {
                     + SWITCH_GRACE,
             },
         );
-        let (deadline_ms, fade_ms) = (timeout_ms, switch.transition.length_ms());
-        self.command(WorkerCommand::Compose { request, scene, wait_ready: true, deadline_ms, fade_ms, at });
+        let (deadline_ms, transition) = (timeout_ms, switch.transition.spec());
+        self.command(WorkerCommand::Compose {
+            request,
+            scene,
+            wait_ready: true,
+            deadline_ms,
+            transition,
+            at,
+        });
     }
 
     pub(in super::super) fn switch_reply(
@@ -98,7 +116,19 @@ impl ConferenceState {
     ) {
         let Some(run) = &mut self.cast else { return };
         let Some(switching) = run.switches.remove(&request.0) else { return };
+        if let (Origin::Speaker { before }, Err(error)) = (&switching.origin, &result) {
+            self.keep_speaker(now, before.clone(), error);
+        }
+        let Some(run) = &mut self.cast else { return };
         let answer = match result {
+            Ok(ReplyOk::Composed { pts, .. }) if matches!(switching.origin, Origin::Speaker { .. }) => {
+                run.shown = Some(switching.scene);
+                let at = run.timeline.relative(pts);
+                if let Some(participant) = self.roster.speaker().cloned().filter(|_| run.is_live()) {
+                    self.announce(News::CastSpeaker { participant, at });
+                }
+                Ok(Reply::Done)
+            }
             Ok(ReplyOk::Composed { pts, took_ms }) => {
                 run.source = switching.source.clone();
                 run.audio = switching.audio;

@@ -85,6 +85,7 @@ pub fn start(source: Source, outputs: &[OutputSpec]) -> StartCast {
             video_kbps: 800,
             audio_kbps: 96,
             keyframe_ms: 2000,
+            loudness_lufs: None,
             renditions: Vec::new(),
         },
         outputs: outputs.to_vec(),

@@ -3,7 +3,7 @@
 use super::{super::*, bench::*};
 use crate::{
     control::{
-        cast::{AudioChoice, CastState, CastView, Source, SourceState, Switch, Transition},
+        cast::{AudioChoice, CastState, CastView, Focus, Source, SourceState, Switch, Transition},
         conference::ParticipantPatch,
     },
     ids::SourceId,
@@ -543,7 +543,7 @@ fn sound_follows_the_picture_or_is_everybodys() {
     assert_eq!(heard(&scene_of(&mut bench, screen, AudioChoice::Source)), [0, 1]);
     assert_eq!(heard(&scene_of(&mut bench, camera("bob"), AudioChoice::Mix)), [0, 1, 2]);
     assert_eq!(heard(&scene_of(&mut bench, Source::Slate, AudioChoice::Source)), [0; 0]);
-    let speaker = Source::Speaker { focus: who("bob") };
+    let speaker = Source::Speaker { focus: Focus::Participant(who("bob")) };
     let scene = scene_of(&mut bench, speaker, AudioChoice::Source);
     let PictureSpec::Speaker { focus, others } = &scene.picture else { panic!() };
     assert_eq!((focus.source, others.len(), others[0].source), (Some(SourceId(2)), 1, Some(SourceId(0))));

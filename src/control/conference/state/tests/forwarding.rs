@@ -2,7 +2,7 @@
 
 use super::{super::*, bench::*};
 use crate::{
-    control::conference::{ParticipantPatch, Published, Subscribe, SubscribeTo, SubscriberOffers},
+    control::conference::{ParticipantPatch, Published, Subscribe, SubscribeTo, SubscriberOffers, Without},
     ids::{RequestId, SourceId},
     ipc::{ForwardOf, Mutes, ReplyError, ReplyOk, SessionEndReason},
 };
@@ -86,8 +86,10 @@ fn subscribers_end_with_their_source_and_with_the_worker() {
 
 fn watch(bench: &mut Bench, session: &str) -> Ticket {
     let vp8 = Err(ControlError::NoCommonCodec("only H.264".to_owned()));
-    let subscribe =
-        Subscribe { to: SubscribeTo::Program, offers: SubscriberOffers { h264: Ok(offer()), vp8 } };
+    let subscribe = Subscribe {
+        to: SubscribeTo::Program { without: Without::Nobody },
+        offers: SubscriberOffers { h264: Ok(offer()), vp8 },
+    };
     bench.ask(Ask::Subscribe { subscribe, session: session.into() })
 }
 
@@ -118,13 +120,42 @@ fn the_program_is_watched_while_there_is_one() {
 }
 
 #[test]
+fn who_speaks_and_watches_does_not_hear_themselves() {
+    let mut bench = Bench::new();
+    let (_, source) = bench.publish("alice", "camera");
+    let (_, screen) = bench.publish("alice", "screen");
+    bench.go_live(camera("alice"), &[hls()]);
+    let mut watch = |without: Without| {
+        let vp8 = Err(ControlError::NoCommonCodec("only H.264".to_owned()));
+        let offers = SubscriberOffers { h264: Ok(offer()), vp8 };
+        let subscribe = Subscribe { to: SubscribeTo::Program { without }, offers };
+        let ticket = bench.ask(Ask::Subscribe { subscribe, session: "w1".into() });
+        let left_out = bench.commands().into_iter().find_map(|command| match command {
+            WorkerCommand::OpenForward { without, .. } => Some(without),
+            _ => None,
+        });
+        left_out.ok_or_else(|| bench.error(ticket).clone())
+    };
+    assert_eq!(watch(Without::Listener(who("alice"))), Ok(vec![source, screen]));
+    assert_eq!(watch(Without::Named(who("alice"))), Ok(vec![source, screen]));
+    assert_eq!(
+        watch(Without::Listener(who("viewer"))),
+        Ok(Vec::new()),
+        "sends nothing: hears the program as it is"
+    );
+    assert_eq!(watch(Without::Named(who("bob"))), Err(ControlError::ParticipantNotFound(who("bob"))));
+}
+
+#[test]
 fn who_cannot_take_h264_cannot_watch_the_program() {
     let mut bench = Bench::new();
     bench.publish("alice", "camera");
     bench.go_live(camera("alice"), &[hls()]);
     let no = || Err(ControlError::NoCommonCodec("only VP8".to_owned()));
-    let subscribe =
-        Subscribe { to: SubscribeTo::Program, offers: SubscriberOffers { h264: no(), vp8: Ok(offer()) } };
+    let subscribe = Subscribe {
+        to: SubscribeTo::Program { without: Without::Nobody },
+        offers: SubscriberOffers { h264: no(), vp8: Ok(offer()) },
+    };
     let ticket = bench.ask(Ask::Subscribe { subscribe, session: "w1".into() });
     assert_eq!(bench.error(ticket).code_and_status(), ("codec_unsupported", 406));
 }

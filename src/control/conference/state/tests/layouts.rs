@@ -2,7 +2,7 @@
 
 use super::{super::*, bench::*};
 use crate::{
-    control::cast::{Arrangement, AudioChoice, Source, SourceState, Switch, Tile, Transition, Who},
+    control::cast::{Arrangement, AudioChoice, Focus, Source, SourceState, Switch, Tile, Transition, Who},
     ids::SourceId,
     ipc::{PictureSpec, ReplyOk, SceneSpec, TileSpec},
     layout::{Area, Corner, EdgeSpec, Fit, Fraction},
@@ -101,7 +101,7 @@ fn presets_take_the_named_or_the_first_and_show_names_of_who_is_not_there() {
     let halves = Arrangement::SideBySide { fit: Fit::Cover };
     let scene = switched(&mut bench, arranged(halves, Some(&["bob"])));
     assert_eq!(shown(&scene), [(Some(2), "bob")]);
-    let scene = switched(&mut bench, Source::Speaker { focus: who("zoe") });
+    let scene = switched(&mut bench, Source::Speaker { focus: Focus::Participant(who("zoe")) });
     assert_eq!(shown(&scene), [(None, "zoe"), (Some(0), "alice"), (Some(2), "bob")]);
     // Who comes in takes the place that bears his name.
     bench.publish("zoe", "camera");

@@ -93,6 +93,7 @@ fn take(picture: &mut Option<Picture>, event: &ConferenceEvent) {
         | ConferenceEvent::Quality { .. }
         | ConferenceEvent::WorkerRestarted
         | ConferenceEvent::Ended { .. }
+        | ConferenceEvent::Levels { .. }
         | ConferenceEvent::Load { .. } => {}
     }
 }

@@ -50,7 +50,10 @@ impl Outsiders {
                 assert!(matches!(self.cast, Some(CastState::Starting | CastState::Live)), "{:?}", self.cast);
                 self.cast = Some(cast.state);
             }
-            News::CastSwitched(_) | News::CastSourceState { .. } | News::CastEncoderChanged { .. } => {
+            News::CastSwitched(_)
+            | News::CastSpeaker { .. }
+            | News::CastSourceState { .. }
+            | News::CastEncoderChanged { .. } => {
                 assert_eq!(self.cast, Some(CastState::Live));
             }
             News::OutputAdded(output) => {

@@ -3,7 +3,7 @@
 use super::{super::*, bench::*};
 use crate::{
     control::{
-        cast::{AudioChoice, Source, SourceState, Switch, Transition},
+        cast::{AudioChoice, Focus, Source, SourceState, Switch, Transition},
         conference::Publish,
     },
     ipc::{ProgramMode, ReplyOk, SourceReport, VideoCodec, VideoReport, WorkerReport},
@@ -81,7 +81,7 @@ fn only_one_participants_h264_passes_through() {
     for layout in [
         Source::Grid { participants: None },
         Source::Grid { participants: Some(vec![who("alice")]) },
-        Source::Speaker { focus: who("alice") },
+        Source::Speaker { focus: Focus::Participant(who("alice")) },
         Source::Slate,
     ] {
         let (code, status, text) = refused(&mut bench, passing(layout));

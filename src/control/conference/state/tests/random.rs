@@ -4,13 +4,14 @@
 use super::{super::*, bench, listeners::Listeners, outsiders::Outsiders};
 use crate::{
     control::{
-        cast::{Arrangement, AudioChoice, Source, Switch, SwitchTime, Transition},
+        cast::{Arrangement, AudioChoice, Focus, Source, Switch, SwitchTime, Transition},
         conference::{Join, ParticipantPatch, Publish, presence::Absence},
     },
     ids::{ParticipantId, RequestId, SourceId, StreamName},
-    ipc::{ReplyError, ReplyOk, SessionEndReason, WorkerReport},
+    ipc::{LevelReport, ReplyError, ReplyOk, SessionEndReason, WorkerReport},
     layout::Fit,
     media::Track,
+    units::Dbov,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -46,6 +47,7 @@ enum Op {
     ProgramFailed,
     Frame(bool, bool),
     Heartbeat,
+    Levels([u8; 5]),
     Playable(usize, bool),
     OutputStopped(usize),
     Pass(u64),
@@ -63,8 +65,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0..8_usize).prop_map(Op::Trickle),
         1 => (0..5_usize).prop_map(Op::Remove),
         1 => (0..5_usize, any::<bool>()).prop_map(|(who, mute)| Op::Patch(who, mute)),
-        3 => (0..10_usize, any::<bool>()).prop_map(|(source, push)| Op::Start(source, push)),
-        4 => (0..10_usize).prop_map(Op::Switch),
+        3 => (0..12_usize, any::<bool>()).prop_map(|(source, push)| Op::Start(source, push)),
+        4 => (0..12_usize).prop_map(Op::Switch),
         1 => Just(Op::Stop),
         2 => Just(Op::Snapshot),
         2 => (0..3_usize, any::<bool>()).prop_map(|(id, fails)| Op::AddOutput(id, fails)),
@@ -77,6 +79,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::ProgramFailed),
         6 => (any::<bool>(), any::<bool>()).prop_map(|(video, key)| Op::Frame(video, key)),
         1 => Just(Op::Heartbeat),
+        4 => any::<[u8; 5]>().prop_map(Op::Levels),
         4 => (0..4_usize, prop::bool::weighted(0.9)).prop_map(|(which, well)| Op::Playable(which, well)),
         3 => (0..4_usize).prop_map(Op::OutputStopped),
         3 => (0..20_000_u64).prop_map(Op::Pass),
@@ -262,7 +265,7 @@ impl World {
             WorkerCommand::OpenForward { .. }
             | WorkerCommand::MuteForwards { .. }
             | WorkerCommand::CloseForward { .. } => panic!("nobody subscribes here: {command:?}"),
-            WorkerCommand::RequestKeyframe => {}
+            WorkerCommand::RequestKeyframe | WorkerCommand::MeasureLevels { .. } => {}
             WorkerCommand::PaceRenditions { .. } => panic!("no cast here has renditions: {command:?}"),
             WorkerCommand::Configure(_) | WorkerCommand::Shutdown => panic!("{command:?} is not the state's"),
         }
@@ -332,7 +335,9 @@ impl World {
     fn run(&mut self, op: Op) {
         let source = |index: usize| match index {
             5 => Source::Grid { participants: None },
-            6 => Source::Speaker { focus: bench::who("alice") },
+            6 => Source::Speaker { focus: Focus::Participant(bench::who("alice")) },
+            10 => Source::Follow { hold: Duration::from_millis(500) },
+            11 => Source::Speaker { focus: Focus::ActiveSpeaker { hold: Duration::ZERO } },
             7 => Source::Slate,
             8 => Source::Screen { participant: bench::who("bob") },
             9 => Source::Arranged {
@@ -434,6 +439,10 @@ impl World {
                 let mut frame = bench::frame(track, 0, key || !video);
                 (frame.pts, frame.dts) = (self.now.media, self.now.media);
                 self.event(WorkerEvent::Frame(frame));
+            }
+            Op::Levels(down) => {
+                let sources = (0..).map(SourceId).zip(down.map(Dbov::below)).collect();
+                self.event(WorkerEvent::Levels(LevelReport { sources, program: None }));
             }
             Op::Heartbeat => self.event(WorkerEvent::Heartbeat(WorkerReport::default())),
             Op::Playable(index, playable) => {

@@ -62,6 +62,23 @@ impl SwitchboardState {
         self.stand(who, conference.clone(), seat, Absence::Left);
     }
 
+    /// Has a seat told levels, or no longer.
+    pub(super) fn ask_levels(
+        &mut self,
+        who: &ParticipantId,
+        conference: ConferenceId,
+        on: bool,
+    ) -> Result<(), ControlError> {
+        let seat = self.clients.get(who).and_then(|client| client.seats.get(&conference));
+        let Some(seat) = seat.filter(|seat| seat.phase == SeatPhase::Taken) else {
+            let detail =
+                format!("levels are told to those who joined; {conference} was not joined, or is not yet");
+            return Err(ControlError::invalid("conference", detail));
+        };
+        self.out.push(Effect::Levels { conference, seat: seat.id, on });
+        Ok(())
+    }
+
     pub(super) fn stand(
         &mut self,
         who: &ParticipantId,

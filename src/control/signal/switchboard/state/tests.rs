@@ -318,7 +318,7 @@ impl World {
                         self.seats.remove(&place);
                     }
                 }
-                Effect::Send { .. } | Effect::Close { .. } => {}
+                Effect::Levels { .. } | Effect::Send { .. } | Effect::Close { .. } => {}
             }
         }
     }

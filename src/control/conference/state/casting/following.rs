@@ -1,0 +1,115 @@
+//! A program that follows the active speaker: switches that nobody asked for.
+
+use super::{
+    CastRun, ConferenceState, Now, ProgramPhase,
+    switching::{Origin, Switching},
+};
+use crate::{
+    control::{
+        cast::{CastState, Transition},
+        conference::{scene, state::working::Expected},
+    },
+    ids::ParticipantId,
+    ipc::{ReplyError, TransitionSpec, WorkerCommand},
+};
+use std::time::Duration;
+
+impl CastRun {
+    /// A switch is under way to a source that follows the active speaker: how long one stays on it.
+    fn following_soon(&self) -> Option<Duration> {
+        self.switches.values().find_map(|switching| switching.source.follows())
+    }
+
+    /// Somebody is coming on by speaking; who was on before.
+    fn speaker_before(&self) -> Option<Option<&ParticipantId>> {
+        self.switches.values().find_map(|switching| match &switching.origin {
+            Origin::Speaker { before } => Some(before.as_ref()),
+            Origin::Request => None,
+        })
+    }
+}
+
+impl ConferenceState {
+    /// The program follows the active speaker, or is about to: how long one stays on it.
+    pub(in super::super) fn follows(&self) -> Option<Duration> {
+        let run = self.cast.as_ref().filter(|run| run.needs_worker())?;
+        run.source.follows().or_else(|| run.following_soon())
+    }
+
+    /// Who is on by speaking, for those who look at the cast.
+    pub(in super::super) fn speaker_on_air(&self) -> Option<ParticipantId> {
+        let run = self.cast.as_ref().filter(|run| run.source.follows().is_some())?;
+        if !matches!(run.state(), CastState::Starting | CastState::Live) {
+            return None;
+        }
+        run.speaker_before().unwrap_or_else(|| self.roster.speaker()).cloned()
+    }
+
+    /// Puts on the program who speaks by now.
+    pub(in super::super) fn follow_speaker(&mut self, now: Now) {
+        let chosen = self.speaking.active().cloned().or_else(|| {
+            // Before the first sound there is somebody already, and who is on stays.
+            let known = self.roster.speaker().filter(|who| self.roster.participant(who).is_ok());
+            let able = || self.roster.publishers().find(|one| self.can_be_shown(one));
+            known.or_else(|| Some(&able().or_else(|| self.roster.publishers().next())?.id)).cloned()
+        });
+        if chosen.is_none() || chosen.as_ref() == self.roster.speaker() {
+            return;
+        }
+        let run = self.cast.as_ref().filter(|run| run.needs_worker());
+        let shows = run.is_some_and(|run| run.source.follows().is_some());
+        let program = run.map_or(ProgramPhase::Off, |run| run.program);
+        let changes = run.is_some_and(|run| !run.switches.is_empty() || run.reflowing);
+        match program {
+            // What the worker was told is taken back only when it has happened: the next look finds it.
+            _ if self.follows().is_some() && changes => {}
+            ProgramPhase::Starting { .. } | ProgramPhase::Stopping { .. } if shows => {}
+            ProgramPhase::On if shows => self.switch_to_speaker(now, chosen),
+            _ => drop(self.roster.set_speaker(chosen)),
+        }
+    }
+
+    fn switch_to_speaker(&mut self, now: Now, speaker: Option<ParticipantId>) {
+        let before = self.roster.set_speaker(speaker);
+        let timeout_ms = self.config.switching.switch_timeout_ms;
+        let Some(run) = &mut self.cast else { return };
+        let scene = scene::scene(&run.source, run.audio, &self.roster);
+        if run.shown.as_ref() == Some(&scene) {
+            return;
+        }
+        let request = self.worker.expect(Expected::Switch);
+        run.switches.insert(
+            request.0,
+            Switching {
+                ticket: None,
+                origin: Origin::Speaker { before },
+                source: run.source.clone(),
+                audio: run.audio,
+                transition: Transition::Cut,
+                scene: scene.clone(),
+                deadline: now.at + Duration::from_millis(timeout_ms.into()),
+            },
+        );
+        let deadline_ms = timeout_ms;
+        self.command(WorkerCommand::Compose {
+            request,
+            scene,
+            wait_ready: true,
+            deadline_ms,
+            transition: TransitionSpec::Cut,
+            at: None,
+        });
+    }
+
+    /// Who spoke did not come on: whoever was on before still is.
+    pub(super) fn keep_speaker(&mut self, now: Now, before: Option<ParticipantId>, error: &ReplyError) {
+        if self.cast.as_ref().is_some_and(|run| run.following_soon().is_some()) {
+            // The switch that took this one's place goes to the same one.
+            return;
+        }
+        let missed = self.roster.set_speaker(before.clone());
+        if let (Some(missed), ReplyError::Timeout | ReplyError::MediaNotReady { .. }) = (missed, error) {
+            self.speaking.bar(now, missed, before);
+        }
+    }
+}
