@@ -2,8 +2,10 @@
 //! JSON faces are in `http::wire`.
 
 mod arrangement;
+mod cue;
 
 pub use arrangement::{Arrangement, Tile, Who};
+pub use cue::{Cue, CueError, CueState, CueTime, CueView, RundownView, in_cue};
 
 use crate::{
     egress::{output::OutputStatus, rtmp::url::RtmpUrl},
@@ -110,6 +112,16 @@ pub enum SwitchTime {
     Program(MediaTime),
     /// By the server's clock.
     Wall(Timestamp),
+}
+
+impl SwitchTime {
+    /// In JSON.
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Program(_) => "at_pts_ms",
+            Self::Wall(_) => "at",
+        }
+    }
 }
 
 /// How the program changes, picture and sound together.

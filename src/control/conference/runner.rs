@@ -13,10 +13,11 @@ use crate::{
     control::{
         admission::load::LoadMonitor,
         cast::OutputSpec,
-        directory::runner::Notice,
+        directory::{keeper::CueKeeper, runner::Notice},
         error::ControlError,
         events::{Events, news::News},
         figures,
+        store::RundownRecord,
         supervisor::{Worker, WorkerLauncher, WorkerSignal},
     },
     egress::{
@@ -83,6 +84,7 @@ pub struct ConferenceRunner {
     ending: bool,
     stop: CancellationToken,
     notices: mpsc::Sender<Notice>,
+    keeper: CueKeeper,
     /// Who listens.
     seats: BTreeMap<SeatId, (ParticipantId, Listener)>,
     held: HashMap<Ticket, Held>,
@@ -120,6 +122,7 @@ impl ConferenceRunner {
         founding: Founding,
         parts: ConferenceParts,
         notices: mpsc::Sender<Notice>,
+        keeper: CueKeeper,
         stop: CancellationToken,
     ) -> (Conference, Self) {
         let (sender, mailbox) = mpsc::channel(MAILBOX);
@@ -143,6 +146,7 @@ impl ConferenceRunner {
             ending: false,
             stop,
             notices,
+            keeper,
             seats: BTreeMap::new(),
             held: HashMap::new(),
             next_ticket: 0,
@@ -292,6 +296,9 @@ impl ConferenceRunner {
             }
             Effect::Tell { audience, event } => self.tell(&audience, &event),
             Effect::Announce(news) => self.parts.events.publish(&self.id, &news),
+            Effect::StoreCues { begun, cues } => {
+                self.keeper.store(&self.id, RundownRecord::new(begun, &cues));
+            }
             Effect::Unseat(seat) => drop(self.seats.remove(&seat)),
             Effect::SessionClosed(session) => self.notify(Notice::SessionClosed { session }).await,
             Effect::OpenHub { renditions, steady } => {

@@ -43,6 +43,10 @@ kinds! {
     CastStarted = "cast.started",
     /// The program shows another source.
     CastSwitched = "cast.switched",
+    /// The run-down is another list, or none.
+    CastCues = "cast.cues",
+    /// A cue of it is next, on, done, failed or skipped.
+    CastCue = "cast.cue",
     /// It ended as asked, or since nobody was left.
     CastStopped = "cast.stopped",
     /// It ended for a fault.

@@ -39,7 +39,7 @@ pub struct SwitchBody {
 /// How the program changes.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct TransitionBody {
+pub(super) struct TransitionBody {
     /// `cut`, or `fade`: picture and sound of the new source come over the old one together.
     #[serde(rename = "type")]
     #[schema(example = "fade")]
@@ -55,7 +55,7 @@ const FADE_MS: RangeInclusive<u32> = 100..=5000;
 const DEFAULT_FADE_MS: u32 = 500;
 
 impl TransitionBody {
-    fn into_transition(self) -> Result<Transition, ControlError> {
+    pub(super) fn into_transition(self) -> Result<Transition, ControlError> {
         match (self.kind.as_str(), self.duration_ms) {
             ("cut", None) => Ok(Transition::Cut),
             ("cut", Some(_)) => Err(ControlError::invalid(
@@ -97,7 +97,7 @@ impl SwitchBody {
     }
 }
 
-fn switch_time(pts_ms: Option<u64>, wall: Option<&str>) -> Result<Option<SwitchTime>, ControlError> {
+pub(super) fn switch_time(pts_ms: Option<u64>, wall: Option<&str>) -> Result<Option<SwitchTime>, ControlError> {
     match (pts_ms, wall) {
         (None, None) => Ok(None),
         (Some(_), Some(_)) => Err(ControlError::invalid("at", "at and at_pts_ms do not go together")),
