@@ -114,6 +114,10 @@ impl ConferenceState {
             return self.refuse(ticket, error);
         }
         self.rundown.take(key);
+        // What was asked for it before does not count any more.
+        if let Some(run) = &mut self.cast {
+            run.switches.values_mut().filter(|told| told.cue == Some(key)).for_each(|told| told.cue = None);
+        }
         self.compose(now, switch, None, For { ticket: Some(ticket), cue: Some(key) });
     }
 

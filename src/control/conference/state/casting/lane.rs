@@ -25,8 +25,8 @@ enum Turn {
     /// The first of the switches that wait.
     Switch,
     Cue(Due),
-    /// A cue that cannot be shown.
-    Fail(CueKey, ControlError),
+    /// A cue that cannot be shown; what comes after it counts from this time.
+    Fail(CueKey, ControlError, MediaTime),
 }
 
 impl CastRun {
@@ -54,7 +54,7 @@ impl ConferenceState {
                     self.switch_at(now, ticket, switch, Some(at));
                 }
                 Turn::Cue(due) => self.tell_cue(now, due),
-                Turn::Fail(key, error) => self.rundown.fail(key, &error, now.media),
+                Turn::Fail(key, error, at) => self.rundown.fail(key, &error, at),
             }
         }
     }
@@ -71,7 +71,7 @@ impl ConferenceState {
 
     fn cue_turn(&self, now: Now, run: &CastRun) -> Option<(MediaTime, Turn)> {
         let due = self.rundown.due(self.clock(now)).filter(|due| due.at <= now.media + LEAD)?;
-        let fail = |error| Some((due.at, Turn::Fail(due.key, error)));
+        let fail = |error, at| Some((due.at, Turn::Fail(due.key, error, at)));
         match self.check_cue(self.rundown.cue(due.key)?) {
             // They may still come.
             Err(ControlError::ParticipantNotFound(_) | ControlError::StreamNotFound { .. })
@@ -79,8 +79,10 @@ impl ConferenceState {
             {
                 None
             }
-            Err(error) => fail(error),
-            Ok(()) if due.at + LATE <= now.media => fail(ControlError::WorkerUnavailable),
+            Err(error) => fail(error, due.at),
+            Ok(()) if due.at + LATE <= now.media => {
+                fail(ControlError::WorkerUnavailable, now.media)
+            }
             Ok(()) => {
                 let free = run.program == ProgramPhase::On
                     && run.switches.len() < MAX_SWITCHES
