@@ -13,11 +13,11 @@ async fn a_list_is_put_read_taken_and_cleared() {
     let empty = json!({"conference": "room", "next": null, "on": null, "cues": []});
     assert_eq!(api.get(CUES).await.json(), empty);
     let list = json!([
-        {"name": "Welcome", "participant": "alice", "at": "2099-11-27T13:00:00+01:00"},
+        {"id": "cue-1", "name": "Welcome", "participant": "alice", "at": "2099-11-27T13:00:00+01:00"},
         {"id": "both", "name": "Both", "source": {"layout": "grid"}, "audio": "mix", "after_ms": 8000,
          "transition": {"type": "fade"}},
-        {"name": "Nobody", "source": {"slate": true}, "at_pts_ms": 83366},
-        {"name": "Guest", "participant": "bob"},
+        {"id": "cue-2", "name": "Nobody", "source": {"slate": true}, "at_pts_ms": 83366},
+        {"id": "cue-3", "name": "Guest", "participant": "bob"},
     ]);
     let reply = put(&api, list).await;
     assert_eq!(reply.status, 200, "{}", reply.text());

@@ -55,7 +55,7 @@ fn ten_cues_are_run_to_the_frame() {
         ("p0", json!({})),
     ];
     let cue = |(n, (who, when)): (usize, &(&str, Value))| {
-        let mut cue = json!({"name": format!("the {n}th"), "participant": who});
+        let mut cue = json!({"id": format!("cue-{}", n + 1), "name": format!("the {n}th"), "participant": who});
         cue.as_object_mut().unwrap().extend(when.as_object().unwrap().clone());
         cue
     };

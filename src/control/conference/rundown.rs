@@ -182,14 +182,18 @@ impl Rundown {
         self.lists
     }
 
-    /// Another list takes the place of this one; an empty one is none.
+    /// Another list takes the place of this one; an empty one is none. A cue that stands in both, unchanged, keeps what has
+    /// become of it.
     ///
     /// # Errors
     /// `invalid_request`: times that are in no order, or have passed while a cast is live.
     pub fn put(&mut self, cues: Vec<Cue>, clock: Clock) -> Result<(), ControlError> {
-        check_times(&cues, clock)?;
-        let entries = cues.into_iter().map(|cue| self.entry(cue)).collect();
-        self.entries = entries;
+        let former = |cue: &Cue| self.entries.iter().find(|entry| entry.cue == *cue);
+        let settled = |cue: &Cue| former(cue).is_some_and(|entry| entry.progress.is_settled());
+        check_times(&cues, clock, |cue| former(cue).is_some(), settled)?;
+        let kept: Vec<Option<Entry>> = cues.iter().map(|cue| former(cue).cloned()).collect();
+        let entries = cues.into_iter().zip(kept).map(|(cue, kept)| kept.unwrap_or_else(|| self.entry(cue)));
+        self.entries = entries.collect();
         self.revision += 1;
         self.lists += 1;
         Ok(())
@@ -406,11 +410,17 @@ impl Rundown {
     }
 }
 
-/// Times by one clock stand in order; with a cast that is live those of both clocks do, and none has passed.
-fn check_times(cues: &[Cue], clock: Clock) -> Result<(), ControlError> {
+/// Times by one clock stand in order; with a cast that is live those of both clocks do, and none has passed. What is `settled`
+/// has no time any more, and the time of what was `known` before may just pass.
+fn check_times(
+    cues: &[Cue],
+    clock: Clock,
+    known: impl Fn(&Cue) -> bool,
+    settled: impl Fn(&Cue) -> bool,
+) -> Result<(), ControlError> {
     let mut last: [Option<(usize, SwitchTime)>; 2] = [None, None];
     let mut latest: Option<(usize, MediaTime)> = None;
-    for (index, cue) in cues.iter().enumerate() {
+    for (index, cue) in cues.iter().enumerate().filter(|(_, cue)| !settled(cue)) {
         let CueTime::At(time) = cue.when else { continue };
         let by = usize::from(matches!(time, SwitchTime::Wall(_)));
         let field = format!("cues[{index}].{}", time.field());
@@ -428,7 +438,7 @@ fn check_times(cues: &[Cue], clock: Clock) -> Result<(), ControlError> {
         }
         // Without a cast nobody knows yet where a time of the program is; what has passed is skipped.
         if let (Some(zero), Some(at)) = (clock.zero, clock.media(time)) {
-            if at < clock.now.media {
+            if at < clock.now.media && !known(cue) {
                 let program = clock.now.media.since(zero).as_millis();
                 let detail = format!("{field} has passed: the program is at {program} ms");
                 return Err(ControlError::invalid(&field, detail));

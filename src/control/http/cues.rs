@@ -17,7 +17,7 @@ use axum::{Json, extract::State, http::StatusCode};
 /// A cue is taken by itself when its time comes, at the first frame that is not before; the worker is told a second and a half
 /// before. One without a time is taken by `…/cues/next` or `…/cues/{cue}/go`. What cannot be shown when it is its turn has
 /// `failed`, what is on the air stays, and the next one has its turn. A cue that is taken skips those before it. Switches by
-/// hand change nothing in the list.
+/// hand change nothing in the list. To add one, put the list with it: who stands in both keeps what has become of it.
 #[utoipa::path(post, path = "/v1/conferences/{conference}/cast/cues", tag = "cast", operation_id = "put_cues",
     params(("conference" = String, Path, description = "Conference id")), request_body = RundownBody, responses(
     (status = 200, body = RundownJson, description = "it is stored, where the conference is"),

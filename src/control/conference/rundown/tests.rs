@@ -209,6 +209,25 @@ fn times_in_no_order_are_named() {
     assert_eq!(put(live(3000), &[wall(3000), program(3000), program(90_000)]), None);
 }
 
+#[test]
+fn what_stands_in_both_lists_keeps_what_has_become_of_it() {
+    let mut list = rundown(&[program(5000), after(300), CueTime::Manual]);
+    list.cast_begins(live(2000));
+    run(&mut list, 5000);
+    let cues = |times: &[(&str, CueTime)]| times.iter().map(|(id, when)| cue(id, *when)).collect::<Vec<_>>();
+    let second = list.next().unwrap();
+    list.told(second);
+    let longer = [("c0", program(5000)), ("c1", after(300)), ("new", after(100)), ("c2", CueTime::Manual)];
+    list.put(cues(&longer), live(5100)).unwrap();
+    assert_eq!(states(&list), "Onww");
+    assert_eq!(list.next(), Some(second), "it is the same one");
+    // Another time is another cue, and may not have passed.
+    let changed = cues(&[("c0", program(5001)), ("c1", after(300))]);
+    assert_eq!(list.put(changed, live(5100)).unwrap_err().field(), Some("cues[0].at_pts_ms"));
+    list.put(cues(&[("c0", program(5001 + 1000))]), live(5100)).unwrap();
+    assert_eq!(states(&list), "n");
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Pass(u64),

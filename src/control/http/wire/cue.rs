@@ -39,7 +39,8 @@ pub struct RundownBody {
 #[serde(deny_unknown_fields)]
 #[schema(title = "CueBody")]
 pub struct CueBody {
-    /// Unique in the list; one is made when absent.
+    /// Unique in the list; one is made when absent. A cue that stands in the list there is, under its id and unchanged, keeps
+    /// what has become of it.
     id: Option<String>,
     /// For people, 1 to 100 characters.
     #[schema(example = "Welcome")]
@@ -76,12 +77,12 @@ impl RundownBody {
             let detail = format!("cues has {count} of them; allowed: 1 to {MAX_CUES}");
             return Err(ControlError::invalid("cues", detail));
         }
-        let given: BTreeSet<String> = self.cues.iter().filter_map(|cue| cue.id.clone()).collect();
         let mut taken = BTreeSet::new();
-        let mut fresh = (1_usize..).map(|n| format!("cue-{n}")).filter(|id| !given.contains(id));
         let mut cues = Vec::with_capacity(count);
         for (index, mut body) in self.cues.into_iter().enumerate() {
-            let id = body.id.take().or_else(|| fresh.next()).unwrap_or_default();
+            // None that an earlier list may have had: under such a one a cue is another one.
+            let made = || format!("cue-{}-{:06x}", index + 1, rand::random::<u32>() >> 8);
+            let id = body.id.take().unwrap_or_else(made);
             let cue = body.into_cue(&id, layouts).map_err(|error| in_cue(index, error))?;
             if !taken.insert(id) {
                 let error = ControlError::invalid("id", "id stands twice in the list");
@@ -138,10 +139,10 @@ pub struct RundownJson {
     /// Whose it is.
     pub conference: String,
     /// The cue that `POST …/cast/cues/next` takes, or that is just being taken.
-    #[schema(example = "cue-3")]
+    #[schema(example = "guest")]
     pub next: Option<String>,
     /// The cue that was taken last, as long as the cast is live. A switch by hand may have followed it.
-    #[schema(example = "cue-2")]
+    #[schema(example = "welcome")]
     pub on: Option<String>,
     /// In their order; empty when there is no run-down.
     pub cues: Vec<CueJson>,
@@ -170,7 +171,7 @@ pub struct CueJson {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct CueAsPut {
     /// Unique in the list.
-    #[schema(example = "cue-2")]
+    #[schema(example = "welcome")]
     pub id: String,
     /// For people.
     pub name: String,
@@ -297,8 +298,8 @@ mod tests {
                     [{"participant": "a", "x": 0, "y": 0, "width": 0.5, "height": 1}]}, "transition": {"type": "cut"}}]}"#,
         )
         .unwrap();
-        let ids: Vec<_> = list.iter().map(|cue| cue.id.as_str()).collect();
-        assert_eq!(ids, ["cue-1", "x", "cue-3", "cue-2"], "made ones are none of the others");
+        assert_eq!((list[1].id.as_str(), list[3].id.as_str()), ("x", "cue-2"));
+        assert!(list[0].id.as_str().starts_with("cue-1-"), "{}", list[0].id);
         for cue in &list {
             let stored = serde_json::to_value(CueAsPut::from(cue)).unwrap();
             assert_eq!(read_stored(stored, &LayoutsConfig::new()).as_ref(), Ok(cue));

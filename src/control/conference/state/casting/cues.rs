@@ -145,7 +145,8 @@ impl ConferenceState {
         let Some(run) = &mut self.cast else { return };
         let (mut waits, mut somebody) = (false, false);
         for told in run.switches.values_mut() {
-            waits |= told.cue.take().is_some() && told.ticket.is_none();
+            let gone = told.cue.take_if(|key| self.rundown.cue(*key).is_none()).is_some();
+            waits |= gone && told.ticket.is_none();
             somebody |= told.ticket.is_some();
         }
         // A switch that somebody waits for has taken its place already.
