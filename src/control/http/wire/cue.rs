@@ -100,8 +100,7 @@ impl RundownBody {
 
 impl CueBody {
     fn into_cue(self, id: &str, layouts: &LayoutsConfig) -> Result<Cue, ControlError> {
-        let id: CueId =
-            id.parse().map_err(|error| ControlError::invalid("id", ControlError::InvalidId(error).to_string()))?;
+        let id = id.parse::<CueId>().map_err(|error| ControlError::invalid("id", error.to_string()))?;
         let length = self.name.chars().count();
         if !(1..=MAX_NAME_CHARS).contains(&length) || self.name.chars().any(char::is_control) {
             let detail = format!("name is not allowed; allowed: 1 to {MAX_NAME_CHARS} characters, no control characters");
