@@ -174,7 +174,8 @@ impl Directory {
         created_at: Timestamp,
         settings: &ConferenceSettings,
     ) -> Result<(), ControlError> {
-        let former = self.kept.store.conference(id.clone()).await.map_err(|error| store_failed(id, &error))?;
+        let former =
+            self.kept.store.conference(id.clone()).await.map_err(|error| store_failed(id, &error))?;
         let rundown = former.and_then(|former| former.rundown);
         let record = ConferenceRecord { rundown, ..ConferenceRecord::new(id.clone(), created_at, settings) };
         self.kept.store.save_conference(record).await.map_err(|error| store_failed(id, &error))

@@ -44,14 +44,18 @@ async fn a_list_is_put_read_taken_and_cleared() {
     api.json("POST", &format!("{CUES}/next"), Value::Null).await.is(409, "cast_not_started");
     api.json("POST", "/v1/conferences/room/cast/start", json!({"source": {"slate": true}})).await;
     let reply = api.json("POST", &format!("{CUES}/next"), Value::Null).await;
-    let taken = json!({"source": camera("alice"), "took_ms": 41, "program_pts_ms": 83366, "transition": "cut"});
+    let taken =
+        json!({"source": camera("alice"), "took_ms": 41, "program_pts_ms": 83366, "transition": "cut"});
     assert_eq!((reply.status.as_u16(), reply.json()), (200, taken), "as a switch is answered");
     let list = api.get(CUES).await.json();
     assert_eq!((&list["on"], &list["next"]), (&json!("cue-1"), &json!("both")));
     assert_eq!(list["cues"][0]["program_pts_ms"], 83366);
     api.json("POST", &format!("{CUES}/cue-3/go"), Value::Null).await.is(404, "participant_not_found");
     let failed = &api.get(CUES).await.json()["cues"][3];
-    assert_eq!((&failed["state"], &failed["error"]["code"]), (&json!("failed"), &json!("participant_not_found")));
+    assert_eq!(
+        (&failed["state"], &failed["error"]["code"]),
+        (&json!("failed"), &json!("participant_not_found"))
+    );
     api.json("POST", &format!("{CUES}/other/go"), Value::Null).await.is(404, "cue_not_found");
     assert_eq!(api.call("DELETE", CUES, &[], "").await.status, 204);
     assert_eq!(api.get(CUES).await.json(), empty);
@@ -72,7 +76,10 @@ async fn what_is_wrong_is_named_with_its_place_and_changes_nothing() {
         (json!([good, {"name": "n", "source": {"layout": "pip", "focus": "a"}}]), "cues[1].source.inset"),
         (json!([{"name": "n", "participant": "a", "fade": 1}]), "cues[0].fade"),
         (json!([{"name": "n", "participant": "a", "at_pts_ms": -1}]), "cues[0].at_pts_ms"),
-        (json!([{"name": "n", "participant": "a", "transition": {"type": "wipe"}}]), "cues[0].transition.type"),
+        (
+            json!([{"name": "n", "participant": "a", "transition": {"type": "wipe"}}]),
+            "cues[0].transition.type",
+        ),
         (json!([{"name": "n", "participant": "a", "after_ms": 5}]), "cues[0].after_ms"),
     ] {
         let reply = put(&api, cues).await;

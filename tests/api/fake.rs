@@ -306,11 +306,17 @@ impl Actor {
             }
             ConferenceRequest::NextCue { answer } => {
                 let next = self.cues.iter().position(|cue| cue.state == CueState::Next);
-                drop(answer.send(self.running().and_then(|()| self.take(next.ok_or(ControlError::NoNextCue)?))));
+                drop(
+                    answer
+                        .send(self.running().and_then(|()| self.take(next.ok_or(ControlError::NoNextCue)?))),
+                );
             }
             ConferenceRequest::GoCue { cue, answer } => {
                 let found = self.cues.iter().position(|one| one.cue.id == cue);
-                drop(answer.send(found.ok_or(ControlError::CueNotFound(cue)).and_then(|index| self.take(index))));
+                drop(
+                    answer
+                        .send(found.ok_or(ControlError::CueNotFound(cue)).and_then(|index| self.take(index))),
+                );
             }
             ConferenceRequest::Snapshot { answer } => {
                 let jpeg = self.running().map(|()| bytes::Bytes::from_static(b"\xff\xd8\xff a picture"));

@@ -55,7 +55,8 @@ fn ten_cues_are_run_to_the_frame() {
         ("p0", json!({})),
     ];
     let cue = |(n, (who, when)): (usize, &(&str, Value))| {
-        let mut cue = json!({"id": format!("cue-{}", n + 1), "name": format!("the {n}th"), "participant": who});
+        let mut cue =
+            json!({"id": format!("cue-{}", n + 1), "name": format!("the {n}th"), "participant": who});
         cue.as_object_mut().unwrap().extend(when.as_object().unwrap().clone());
         cue
     };
@@ -110,7 +111,10 @@ fn ten_cues_are_run_to_the_frame() {
         assert!(run["cues"][n]["error"].is_null(), "{run}");
     }
     let failed = &run["cues"][4];
-    assert_eq!((&failed["state"], &failed["error"]["code"]), (&json!("failed"), &json!("participant_not_found")));
+    assert_eq!(
+        (&failed["state"], &failed["error"]["code"]),
+        (&json!("failed"), &json!("participant_not_found"))
+    );
 
     // What was seen.
     let mut seen: Vec<(u64, Colour)> = Vec::new();

@@ -366,7 +366,9 @@ impl Rundown {
             key: entry.key,
             cue: entry.cue.clone(),
             state: match entry.progress {
-                Progress::Waiting | Progress::Told | Progress::Taking if next == Some(index) => CueState::Next,
+                Progress::Waiting | Progress::Told | Progress::Taking if next == Some(index) => {
+                    CueState::Next
+                }
                 Progress::Waiting | Progress::Told | Progress::Taking => CueState::Waiting,
                 Progress::On => CueState::On,
                 Progress::Done => CueState::Done,
@@ -384,7 +386,8 @@ impl Rundown {
     }
 
     fn step(&mut self, key: CueKey, from: Progress, step: impl FnOnce(&mut Entry)) {
-        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key == key && entry.progress == from) {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key == key && entry.progress == from)
+        {
             step(entry);
             self.revision += 1;
         }

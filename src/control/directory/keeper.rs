@@ -85,7 +85,8 @@ impl Kept {
                 match stored {
                     Ok(()) => drop(waiting.failed.remove(&id)),
                     Err(error) => {
-                        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                        let cause =
+                            std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
                         tracing::error!(conference = %id, %error, cause, "run-down not stored");
                         waiting.failed.insert(id);
                     }

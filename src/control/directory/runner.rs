@@ -201,8 +201,13 @@ impl DirectoryRunner {
     fn open(&mut self, founding: Founding) -> Conference {
         let id = founding.id.clone();
         let stop = self.stop.child_token();
-        let (conference, runner) =
-            ConferenceRunner::new(founding, self.parts.clone(), self.notice.clone(), self.keeper.clone(), stop);
+        let (conference, runner) = ConferenceRunner::new(
+            founding,
+            self.parts.clone(),
+            self.notice.clone(),
+            self.keeper.clone(),
+            stop,
+        );
         let span = tracing::info_span!("conference", conference = %id);
         let task = self.tasks.spawn(runner.run().instrument(span));
         self.names.insert(task.id(), id.clone());

@@ -65,10 +65,7 @@ pub async fn get(
     (status = 403, body = Problem, description = "`forbidden`"),
     (status = 404, body = Problem, description = "`conference_not_found`"),
     (status = 422, body = Problem, description = "`invalid_id`")))]
-pub async fn clear(
-    State(app): State<AppState>,
-    at: InConference<ToCast>,
-) -> Result<StatusCode, HttpError> {
+pub async fn clear(State(app): State<AppState>, at: InConference<ToCast>) -> Result<StatusCode, HttpError> {
     let conference = app.conferences.find(&at.conference).await?;
     conference.ask(|answer| ConferenceRequest::PutCues { cues: Vec::new(), answer }).await?;
     app.conferences.cues_stored(&at.conference).await?;

@@ -103,7 +103,9 @@ impl CueBody {
         let id = id.parse::<CueId>().map_err(|error| ControlError::invalid("id", error.to_string()))?;
         let length = self.name.chars().count();
         if !(1..=MAX_NAME_CHARS).contains(&length) || self.name.chars().any(char::is_control) {
-            let detail = format!("name is not allowed; allowed: 1 to {MAX_NAME_CHARS} characters, no control characters");
+            let detail = format!(
+                "name is not allowed; allowed: 1 to {MAX_NAME_CHARS} characters, no control characters"
+            );
             return Err(ControlError::invalid("name", detail));
         }
         let when = match (switch_time(self.at_pts_ms, self.at.as_deref())?, self.after_ms) {
@@ -239,7 +241,8 @@ impl From<&Cue> for CueAsPut {
 
 impl From<&CueView> for CueJson {
     fn from(view: &CueView) -> Self {
-        let error = |error: &CueError| CueErrorJson { code: error.code.clone(), detail: error.detail.clone() };
+        let error =
+            |error: &CueError| CueErrorJson { code: error.code.clone(), detail: error.detail.clone() };
         Self {
             cue: CueAsPut::from(&view.cue),
             state: view.state.name(),
@@ -325,7 +328,12 @@ mod tests {
             (at(r#"{"name":"n","participant":"a","at_pts_ms":5,"after_ms":5}"#), "cues[1].after_ms"),
             (at(r#"{"name":"n","participant":"a","after_ms":86400001}"#), "cues[1].after_ms"),
             (at(r#"{"name":"n","participant":"a","transition":{"type":"wipe"}}"#), "cues[1].transition.type"),
-            (at(r#"{"id":"cue-1","name":"n","participant":"a"},{"id":"cue-1","name":"n","participant":"a"}"#), "cues[2].id"),
+            (
+                at(
+                    r#"{"id":"cue-1","name":"n","participant":"a"},{"id":"cue-1","name":"n","participant":"a"}"#,
+                ),
+                "cues[2].id",
+            ),
         ] {
             let error = cues(&text).unwrap_err();
             assert_eq!((error.code_and_status().1, error.field()), (400, Some(field)), "{text}: {error}");

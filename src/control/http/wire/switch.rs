@@ -97,7 +97,10 @@ impl SwitchBody {
     }
 }
 
-pub(super) fn switch_time(pts_ms: Option<u64>, wall: Option<&str>) -> Result<Option<SwitchTime>, ControlError> {
+pub(super) fn switch_time(
+    pts_ms: Option<u64>,
+    wall: Option<&str>,
+) -> Result<Option<SwitchTime>, ControlError> {
     match (pts_ms, wall) {
         (None, None) => Ok(None),
         (Some(_), Some(_)) => Err(ControlError::invalid("at", "at and at_pts_ms do not go together")),

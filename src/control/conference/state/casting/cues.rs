@@ -198,10 +198,8 @@ impl ConferenceState {
 
     pub(in super::super) fn cue_view(&self, now: CueNow) -> CueView {
         let CueNow { key: _, cue, state, planned, program_pts, error } = now;
-        let planned_pts = self
-            .live_cast()
-            .ok()
-            .and_then(|run| planned.map(|planned| run.timeline.relative(planned)));
+        let planned_pts =
+            self.live_cast().ok().and_then(|run| planned.map(|planned| run.timeline.relative(planned)));
         CueView { cue, state, planned_pts, program_pts, error }
     }
 }

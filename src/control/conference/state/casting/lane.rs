@@ -80,9 +80,7 @@ impl ConferenceState {
                 None
             }
             Err(error) => fail(error, due.at),
-            Ok(()) if due.at + LATE <= now.media => {
-                fail(ControlError::WorkerUnavailable, now.media)
-            }
+            Ok(()) if due.at + LATE <= now.media => fail(ControlError::WorkerUnavailable, now.media),
             Ok(()) => {
                 let free = run.program == ProgramPhase::On
                     && run.switches.len() < MAX_SWITCHES

@@ -126,11 +126,10 @@ fn one_that_cannot_be_shown_fails_and_the_rest_runs() {
     use CueState::*;
     let mut bench = live();
     let absent = cue("c1", camera("carol"), program(5310));
-    put_list(&mut bench, vec![
-        cue("c0", camera("bob"), program(5000)),
-        absent,
-        cue("c2", camera("alice"), program(5620)),
-    ]);
+    put_list(
+        &mut bench,
+        vec![cue("c0", camera("bob"), program(5000)), absent, cue("c2", camera("alice"), program(5620))],
+    );
     pass(&mut bench, 3500);
     let [(request, Some(5000))] = told(&mut bench)[..] else { panic!("the first") };
     pass(&mut bench, 1500);
@@ -224,7 +223,10 @@ fn one_that_is_earlier_overtakes_and_the_later_one_is_told_again() {
 fn the_next_worker_takes_what_the_lost_one_was_told() {
     use CueState::*;
     let mut bench = live();
-    put_list(&mut bench, vec![cue("c0", Source::Slate, program(5000)), cue("c1", Source::Slate, program(60_000))]);
+    put_list(
+        &mut bench,
+        vec![cue("c0", Source::Slate, program(5000)), cue("c1", Source::Slate, program(60_000))],
+    );
     pass(&mut bench, 4000);
     assert_eq!(told(&mut bench).len(), 1);
     bench.feed(Input::WorkerGone);
@@ -266,7 +268,8 @@ fn without_a_cast_the_list_waits_and_its_times_pass() {
     let mut bench = Bench::new();
     bench.publish("alice", "camera");
     bench.publish("bob", "camera");
-    let wall = |bench: &Bench, s| CueTime::At(SwitchTime::Wall(bench.now.wall + jiff::SignedDuration::from_secs(s)));
+    let wall =
+        |bench: &Bench, s| CueTime::At(SwitchTime::Wall(bench.now.wall + jiff::SignedDuration::from_secs(s)));
     let times = [wall(&bench, 5), CueTime::Manual, program(60_000), wall(&bench, 3600)];
     put(&mut bench, &times);
     let ticket = bench.ask(Ask::NextCue);

@@ -1,7 +1,11 @@
 //! Somebody outside who knows the conference from its news alone.
 
 use super::super::{presence::receivable, *};
-use crate::{control::cast::{CastState, CueState}, egress::output::OutputState, ids::ParticipantId};
+use crate::{
+    control::cast::{CastState, CueState},
+    egress::output::OutputState,
+    ids::ParticipantId,
+};
 use std::collections::BTreeSet;
 
 /// What they know.
