@@ -71,7 +71,7 @@ async fn what_is_wrong_is_named_with_its_place_and_changes_nothing() {
         (json!([]), "cues"),
         (json!(vec![good.clone(); 101]), "cues"),
         (json!([good, {"name": "n"}]), "cues[1].source"),
-        (json!([good, good, {"source": {"slate": true}}]), "cues[2]"),
+        (json!([good, good, {"source": {"slate": true}}]), "cues[2].name"),
         (json!([good, {"name": "n", "source": {"slate": true, "colour": 1}}]), "cues[1].source.colour"),
         (json!([good, {"name": "n", "source": {"layout": "pip", "focus": "a"}}]), "cues[1].source.inset"),
         (json!([{"name": "n", "participant": "a", "fade": 1}]), "cues[0].fade"),
