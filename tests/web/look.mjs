@@ -158,7 +158,7 @@ async function rundown(page) {
   await page.locator('.tile[data-air=true]', { hasText: 'bob' }).waitFor();
   await check(page, 'rundown');
   await pictures(page, folder, 'rundown');
-  await page.getByRole('button', { name: 'Take Ann alone now' }).click();
+  await page.getByRole('button', { name: 'Go to Ann alone' }).click();
   await page.locator('#cues li[data-state=on]', { hasText: 'Ann alone' }).waitFor();
   await page.getByRole('button', { name: 'Clear' }).click();
   await page.getByText('Nothing is planned.').waitFor();

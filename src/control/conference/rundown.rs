@@ -5,7 +5,17 @@
 //! 2. By itself a cue is taken once. Only [`Rundown::take`] of an earlier one lets those after it wait again.
 //! 3. Times of the clock are looked up anew each time; what is on the air has its time in the media's clock.
 
-use super::state::Now;
+mod entry;
+#[cfg(test)]
+mod tests;
+mod times;
+
+pub use self::times::Clock;
+
+use self::{
+    entry::{Entry, Progress},
+    times::check_times,
+};
 use crate::{
     control::{
         cast::{Cue, CueError, CueState, CueTime, SwitchTime},
@@ -14,89 +24,13 @@ use crate::{
     ids::CueId,
     units::MediaTime,
 };
-use std::time::Duration;
-
-#[cfg(test)]
-mod tests;
-
 /// A newer switch may take the place of a cue that waits in the worker, which is then told again. So often; then something
 /// else is wrong.
 const MAX_TRIES: u8 = 8;
 
-/// One cue of one list; a list that takes its place has others.
+/// One cue, as long as it stands in the list unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CueKey(u64);
-
-/// The clocks by which cues have their times.
-#[derive(Debug, Clone, Copy)]
-pub struct Clock {
-    pub now: Now,
-    /// Of the cast that is live, since the conference's epoch.
-    pub zero: Option<MediaTime>,
-}
-
-impl Clock {
-    /// A time that somebody wrote down, since the conference's epoch.
-    pub fn media(&self, time: SwitchTime) -> Option<MediaTime> {
-        match time {
-            SwitchTime::Program(pts) => Some(self.zero? + Duration::from_nanos(pts.0)),
-            SwitchTime::Wall(at) => {
-                let ahead = at.duration_since(self.now.wall);
-                let away = u64::try_from(ahead.as_nanos().unsigned_abs()).unwrap_or(u64::MAX);
-                let (now, away) = (self.now.media, Duration::from_nanos(away));
-                Some(if ahead.is_negative() { now - away } else { now + away })
-            }
-        }
-    }
-}
-
-/// How far a cue is.
-#[derive(Debug, Clone, PartialEq)]
-enum Progress {
-    Waiting,
-    /// Its time is near: the worker was told.
-    Told,
-    /// Somebody asked for it: the worker was told to switch at once.
-    Taking,
-    On,
-    Done,
-    Failed(CueError),
-    Skipped,
-}
-
-impl Progress {
-    fn is_settled(&self) -> bool {
-        !matches!(self, Self::Waiting | Self::Told | Self::Taking)
-    }
-
-    /// It can be taken as the next one.
-    fn is_open(&self) -> bool {
-        matches!(self, Self::Waiting | Self::Told)
-    }
-}
-
-#[derive(Debug, Clone)]
-struct Entry {
-    key: CueKey,
-    cue: Cue,
-    progress: Progress,
-    /// When that was, since the conference's epoch: what comes "after" counts from here.
-    settled: Option<MediaTime>,
-    program_pts: Option<MediaTime>,
-    tries: u8,
-}
-
-impl Entry {
-    fn settle(&mut self, progress: Progress, at: MediaTime) {
-        self.progress = progress;
-        self.settled = Some(at);
-    }
-
-    fn reset(&mut self) {
-        self.progress = Progress::Waiting;
-        (self.settled, self.program_pts, self.tries) = (None, None, 0);
-    }
-}
 
 /// A cue whose time is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -411,46 +345,4 @@ impl Rundown {
             }
         }
     }
-}
-
-/// Times by one clock stand in order; with a cast that is live those of both clocks do, and none has passed. What is `settled`
-/// has no time any more, and the time of what was `known` before may just pass.
-fn check_times(
-    cues: &[Cue],
-    clock: Clock,
-    known: impl Fn(&Cue) -> bool,
-    settled: impl Fn(&Cue) -> bool,
-) -> Result<(), ControlError> {
-    let mut last: [Option<(usize, SwitchTime)>; 2] = [None, None];
-    let mut latest: Option<(usize, MediaTime)> = None;
-    for (index, cue) in cues.iter().enumerate().filter(|(_, cue)| !settled(cue)) {
-        let CueTime::At(time) = cue.when else { continue };
-        let by = usize::from(matches!(time, SwitchTime::Wall(_)));
-        let field = format!("cues[{index}].{}", time.field());
-        let early = |before: usize| {
-            ControlError::invalid(&field, format!("{field} is before the time of cues[{before}]"))
-        };
-        match (last[by], time) {
-            (Some((before, SwitchTime::Program(last))), SwitchTime::Program(at)) if at < last => {
-                return Err(early(before));
-            }
-            (Some((before, SwitchTime::Wall(last))), SwitchTime::Wall(at)) if at < last => {
-                return Err(early(before));
-            }
-            _ => last[by] = Some((index, time)),
-        }
-        // Without a cast nobody knows yet where a time of the program is; what has passed is skipped.
-        if let (Some(zero), Some(at)) = (clock.zero, clock.media(time)) {
-            if at < clock.now.media && !known(cue) {
-                let program = clock.now.media.since(zero).as_millis();
-                let detail = format!("{field} has passed: the program is at {program} ms");
-                return Err(ControlError::invalid(&field, detail));
-            }
-            if let Some((before, _)) = latest.filter(|(_, latest)| at < *latest) {
-                return Err(early(before));
-            }
-            latest = Some((index, at));
-        }
-    }
-    Ok(())
 }

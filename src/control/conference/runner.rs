@@ -295,7 +295,13 @@ impl ConferenceRunner {
                 self.notify(Notice::SessionOpened { session, conference: self.id.clone() }).await;
             }
             Effect::Tell { audience, event } => self.tell(&audience, &event),
-            Effect::Announce(news) => self.parts.events.publish(&self.id, &news),
+            Effect::Announce(news) => {
+                // Nobody may have waited for it: a cue is a switch as well.
+                if let News::CastSwitched(switched) = &*news {
+                    figures::switched(switched.took);
+                }
+                self.parts.events.publish(&self.id, &news);
+            }
             Effect::StoreCues { begun, cues } => {
                 self.keeper.store(&self.id, RundownRecord::new(begun, &cues));
             }
@@ -333,9 +339,6 @@ impl ConferenceRunner {
     }
 
     fn answer(&mut self, ticket: Ticket, result: Result<Reply, ControlError>) {
-        if let Ok(Reply::Switched(switched)) = &result {
-            figures::switched(switched.took);
-        }
         if let Some(held) = self.held.remove(&ticket) {
             held.answer(result);
         }

@@ -137,7 +137,7 @@ export class RunDown {
 
   #row(cue: CueNow, live: boolean): HTMLLIElement {
     const { id, name, state, error } = cue;
-    const go = make('button', { type: 'button', 'aria-label': `Take ${name} now`, ...(live ? {} : { disabled: '' }) }, 'Go');
+    const go = make('button', { type: 'button', 'aria-label': `Go to ${name}`, ...(live ? {} : { disabled: '' }) }, 'Go');
     go.onclick = () => void attempt(go, () => this.#take(() => this.#conference.meetingCast.goCue(id)));
     return make('li', { 'data-state': state },
       make('strong', { class: 'cue' }, name),

@@ -1,8 +1,11 @@
 use super::*;
-use crate::control::cast::{Source, Transition};
+use crate::control::{
+    cast::{Source, Transition},
+    conference::state::Now,
+};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const ZERO_MS: u64 = 1000;
 

@@ -12,7 +12,7 @@ use crate::{
         cast::{CastState, CueState, OutputView, SourceState},
         conference::{
             presence::{Absence, ConferenceEvent, StreamTold},
-            rundown::CueKey,
+            rundown::{Clock, CueKey, Rundown},
         },
         events::news::{Departure, EndReason, News},
     },
@@ -60,6 +60,15 @@ struct AnnouncedOutput {
 
 fn state_of(output: &OutputView) -> (OutputState, bool) {
     (output.status.state, output.status.on_backup)
+}
+
+impl Announced {
+    /// Who asks for the run-down finds what has become of it before the server's restart.
+    pub(super) fn with_rundown(rundown: &Rundown, now: Now) -> Self {
+        let cues = rundown.cues(Clock { now, zero: None }).into_iter().map(|cue| (cue.key, cue.state));
+        let (list, revision) = (rundown.lists(), rundown.revision());
+        Self { cues: AnnouncedCues { list, revision, states: cues.collect() }, ..Self::default() }
+    }
 }
 
 impl ConferenceState {
