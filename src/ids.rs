@@ -90,6 +90,10 @@ text_id! {
     OutputId, "output id", is_id, ID_ALLOWED
 }
 text_id! {
+    /// A cue of a conference's run-down, unique within it.
+    CueId, "cue id", is_id, ID_ALLOWED
+}
+text_id! {
     /// One of a participant's streams: `camera` (the default), `screen`, …
     StreamName, "stream name", is_stream_name, STREAM_ALLOWED
 }

@@ -2,8 +2,10 @@
 //! JSON faces are in `http::wire`.
 
 mod arrangement;
+mod cue;
 
 pub use arrangement::{Arrangement, Tile, Who};
+pub use cue::{Cue, CueError, CueState, CueTime, CueView, RundownView, in_cue};
 
 use crate::{
     egress::{output::OutputStatus, rtmp::url::RtmpUrl},
@@ -136,6 +138,16 @@ pub enum SwitchTime {
     Wall(Timestamp),
 }
 
+impl SwitchTime {
+    /// In JSON.
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Program(_) => "at_pts_ms",
+            Self::Wall(_) => "at",
+        }
+    }
+}
+
 /// How the program changes, picture and sound together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Transition {
@@ -155,6 +167,14 @@ impl Transition {
             Self::Cut => "cut",
             Self::Fade(_) => "fade",
             Self::Move(_) => "animate",
+        }
+    }
+
+    /// Milliseconds; a cut takes none.
+    pub fn length_ms(self) -> u32 {
+        match self.spec() {
+            TransitionSpec::Cut => 0,
+            TransitionSpec::Fade { ms } | TransitionSpec::Move { ms } => ms,
         }
     }
 

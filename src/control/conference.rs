@@ -7,6 +7,7 @@ pub mod outputs;
 pub mod presence;
 pub mod quality;
 pub mod roster;
+pub mod rundown;
 pub mod runner;
 pub mod scene;
 pub mod setup;
@@ -17,10 +18,10 @@ pub mod timeline;
 use crate::{
     control::{
         admission::CastRoom,
-        cast::{CastView, OutputSpec, OutputView, StartCast, Switch, SwitchResult},
+        cast::{CastView, Cue, OutputSpec, OutputView, RundownView, StartCast, Switch, SwitchResult},
         error::ControlError,
     },
-    ids::{ConferenceId, OutputId, ParticipantId, SessionId, StreamName},
+    ids::{ConferenceId, CueId, OutputId, ParticipantId, SessionId, StreamName},
     ipc::{Candidate, IngestOffer, VideoCodec},
 };
 use bytes::Bytes;
@@ -98,6 +99,24 @@ pub enum ConferenceRequest {
     },
     Switch {
         switch: Switch,
+        answer: Answer<SwitchResult>,
+    },
+    /// The run-down.
+    Cues {
+        answer: Answer<RundownView>,
+    },
+    /// Another list takes the place of the run-down; an empty one is none.
+    PutCues {
+        cues: Vec<Cue>,
+        answer: Answer<RundownView>,
+    },
+    /// Takes the run-down's next cue now.
+    NextCue {
+        answer: Answer<SwitchResult>,
+    },
+    /// Takes a certain one now.
+    GoCue {
+        cue: CueId,
         answer: Answer<SwitchResult>,
     },
     /// The program as it looks now: a JPEG file.

@@ -1,8 +1,12 @@
 //! Who is where: conferences by id, sessions by id. One actor owns both maps.
 
+pub mod keeper;
 pub mod runner;
 
-use self::runner::DirectoryRunner;
+use self::{
+    keeper::{CueKeeper, CueQueue},
+    runner::DirectoryRunner,
+};
 use crate::{
     control::{
         conference::{
@@ -38,6 +42,8 @@ struct Kept {
     store: Arc<dyn Store>,
     /// One writer at a time, so that store and conference agree on which settings came last.
     writing: Mutex<()>,
+    /// Run-downs that wait to be stored.
+    cues: CueQueue,
 }
 
 impl fmt::Debug for Directory {
@@ -106,12 +112,13 @@ impl Directory {
         let slate_colour = setup::colour(&parts.config.program.background)?;
         let records = store.conferences().await.map_err(DirectoryError::Load)?;
         let (mailbox, requests) = mpsc::channel(MAILBOX);
-        let mut runner = DirectoryRunner::new(parts, slate_colour, requests);
+        let kept = Arc::new(Kept { store, writing: Mutex::new(()), cues: CueQueue::default() });
+        let mut runner = DirectoryRunner::new(parts, slate_colour, requests, CueKeeper::new(&kept));
         for record in records {
             runner.restore(record);
         }
         tokio::spawn(runner.run());
-        Ok(Self { mailbox, kept: Arc::new(Kept { store, writing: Mutex::new(()) }) })
+        Ok(Self { mailbox, kept })
     }
 
     /// The conference, or `conference_not_found`.
@@ -167,7 +174,10 @@ impl Directory {
         created_at: Timestamp,
         settings: &ConferenceSettings,
     ) -> Result<(), ControlError> {
-        let record = ConferenceRecord::new(id.clone(), created_at, settings);
+        let former =
+            self.kept.store.conference(id.clone()).await.map_err(|error| store_failed(id, &error))?;
+        let rundown = former.and_then(|former| former.rundown);
+        let record = ConferenceRecord { rundown, ..ConferenceRecord::new(id.clone(), created_at, settings) };
         self.kept.store.save_conference(record).await.map_err(|error| store_failed(id, &error))
     }
 
@@ -188,17 +198,25 @@ impl Directory {
         // Forgotten first: should the server stop in between, the conference does not come back.
         let removed = self.kept.store.remove_conference(id.clone()).await;
         removed.map_err(|error| store_failed(id, &error))?;
-        match conference.ask(|answer| ConferenceRequest::End { answer }).await {
+        let ended = conference.ask(|answer| ConferenceRequest::End { answer }).await;
+        self.kept.forget_cues(id);
+        match ended {
             // It ended by itself in the meantime.
             Err(ControlError::ConferenceNotFound(_)) => Ok(()),
             result => result,
         }
     }
 
+    /// Returns when the run-down that the conference has answered with is stored, if the conference is kept.
+    pub async fn cues_stored(&self, id: &ConferenceId) -> Result<(), ControlError> {
+        self.kept.cues_stored_of(id).await
+    }
+
     /// Refuses new conferences, ends all casts cleanly and all conferences; returns when done. What is
     /// kept stays kept.
     pub async fn drain(&self) {
         let _ = self.tell(|answer| DirectoryRequest::Drain { answer }).await;
+        self.kept.cues_stored().await;
     }
 
     /// Sums over all conferences.

@@ -1,7 +1,7 @@
 //! The one map from an error to its stable `code` and HTTP status (contract, "Errors").
 
 use crate::control::conference::calls::CallError;
-use crate::ids::{ConferenceId, EndpointId, InvalidId, OutputId, ParticipantId, StreamName};
+use crate::ids::{ConferenceId, CueId, EndpointId, InvalidId, OutputId, ParticipantId, StreamName};
 use std::time::Duration;
 
 /// What a client's request can end with, other than success. `Display` is the problem's `detail`: a
@@ -78,6 +78,10 @@ pub enum ControlError {
     SwitchTimeout(u32),
     #[error("a newer switch took the place of this one")]
     SwitchSuperseded,
+    #[error("no cue of the run-down waits to be taken")]
+    NoNextCue,
+    #[error("there is no cue {0} in the run-down")]
+    CueNotFound(CueId),
     #[error("the server is overloaded; try again in {} s", .retry_after.as_secs())]
     Overloaded { retry_after: Duration },
     #[error("the server is shutting down")]
@@ -141,6 +145,8 @@ impl ControlError {
             Self::MediaNotReady(_) => ("media_not_ready", 409),
             Self::SwitchTimeout(_) => ("switch_timeout", 504),
             Self::SwitchSuperseded => ("switch_superseded", 409),
+            Self::NoNextCue => ("no_next_cue", 409),
+            Self::CueNotFound(_) => ("cue_not_found", 404),
             Self::Overloaded { .. } => ("overloaded", 503),
             Self::ShuttingDown => ("shutting_down", 503),
             Self::WorkerUnavailable => ("worker_unavailable", 503),

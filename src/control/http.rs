@@ -5,6 +5,7 @@
 
 pub mod cast;
 pub mod conferences;
+mod cues;
 pub mod events;
 pub mod extract;
 pub mod health;

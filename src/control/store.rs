@@ -3,8 +3,11 @@
 //! One trait, so that a shared store can take the embedded one's place. Records name nothing of this
 //! machine: no paths, no addresses, no process ids.
 
+mod cues;
 pub mod memory;
 pub mod redb;
+
+pub use cues::{CueRecord, RundownRecord};
 
 use crate::{control::conference::ConferenceSettings, ids::ConferenceId};
 use futures::future::BoxFuture;
@@ -15,6 +18,8 @@ use serde::{Deserialize, Serialize};
 pub trait Store: Send + Sync + 'static {
     /// All conferences, in order of id.
     fn conferences(&self) -> BoxFuture<'_, Result<Vec<ConferenceRecord>, StoreError>>;
+    /// A conference's record, if there is one.
+    fn conference(&self, id: ConferenceId) -> BoxFuture<'_, Result<Option<ConferenceRecord>, StoreError>>;
     /// Creates or replaces a conference's record; durable when done.
     fn save_conference(&self, record: ConferenceRecord) -> BoxFuture<'_, Result<(), StoreError>>;
     /// Removes a conference's record, if there is one; durable when done.
@@ -34,12 +39,16 @@ pub struct ConferenceRecord {
     /// Participants at once.
     #[serde(default)]
     pub max_participants: Option<usize>,
+    /// What is to be on its casts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rundown: Option<RundownRecord>,
 }
 
 impl ConferenceRecord {
     /// The record of a conference.
     pub fn new(id: ConferenceId, created_at: Timestamp, settings: &ConferenceSettings) -> Self {
-        Self { id, created_at, name: settings.name.clone(), max_participants: settings.max_participants }
+        let (name, max_participants) = (settings.name.clone(), settings.max_participants);
+        Self { id, created_at, name, max_participants, rundown: None }
     }
 
     /// The settings it holds.

@@ -3,7 +3,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The contract's table, and the pages.
-const ROUTES: [&str; 49] = [
+const ROUTES: [&str; 54] = [
     "GET /v1/conferences",
     "PUT /v1/conferences/{conference}",
     "GET /v1/conferences/{conference}",
@@ -29,6 +29,11 @@ const ROUTES: [&str; 49] = [
     "POST /v1/conferences/{conference}/cast/start",
     "POST /v1/conferences/{conference}/cast/switch",
     "POST /v1/conferences/{conference}/cast/stop",
+    "POST /v1/conferences/{conference}/cast/cues",
+    "GET /v1/conferences/{conference}/cast/cues",
+    "DELETE /v1/conferences/{conference}/cast/cues",
+    "POST /v1/conferences/{conference}/cast/cues/next",
+    "POST /v1/conferences/{conference}/cast/cues/{cue}/go",
     "POST /v1/conferences/{conference}/cast/outputs",
     "DELETE /v1/conferences/{conference}/cast/outputs/{output}",
     "GET /v1/conferences/{conference}/cast/snapshot.jpg",

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use meetingcast::{
     control::{
         cast::{
-            AudioChoice, CastState, CastView, OutputKind, OutputSpec, OutputView, Source, SourceState,
-            SwitchResult,
+            AudioChoice, CastState, CastView, CueState, CueView, OutputKind, OutputSpec, OutputView,
+            RundownView, Source, SourceState, Switch, SwitchResult,
         },
         conference::{
             Conference, ConferenceRequest, ConferenceSettings, ConferenceView, ParticipantView, Publish,
@@ -17,7 +17,7 @@ use meetingcast::{
     },
     egress::{output::OutputStatus, rtmp::url::RtmpUrl},
     ids::{ConferenceId, ParticipantId, SessionId, StreamName},
-    ipc::{Candidate, ProgramReport},
+    ipc::{Candidate, LevelReport, ProgramReport},
     units::MediaTime,
 };
 use std::{
@@ -126,6 +126,10 @@ impl Conferences for Fake {
             conference.ask(|answer| ConferenceRequest::End { answer }).await
         })
     }
+
+    fn cues_stored<'a>(&'a self, _: &'a ConferenceId) -> BoxFuture<'a, Result<(), ControlError>> {
+        Box::pin(async { Ok(()) })
+    }
 }
 
 struct Actor {
@@ -133,6 +137,7 @@ struct Actor {
     settings: ConferenceSettings,
     alice: Option<ParticipantView>,
     cast: CastView,
+    cues: Vec<CueView>,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -173,7 +178,7 @@ impl Actor {
             levels: LevelReport::default(),
             error: None,
         };
-        Self { id, settings, alice: Some(alice), cast, seen }
+        Self { id, settings, alice: Some(alice), cast, cues: Vec::new(), seen }
     }
 
     async fn run(mut self, mut requests: mpsc::Receiver<ConferenceRequest>) {
@@ -249,7 +254,9 @@ impl Actor {
                 drop(answer.send(opened));
             }
             // Signalling is tested with real conferences.
-            ConferenceRequest::Join { answer, .. } | ConferenceRequest::Leave { answer, .. } => {
+            ConferenceRequest::Join { answer, .. }
+            | ConferenceRequest::Leave { answer, .. }
+            | ConferenceRequest::Levels { answer, .. } => {
                 drop(answer.send(Ok(())));
             }
             ConferenceRequest::Trickle { candidates, answer, .. } => {
@@ -286,18 +293,34 @@ impl Actor {
                 }
                 drop(answer.send(result));
             }
-            ConferenceRequest::Switch { switch, answer } => {
-                let result = self.running().and_then(|()| self.check(&switch.source)).map(|()| {
-                    self.cast.source = Some(switch.source.clone());
-                    self.cast.audio = switch.audio.unwrap_or(self.cast.audio);
-                    SwitchResult {
-                        source: switch.source.clone(),
-                        took: Duration::from_millis(41),
-                        program_pts: MediaTime::from_millis(83_366),
-                        transition: switch.transition,
-                    }
-                });
-                drop(answer.send(result));
+            ConferenceRequest::Switch { switch, answer } => drop(answer.send(self.switch(&switch))),
+            ConferenceRequest::Cues { answer } => drop(answer.send(Ok(self.rundown()))),
+            ConferenceRequest::PutCues { cues, answer } => {
+                let state = |index| if index == 0 { CueState::Next } else { CueState::Waiting };
+                let cues = cues.into_iter().enumerate();
+                let view = |(index, cue)| CueView {
+                    cue,
+                    state: state(index),
+                    planned_pts: None,
+                    program_pts: None,
+                    error: None,
+                };
+                self.cues = cues.map(view).collect();
+                drop(answer.send(Ok(self.rundown())));
+            }
+            ConferenceRequest::NextCue { answer } => {
+                let next = self.cues.iter().position(|cue| cue.state == CueState::Next);
+                drop(
+                    answer
+                        .send(self.running().and_then(|()| self.take(next.ok_or(ControlError::NoNextCue)?))),
+                );
+            }
+            ConferenceRequest::GoCue { cue, answer } => {
+                let found = self.cues.iter().position(|one| one.cue.id == cue);
+                drop(
+                    answer
+                        .send(found.ok_or(ControlError::CueNotFound(cue)).and_then(|index| self.take(index))),
+                );
             }
             ConferenceRequest::Snapshot { answer } => {
                 let jpeg = self.running().map(|()| bytes::Bytes::from_static(b"\xff\xd8\xff a picture"));
@@ -347,6 +370,37 @@ impl Actor {
             cast: self.cast.clone(),
             worker_restarts: 0,
         }
+    }
+
+    fn switch(&mut self, switch: &Switch) -> Result<SwitchResult, ControlError> {
+        self.running()?;
+        self.check(&switch.source)?;
+        self.cast.source = Some(switch.source.clone());
+        self.cast.audio = switch.audio.unwrap_or(self.cast.audio);
+        Ok(SwitchResult {
+            source: switch.source.clone(),
+            took: Duration::from_millis(41),
+            program_pts: MediaTime::from_millis(83_366),
+            transition: switch.transition,
+        })
+    }
+
+    fn rundown(&self) -> RundownView {
+        RundownView { conference: self.id.clone(), cues: self.cues.clone() }
+    }
+
+    fn take(&mut self, index: usize) -> Result<SwitchResult, ControlError> {
+        let switch = self.cues[index].cue.switch();
+        let result = self.switch(&switch);
+        let cue = &mut self.cues[index];
+        match &result {
+            Ok(switched) => (cue.state, cue.program_pts) = (CueState::On, Some(switched.program_pts)),
+            Err(error) => (cue.state, cue.error) = (CueState::Failed, Some(error.into())),
+        }
+        if let Some(next) = self.cues.get_mut(index + 1) {
+            next.state = CueState::Next;
+        }
+        result
     }
 
     fn find(&self, id: &ParticipantId) -> Result<&ParticipantView, ControlError> {

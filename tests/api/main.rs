@@ -14,6 +14,7 @@ mod cast_is_started_switched_and_stopped;
 mod command_line_says_what_is_wrong;
 mod conferences_are_listed_put_read_and_ended;
 mod cors_needs_no_token;
+mod cues_are_put_read_and_taken;
 mod description_lists_every_route;
 mod errors_are_problems;
 #[path = "../support/event_reader.rs"]

@@ -2,6 +2,7 @@
 //! outputs that remember. Time is virtual.
 
 mod casting;
+mod cues;
 mod directory;
 mod harness;
 #[path = "../support/hook_receiver.rs"]

@@ -8,7 +8,7 @@ use meetingcast::{
     control::{
         admission::{Admission, shedding::Load},
         auth::{Auth, Grant, NewToken, Scope, mint},
-        cast::Rendition,
+        cast::{Cue, CueTime, Rendition, Transition},
         conference::ConferenceRequest,
         error::ControlError,
         http::{
@@ -226,6 +226,36 @@ async fn those_inside_see_who_comes_sends_and_goes() {
         .ask(|answer| ConferenceRequest::RemoveParticipant { participant: "ann".parse().unwrap(), answer });
     answer.await.unwrap();
     assert_eq!(ann.hear("ended").await["reason"], "removed");
+}
+
+#[tokio::test]
+async fn those_inside_hear_how_the_run_down_goes() {
+    let signalling = Signalling::start().await;
+    let room = signalling.server.room().await;
+    publish(&room, "obs").await.unwrap();
+    let mut ann = signalling.client("ann").await;
+    ann.join("room").await;
+    let cue = |id: &str| Cue {
+        id: id.parse().unwrap(),
+        name: id.to_uppercase(),
+        source: camera("obs"),
+        audio: None,
+        transition: Transition::Cut,
+        when: CueTime::Manual,
+    };
+    let cues = vec![cue("one"), cue("two")];
+    room.ask(|answer| ConferenceRequest::PutCues { cues, answer }).await.unwrap();
+    assert_eq!(ann.hear("cast.cues").await["count"], 2);
+    let next = ann.hear("cast.cue").await;
+    assert_eq!((&next["cue"]["id"], &next["cue"]["state"]), (&json!("one"), &json!("next")));
+    start(&room, camera("obs")).await.unwrap();
+    let switched = room.ask(|answer| ConferenceRequest::NextCue { answer }).await.unwrap();
+    let on = ann.hear("cast.cue").await;
+    assert_eq!(on["cue"]["program_pts_ms"], switched.program_pts.as_millis());
+    assert_eq!((&on["cue"]["name"], &on["cue"]["state"]), (&json!("ONE"), &json!("on")));
+    assert_eq!(ann.hear("cast.cue").await["cue"]["id"], "two");
+    room.ask(|answer| ConferenceRequest::PutCues { cues: Vec::new(), answer }).await.unwrap();
+    assert_eq!(ann.hear("cast.cues").await["count"], 0);
 }
 
 #[tokio::test]

@@ -42,6 +42,7 @@ mod bandwidth;
 mod chromium_publishes;
 mod codec_in_chromium;
 mod conference_in_chromium;
+mod cues;
 mod delay;
 mod fade;
 mod follow;

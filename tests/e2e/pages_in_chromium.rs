@@ -15,6 +15,7 @@ fn studio_watch_and_call_work_and_axe_finds_no_serious_fault() {
     let events = browser("look.mjs", &arguments).succeed(LIMIT);
     let count = |name: &str| events.iter().filter(|event| event["event"] == name).count();
     assert_eq!((count("plays"), count("device"), count("layout")), (6, 2, 4), "{events:?}");
+    assert_eq!(count("rundown"), 1, "{events:?}");
 }
 
 #[test]

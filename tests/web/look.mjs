@@ -94,6 +94,7 @@ async function studio(browser) {
   await page.getByRole('button', { name: 'Grid of everybody' }).click();
   await page.locator('button[data-layout=grid][aria-pressed=true]').waitFor();
   await layouts(page);
+  await rundown(page);
   await page.getByRole('button', { name: 'Stop', exact: true }).click();
   await watch.getByText('The program is over').waitFor({ timeout: 30_000 });
   await pictures(watch, folder, 'over');
@@ -135,6 +136,33 @@ async function layouts(page) {
   await page.waitForTimeout(1500);
   await check(page, 'layouts');
   await pictures(page, folder, 'layouts');
+}
+
+/** Two cues: one by hand, and one that comes by itself after it. */
+async function rundown(page) {
+  const cue = (name) => page.locator('#cues li', { hasText: name });
+  const add = async (name, shows, when) => {
+    await page.locator('#cue-name').fill(name);
+    await page.locator('#cue-source').selectOption(shows);
+    await page.locator('#cue-when').selectOption(when);
+    if (when === 'after') await page.locator('#cue-after').fill('1');
+    await page.getByRole('button', { name: 'Add cue' }).click();
+    await cue(name).waitFor();
+  };
+  await add('Ann alone', 'of ann', 'manual');
+  await add('Bob behind her', 'of bob', 'after');
+  await add('Both again', 'grid', 'manual');
+  await page.getByRole('button', { name: 'Next', exact: true }).click();
+  await page.locator('#cues li[data-state=on]', { hasText: 'Bob behind her' }).waitFor({ timeout: 15_000 });
+  await page.locator('#cues li[data-state=done]', { hasText: 'Ann alone' }).waitFor();
+  await page.locator('.tile[data-air=true]', { hasText: 'bob' }).waitFor();
+  await check(page, 'rundown');
+  await pictures(page, folder, 'rundown');
+  await page.getByRole('button', { name: 'Go to Ann alone' }).click();
+  await page.locator('#cues li[data-state=on]', { hasText: 'Ann alone' }).waitFor();
+  await page.getByRole('button', { name: 'Clear' }).click();
+  await page.getByText('Nothing is planned.').waitFor();
+  emit('rundown', {});
 }
 
 async function call(browser) {

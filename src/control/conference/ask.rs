@@ -9,10 +9,10 @@ use super::{
 use crate::{
     control::{
         admission::Admitted,
-        cast::{CastView, OutputSpec, OutputView, StartCast, Switch, SwitchResult},
+        cast::{CastView, Cue, OutputSpec, OutputView, RundownView, StartCast, Switch, SwitchResult},
         error::ControlError,
     },
-    ids::{OutputId, ParticipantId, SessionId},
+    ids::{CueId, OutputId, ParticipantId, SessionId},
     ipc::Candidate,
 };
 use bytes::Bytes;
@@ -55,6 +55,10 @@ pub enum Ask {
     Cast,
     StartCast(StartCast),
     Switch(Switch),
+    Cues,
+    PutCues(Vec<Cue>),
+    NextCue,
+    GoCue(CueId),
     Snapshot,
     /// A seat wants to be told levels, or no longer.
     Levels {
@@ -78,6 +82,7 @@ pub enum Reply {
     Published(Published),
     Cast(Box<CastView>),
     Switched(SwitchResult),
+    Rundown(Box<RundownView>),
     /// A JPEG file.
     Snapshot(Bytes),
     Output(OutputView),
@@ -97,6 +102,7 @@ pub enum Held {
         room: Admitted,
     },
     Switched(Answer<SwitchResult>),
+    Rundown(Answer<RundownView>),
     Snapshot(Answer<Bytes>),
     Output(Answer<OutputView>),
 }
@@ -128,6 +134,7 @@ impl Held {
             Published(published) => published,
             Cast(view) => *view,
             Switched(result) => result,
+            Rundown(view) => *view,
             Snapshot(jpeg) => jpeg,
             Output(view) => view,
         }
@@ -141,6 +148,7 @@ impl Held {
             Self::Published(answer) => drop(answer.send(Err(error))),
             Self::Cast(answer) | Self::Started { answer, .. } => drop(answer.send(Err(error))),
             Self::Switched(answer) => drop(answer.send(Err(error))),
+            Self::Rundown(answer) => drop(answer.send(Err(error))),
             Self::Snapshot(answer) => drop(answer.send(Err(error))),
             Self::Output(answer) => drop(answer.send(Err(error))),
         }
@@ -182,6 +190,10 @@ impl ConferenceRequest {
             // Its room is the runner's to ask for, before.
             Self::StartCast { start, room: _, answer } => (Ask::StartCast(start), Held::Cast(answer)),
             Self::Switch { switch, answer } => (Ask::Switch(switch), Held::Switched(answer)),
+            Self::Cues { answer } => (Ask::Cues, Held::Rundown(answer)),
+            Self::PutCues { cues, answer } => (Ask::PutCues(cues), Held::Rundown(answer)),
+            Self::NextCue { answer } => (Ask::NextCue, Held::Switched(answer)),
+            Self::GoCue { cue, answer } => (Ask::GoCue(cue), Held::Switched(answer)),
             Self::Snapshot { answer } => (Ask::Snapshot, Held::Snapshot(answer)),
             Self::Levels { seat, on, answer } => (Ask::Levels { seat, on }, Held::Done(answer)),
             Self::StopCast { answer } => (Ask::StopCast, Held::Cast(answer)),

@@ -3,7 +3,7 @@
 
 use super::{ParticipantView, quality::Quality};
 use crate::{
-    control::cast::{CastView, ShedRendition},
+    control::cast::{CastView, CueView, ShedRendition},
     ids::{ConferenceId, ParticipantId, StreamName},
     units::Dbov,
 };
@@ -60,6 +60,10 @@ pub enum ConferenceEvent {
     StreamRemoved { participant: ParticipantId, stream: StreamTold },
     /// State, source, outputs … changed; counters alone are no change.
     CastChanged(Box<CastView>),
+    /// The run-down is another; an empty one is none.
+    Cues { count: usize },
+    /// A cue of the run-down is next, on, done, failed or skipped.
+    Cue(Box<CueView>),
     /// To a stream's owner: what the server can use of it from now on; `None`: as much as it likes to send.
     Quality { stream: StreamName, quality: Option<Quality> },
     /// The server has less room than before (`worse`), or more. `snapshots`: whether they are made. `renditions`:

@@ -13,10 +13,11 @@ use crate::{
     control::{
         admission::load::LoadMonitor,
         cast::OutputSpec,
-        directory::runner::Notice,
+        directory::{keeper::CueKeeper, runner::Notice},
         error::ControlError,
         events::{Events, news::News},
         figures,
+        store::RundownRecord,
         supervisor::{Worker, WorkerLauncher, WorkerSignal},
     },
     egress::{
@@ -83,6 +84,7 @@ pub struct ConferenceRunner {
     ending: bool,
     stop: CancellationToken,
     notices: mpsc::Sender<Notice>,
+    keeper: CueKeeper,
     /// Who listens.
     seats: BTreeMap<SeatId, (ParticipantId, Listener)>,
     held: HashMap<Ticket, Held>,
@@ -120,6 +122,7 @@ impl ConferenceRunner {
         founding: Founding,
         parts: ConferenceParts,
         notices: mpsc::Sender<Notice>,
+        keeper: CueKeeper,
         stop: CancellationToken,
     ) -> (Conference, Self) {
         let (sender, mailbox) = mpsc::channel(MAILBOX);
@@ -143,6 +146,7 @@ impl ConferenceRunner {
             ending: false,
             stop,
             notices,
+            keeper,
             seats: BTreeMap::new(),
             held: HashMap::new(),
             next_ticket: 0,
@@ -291,7 +295,16 @@ impl ConferenceRunner {
                 self.notify(Notice::SessionOpened { session, conference: self.id.clone() }).await;
             }
             Effect::Tell { audience, event } => self.tell(&audience, &event),
-            Effect::Announce(news) => self.parts.events.publish(&self.id, &news),
+            Effect::Announce(news) => {
+                // Nobody may have waited for it: a cue is a switch as well.
+                if let News::CastSwitched(switched) = &*news {
+                    figures::switched(switched.took);
+                }
+                self.parts.events.publish(&self.id, &news);
+            }
+            Effect::StoreCues { begun, cues } => {
+                self.keeper.store(&self.id, RundownRecord::new(begun, &cues));
+            }
             Effect::Unseat(seat) => drop(self.seats.remove(&seat)),
             Effect::SessionClosed(session) => self.notify(Notice::SessionClosed { session }).await,
             Effect::OpenHub { renditions, steady } => {
@@ -326,9 +339,6 @@ impl ConferenceRunner {
     }
 
     fn answer(&mut self, ticket: Ticket, result: Result<Reply, ControlError>) {
-        if let Ok(Reply::Switched(switched)) = &result {
-            figures::switched(switched.took);
-        }
         if let Some(held) = self.held.remove(&ticket) {
             held.answer(result);
         }

@@ -32,12 +32,13 @@ use super::{
     presence::{ConferenceEvent, SeatEvent, SeatId},
     quality::Hints,
     roster::Roster,
+    rundown::Rundown,
 };
 use crate::{
     config::Config,
     control::{
         admission::shedding::Load,
-        cast::OutputSpec,
+        cast::{CueView, OutputSpec},
         error::ControlError,
         events::news::{EndReason, News},
     },
@@ -118,6 +119,11 @@ pub enum Effect {
     },
     /// Tell those outside.
     Announce(Box<News>),
+    /// The run-down is another, or another of its cues is on: what a restart of the server is to find. `begun`: a cast is live.
+    StoreCues {
+        begun: bool,
+        cues: Vec<CueView>,
+    },
     /// The seat's listener hears nothing more.
     Unseat(SeatId),
     /// A new cast, a new hub.
@@ -190,6 +196,11 @@ pub struct ConferenceState {
     forwards: Forwards,
     worker: WorkerLife,
     cast: Option<CastRun>,
+    rundown: Rundown,
+    /// Its revision that was stored.
+    stored_cues: u64,
+    /// When something with a time of its own is to be looked at.
+    lane_due: Option<Instant>,
     snapshots: Snapshots,
     speaking: Speaking,
     told: Told,
@@ -220,6 +231,8 @@ pub struct Founding {
     pub created_at: Timestamp,
     /// 0xRRGGBB.
     pub slate_colour: u32,
+    /// As it was kept.
+    pub rundown: Rundown,
 }
 
 impl ConferenceState {
@@ -237,10 +250,13 @@ impl ConferenceState {
             forwards: Forwards::default(),
             worker: WorkerLife::default(),
             cast: None,
+            stored_cues: founding.rundown.revision(),
+            lane_due: None,
             snapshots: Snapshots::default(),
             speaking: Speaking::default(),
             told: Told::default(),
-            announced: Announced::default(),
+            announced: Announced::with_rundown(&founding.rundown, now),
+            rundown: founding.rundown,
             hints: Hints::default(),
             load: Load::default(),
             emptiness: Emptiness::Since(now.at),
@@ -301,6 +317,7 @@ impl ConferenceState {
             self.forwards.next_deadline(),
             self.worker_deadline(),
             self.cast.as_ref().and_then(CastRun::next_deadline),
+            self.lane_due,
             self.snapshots.next_deadline(),
             self.hints.next_deadline(),
         ]
@@ -360,6 +377,10 @@ impl ConferenceState {
             Ask::Cast => self.answer(ticket, Ok(Reply::Cast(Box::new(self.cast_view(now))))),
             Ask::StartCast(start) => self.start_cast(now, ticket, start),
             Ask::Switch(switch) => self.switch(now, ticket, switch),
+            Ask::Cues => self.answer_cues(now, ticket),
+            Ask::PutCues(cues) => self.put_cues(now, ticket, cues),
+            Ask::NextCue => self.next_cue(now, ticket),
+            Ask::GoCue(cue) => self.go_cue(now, ticket, &cue),
             Ask::Snapshot => self.snapshot(now, ticket),
             Ask::Levels { seat, on } => self.listen_to_levels(ticket, seat, on),
             Ask::StopCast => self.stop_cast(ticket),
@@ -395,6 +416,7 @@ impl ConferenceState {
         self.pace_renditions();
         self.drive_phase(now);
         self.mind_emptiness(now);
+        self.mind_cues(now);
         // Before those inside: that forgets why somebody went.
         self.announce_changes(now);
         self.tell_changes(now);

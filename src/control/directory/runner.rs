@@ -1,10 +1,11 @@
 //! The task behind the [`Directory`](super::Directory).
 
-use super::{DirectoryRequest, DirectoryStats};
+use super::{DirectoryRequest, DirectoryStats, keeper::CueKeeper};
 use crate::{
     control::{
         conference::{
             Answer, Conference, ConferenceSettings,
+            rundown::Rundown,
             runner::{ConferenceParts, ConferenceRunner},
             state::{Figures, Founding},
         },
@@ -48,6 +49,7 @@ pub enum Notice {
 pub struct DirectoryRunner {
     parts: ConferenceParts,
     slate_colour: u32,
+    keeper: CueKeeper,
     requests: mpsc::Receiver<DirectoryRequest>,
     notices: mpsc::Receiver<Notice>,
     notice: mpsc::Sender<Notice>,
@@ -77,11 +79,13 @@ impl DirectoryRunner {
         parts: ConferenceParts,
         slate_colour: u32,
         requests: mpsc::Receiver<DirectoryRequest>,
+        keeper: CueKeeper,
     ) -> Self {
         let (notice, notices) = mpsc::channel(NOTICES);
         Self {
             parts,
             slate_colour,
+            keeper,
             requests,
             notices,
             notice,
@@ -98,6 +102,8 @@ impl DirectoryRunner {
     pub fn restore(&mut self, record: ConferenceRecord) {
         let settings = record.settings();
         let (kept, restored) = (true, true);
+        let layouts = &self.parts.config.layouts;
+        let rundown = record.rundown.map(|rundown| rundown.rundown(layouts)).unwrap_or_default();
         self.open(Founding {
             id: record.id,
             settings,
@@ -105,6 +111,7 @@ impl DirectoryRunner {
             restored,
             created_at: record.created_at,
             slate_colour: self.slate_colour,
+            rundown,
         });
     }
 
@@ -183,7 +190,8 @@ impl DirectoryRunner {
                 let settings = who.settings.unwrap_or_default();
                 let (restored, created_at) = (false, Timestamp::now());
                 let slate_colour = self.slate_colour;
-                let founding = Founding { id, settings, kept, restored, created_at, slate_colour };
+                let rundown = Rundown::default();
+                let founding = Founding { id, settings, kept, restored, created_at, slate_colour, rundown };
                 Ok((self.open(founding), true))
             }
         };
@@ -193,8 +201,13 @@ impl DirectoryRunner {
     fn open(&mut self, founding: Founding) -> Conference {
         let id = founding.id.clone();
         let stop = self.stop.child_token();
-        let (conference, runner) =
-            ConferenceRunner::new(founding, self.parts.clone(), self.notice.clone(), stop);
+        let (conference, runner) = ConferenceRunner::new(
+            founding,
+            self.parts.clone(),
+            self.notice.clone(),
+            self.keeper.clone(),
+            stop,
+        );
         let span = tracing::info_span!("conference", conference = %id);
         let task = self.tasks.spawn(runner.run().instrument(span));
         self.names.insert(task.id(), id.clone());

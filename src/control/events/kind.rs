@@ -45,6 +45,10 @@ kinds! {
     CastSwitched = "cast.switched",
     /// Somebody came on the program by speaking.
     CastSpeaker = "cast.speaker",
+    /// The run-down is another list, or none.
+    CastCues = "cast.cues",
+    /// A cue of it is next, on, done, failed or skipped.
+    CastCue = "cast.cue",
     /// It ended as asked, or since nobody was left.
     CastStopped = "cast.stopped",
     /// It ended for a fault.

@@ -3,7 +3,7 @@
 use super::kind::EventKind;
 use crate::{
     control::{
-        cast::{CastView, OutputView, ShedRendition, Source, SourceState, SwitchResult},
+        cast::{CastView, CueView, OutputView, ShedRendition, Source, SourceState, SwitchResult},
         conference::{
             ConferenceSettings, ParticipantView,
             presence::{Absence, StreamTold},
@@ -50,6 +50,11 @@ pub enum News {
         participant: ParticipantId,
         at: MediaTime,
     },
+    /// The run-down is another; an empty one is none.
+    CastCues {
+        count: usize,
+    },
+    CastCue(CueView),
     CastSourceState {
         source: Source,
         state: SourceState,
@@ -118,6 +123,8 @@ impl News {
             Self::CastFailed(_) => EventKind::CastFailed,
             Self::CastSwitched(_) => EventKind::CastSwitched,
             Self::CastSpeaker { .. } => EventKind::CastSpeaker,
+            Self::CastCues { .. } => EventKind::CastCues,
+            Self::CastCue(_) => EventKind::CastCue,
             Self::CastSourceState { .. } => EventKind::CastSourceState,
             Self::CastEncoderChanged { .. } => EventKind::CastEncoderChanged,
             Self::OutputAdded(_) => EventKind::OutputAdded,

@@ -1,8 +1,8 @@
 //! The API's routes and, from the same list, their description: `/openapi.json` and `/docs`.
 
 use super::{
-    cast, conferences, events, health, layouts, metrics, pages, participants, recordings, sessions, signal,
-    snapshot, state::AppState, webhooks, whep, whip, wire,
+    cast, conferences, cues, events, health, layouts, metrics, pages, participants, recordings, sessions,
+    signal, snapshot, state::AppState, webhooks, whep, whip, wire,
 };
 use axum::{
     Extension,
@@ -66,6 +66,9 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(cast::start))
         .routes(routes!(cast::switch))
         .routes(routes!(cast::stop))
+        .routes(routes!(cues::put, cues::get, cues::clear))
+        .routes(routes!(cues::next))
+        .routes(routes!(cues::go))
         .routes(routes!(cast::add_output))
         .routes(routes!(cast::remove_output))
         .routes(routes!(layouts::list))

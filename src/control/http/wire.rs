@@ -3,6 +3,7 @@
 
 pub mod cast;
 pub mod conference;
+pub mod cue;
 pub mod encoding;
 pub mod event;
 pub mod layout;

@@ -13,6 +13,7 @@ use crate::{
             problem::HttpError,
             wire::{
                 cast::{CastJson, ShedJson},
+                cue::CueJson,
                 participant::ParticipantJson,
             },
         },
@@ -300,6 +301,8 @@ fn event_value(conference: &ConferenceId, event: &ConferenceEvent, base_url: &st
         ConferenceEvent::CastChanged(cast) => {
             ("cast.changed", json!({"cast": CastJson::new(cast, base_url)}))
         }
+        ConferenceEvent::Cues { count } => ("cast.cues", json!({"count": count})),
+        ConferenceEvent::Cue(cue) => ("cast.cue", json!({"cue": CueJson::from(&**cue)})),
         ConferenceEvent::Quality { stream, quality } => {
             let mut value = json!({"stream": stream});
             set(&mut value, "max_height", quality.map(|quality| quality.max_height));

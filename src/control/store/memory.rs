@@ -25,6 +25,10 @@ impl Store for MemoryStore {
         async { Ok(self.lock().values().cloned().collect()) }.boxed()
     }
 
+    fn conference(&self, id: ConferenceId) -> BoxFuture<'_, Result<Option<ConferenceRecord>, StoreError>> {
+        async move { Ok(self.lock().get(&id).cloned()) }.boxed()
+    }
+
     fn save_conference(&self, record: ConferenceRecord) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
             self.lock().insert(record.id.clone(), record);

@@ -61,6 +61,11 @@ fn read_all(database: &Database) -> Result<Vec<(String, Vec<u8>)>, ::redb::Error
     Ok(rows)
 }
 
+fn read(database: &Database, key: &str) -> Result<Option<Vec<u8>>, ::redb::Error> {
+    let table = database.begin_read()?.open_table(CONFERENCES)?;
+    Ok(table.get(key)?.map(|value| value.value().to_owned()))
+}
+
 fn write(database: &Database, key: &str, value: Option<&[u8]>) -> Result<(), ::redb::Error> {
     let write = database.begin_write()?;
     {
@@ -83,6 +88,15 @@ impl Store for RedbStore {
                     serde_json::from_slice(&value).map_err(|source| StoreError::Record { key, source })
                 })
                 .collect()
+        })
+    }
+
+    fn conference(&self, id: ConferenceId) -> BoxFuture<'_, Result<Option<ConferenceRecord>, StoreError>> {
+        self.blocking(move |database| {
+            let key = id.to_string();
+            let value = read(database, &key).map_err(|error| StoreError::Read(error.into()))?;
+            let record = value.map(|value| serde_json::from_slice(&value)).transpose();
+            record.map_err(|source| StoreError::Record { key, source })
         })
     }
 
@@ -112,7 +126,20 @@ mod tests {
             created_at: Timestamp::UNIX_EPOCH,
             name: Some("Name".to_owned()),
             max_participants: Some(max),
+            rundown: None,
         }
+    }
+
+    #[tokio::test]
+    async fn a_record_of_an_older_server_has_no_run_down() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = RedbStore::open(dir.path()).unwrap();
+        let old = br#"{"id":"a","created_at":"1970-01-01T00:00:00Z","name":"Name","max_participants":7}"#;
+        write(&store.database, "a", Some(old)).unwrap();
+        assert_eq!(store.conference("a".parse().unwrap()).await.unwrap(), Some(record("a", 7)));
+        assert_eq!(store.conference("b".parse().unwrap()).await.unwrap(), None);
+        let text = serde_json::to_vec(&record("a", 7)).unwrap();
+        assert_eq!(text, old, "and a conference without one is stored as ever");
     }
 
     #[tokio::test]

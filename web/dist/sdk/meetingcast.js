@@ -597,6 +597,24 @@ var k = (e) => encodeURIComponent(e), A = class extends l {
 	switch(e) {
 		return this.#e.json("POST", `${this.#t}/switch`, e);
 	}
+	rundown() {
+		return this.#e.json("GET", `${this.#t}/cues`);
+	}
+	putCues(e) {
+		return this.#e.json("POST", `${this.#t}/cues`, { cues: e });
+	}
+	async clearCues() {
+		await this.#e.json("DELETE", `${this.#t}/cues`);
+	}
+	nextCue() {
+		return this.#e.json("POST", `${this.#t}/cues/next`);
+	}
+	goCue(e) {
+		return this.#e.json("POST", `${this.#t}/cues/${k(e)}/go`);
+	}
+	cuesChanged() {
+		this.emit("cues_changed", this);
+	}
 	async stop() {
 		return this.update(await this.#e.json("POST", `${this.#t}/stop`));
 	}
@@ -616,8 +634,8 @@ var k = (e) => encodeURIComponent(e), A = class extends l {
 		let t = this.#n;
 		return this.#n = e, t && j(t) === j(e) || this.emit("state_changed", this), e;
 	}
-	current() {
-		return this.#n ? [this] : [];
+	current(e) {
+		return this.#n && e === "state_changed" ? [this] : [];
 	}
 };
 function j({ state: e, source: t, source_state: n, audio: r, play: i, outputs: a, shed: o, error: s }) {
@@ -821,6 +839,8 @@ var R = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, z = class extends l 
 			});
 			case "stream.removed": return this.participants.get(e.participant)?.removeStream(e.stream);
 			case "cast.changed": return this.#c(e.cast);
+			case "cast.cues":
+			case "cast.cue": return this.meetingCast.cuesChanged();
 			case "load.shed":
 			case "load.restored": return this.#a = {
 				snapshots: e.snapshots,

@@ -163,6 +163,9 @@ export class Conference extends Emitter<ConferenceEvents> {
         return this.participants.get(message.participant)?.removeStream(message.stream);
       case 'cast.changed':
         return this.#follow(message.cast);
+      case 'cast.cues':
+      case 'cast.cue':
+        return this.meetingCast.cuesChanged();
       case 'load.shed':
       case 'load.restored':
         this.#load = { snapshots: message.snapshots, renditions: message.renditions };

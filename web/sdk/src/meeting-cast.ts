@@ -1,10 +1,12 @@
 // The conference's broadcast: who is on air is decided here, and everybody inside is told.
-import type { Cast, Output, OutputRequest, Source, StartCast, Switch, SwitchResult } from './cast.js';
+import type { Cast, Cue, Output, OutputRequest, Rundown, Source, StartCast, Switch, SwitchResult } from './cast.js';
 import { Emitter } from './emitter.js';
 import { segment, type Rest } from './rest.js';
 
 interface MeetingCastEvents {
   state_changed: MeetingCast;
+  /** The run-down is another, or one of its cues is: ask for it. */
+  cues_changed: MeetingCast;
 }
 
 export class MeetingCast extends Emitter<MeetingCastEvents> {
@@ -59,6 +61,35 @@ export class MeetingCast extends Emitter<MeetingCastEvents> {
     return this.#rest.json('POST', `${this.#path}/switch`, to);
   }
 
+  /** The run-down; without one it has no cues. */
+  rundown(): Promise<Rundown> {
+    return this.#rest.json('GET', `${this.#path}/cues`);
+  }
+
+  /** Puts a run-down, with or without a cast. Cues that stand in the one there is, under their ids and unchanged, stay as they are. */
+  putCues(cues: Cue[]): Promise<Rundown> {
+    return this.#rest.json('POST', `${this.#path}/cues`, { cues });
+  }
+
+  async clearCues(): Promise<void> {
+    await this.#rest.json('DELETE', `${this.#path}/cues`);
+  }
+
+  /** Takes the next cue now. Resolves when viewers see it. */
+  nextCue(): Promise<SwitchResult> {
+    return this.#rest.json('POST', `${this.#path}/cues/next`);
+  }
+
+  /** Takes a certain cue now. */
+  goCue(id: string): Promise<SwitchResult> {
+    return this.#rest.json('POST', `${this.#path}/cues/${segment(id)}/go`);
+  }
+
+  /** The server said so. */
+  cuesChanged(): void {
+    this.emit('cues_changed', this);
+  }
+
   async stop(): Promise<Cast> {
     return this.update(await this.#rest.json<Cast>('POST', `${this.#path}/stop`));
   }
@@ -90,8 +121,8 @@ export class MeetingCast extends Emitter<MeetingCastEvents> {
     return cast;
   }
 
-  protected override current(): readonly [MeetingCast] | readonly [] {
-    return this.#cast ? [this] : [];
+  protected override current(name: keyof MeetingCastEvents): readonly [MeetingCast] | readonly [] {
+    return this.#cast && name === 'state_changed' ? [this] : [];
   }
 }
 

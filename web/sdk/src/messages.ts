@@ -1,5 +1,5 @@
 // What goes over the signalling WebSocket.
-import type { Cast, ShedRendition } from './cast.js';
+import type { Cast, CueNow, ShedRendition } from './cast.js';
 
 export interface StreamInfo {
   name: string;
@@ -67,6 +67,8 @@ export type ConferenceMessage =
   | { type: 'stream.added'; conference: string; participant: string; stream: string; audio: boolean; video: boolean }
   | { type: 'stream.removed'; conference: string; participant: string; stream: string }
   | { type: 'cast.changed'; conference: string; cast: Cast }
+  | { type: 'cast.cues'; conference: string; count: number }
+  | { type: 'cast.cue'; conference: string; cue: CueNow }
   | { type: 'load.shed' | 'load.restored'; conference: string; snapshots: boolean; renditions: ShedRendition[] }
   | LevelsMessage
   | { type: 'worker.restarted'; conference: string }

@@ -6,6 +6,7 @@ import { Monitor } from './monitor.js';
 import { attempt, show } from './notice.js';
 import { Outputs } from './outputs.js';
 import { drawPlay } from './play-list.js';
+import { RunDown } from './rundown.js';
 import type { Tile } from './tile.js';
 import type { Tiles } from './tiles.js';
 
@@ -20,6 +21,7 @@ export class Control {
   readonly #outputs: Outputs;
   readonly #monitor: Monitor;
   readonly #more: Layouts;
+  readonly #rundown: RunDown;
   readonly #start = element('start', HTMLButtonElement);
   readonly #stop = element('stop', HTMLButtonElement);
   readonly #state = element('state', HTMLElement);
@@ -35,6 +37,7 @@ export class Control {
     this.#outputs = new Outputs(conference);
     this.#monitor = new Monitor(client, conference.id);
     this.#more = new Layouts(client, conference);
+    this.#rundown = new RunDown(conference, this);
     element('control', HTMLFormElement).onsubmit = (event) => {
       event.preventDefault();
       void attempt(this.#start, () => this.#begin());
@@ -64,7 +67,18 @@ export class Control {
   close(): void {
     for (const timer of this.#timers) clearInterval(timer);
     this.#monitor.close();
+    this.#rundown.close();
     this.#clock.hidden = true;
+  }
+
+  /** What is on the air, or first when it starts. */
+  get present(): Source | null {
+    const { cast, isStarted } = this.#conference.meetingCast;
+    return isStarted ? (cast?.source ?? null) : this.#armed;
+  }
+
+  get layout(): Source {
+    return this.#more.source;
   }
 
   draw(): void {
@@ -74,7 +88,7 @@ export class Control {
     this.#state.dataset['state'] = state;
     this.#start.hidden = isStarted;
     this.#stop.hidden = !isStarted;
-    const source = isStarted ? cast?.source : this.#armed;
+    const source = this.present;
     this.#tiles.mark((tile) => (shows(source, tile, cast?.speaker) ? (isStarted ? 'air' : 'armed') : 'none'));
     for (const button of this.#layouts) button.setAttribute('aria-pressed', String(layoutOf(source) === button.dataset['layout']));
     element('hint', HTMLElement).textContent = isStarted
@@ -83,6 +97,7 @@ export class Control {
     drawPlay(this.#conference.id, isStarted && cast ? cast.play : { hls: null, rtmp: null, whep: null });
     this.#outputs.draw();
     this.#more.draw();
+    this.#rundown.draw();
     if (state === 'live') this.#monitor.open();
     else this.#monitor.close();
     if (cast?.audio && isStarted) {

@@ -5,12 +5,15 @@
 use super::{
     ConferenceState, Effect, Now, OutputKey,
     casting::{self, CastRun},
-    presence::receivable,
+    presence::{Audience, receivable},
 };
 use crate::{
     control::{
-        cast::{CastState, OutputView, SourceState},
-        conference::presence::{Absence, StreamTold},
+        cast::{CastState, CueState, OutputView, SourceState},
+        conference::{
+            presence::{Absence, ConferenceEvent, StreamTold},
+            rundown::{Clock, CueKey, Rundown},
+        },
         events::news::{Departure, EndReason, News},
     },
     egress::output::OutputState,
@@ -24,7 +27,16 @@ use std::collections::BTreeMap;
 pub(super) struct Announced {
     people: BTreeMap<ParticipantId, Vec<(SessionId, StreamTold)>>,
     cast: Option<AnnouncedCast>,
+    cues: AnnouncedCues,
     worker_restarts: u32,
+}
+
+/// What everybody knows of the run-down, those inside as well.
+#[derive(Debug, Default)]
+struct AnnouncedCues {
+    list: u64,
+    revision: u64,
+    states: BTreeMap<CueKey, CueState>,
 }
 
 #[derive(Debug)]
@@ -50,6 +62,15 @@ fn state_of(output: &OutputView) -> (OutputState, bool) {
     (output.status.state, output.status.on_backup)
 }
 
+impl Announced {
+    /// Who asks for the run-down finds what has become of it before the server's restart.
+    pub(super) fn with_rundown(rundown: &Rundown, now: Now) -> Self {
+        let cues = rundown.cues(Clock { now, zero: None }).into_iter().map(|cue| (cue.key, cue.state));
+        let (list, revision) = (rundown.lists(), rundown.revision());
+        Self { cues: AnnouncedCues { list, revision, states: cues.collect() }, ..Self::default() }
+    }
+}
+
 impl ConferenceState {
     pub(super) fn announce(&mut self, news: News) {
         self.out.push(Effect::Announce(Box::new(news)));
@@ -64,6 +85,31 @@ impl ConferenceState {
             self.announce(News::WorkerRestarted { restarts });
         }
         self.announce_cast(now);
+        self.announce_cues(now);
+    }
+
+    fn announce_cues(&mut self, now: Now) {
+        let revision = self.rundown.revision();
+        if std::mem::replace(&mut self.announced.cues.revision, revision) == revision {
+            return;
+        }
+        let cues = self.rundown.cues(self.clock(now));
+        let list = self.rundown.lists();
+        if std::mem::replace(&mut self.announced.cues.list, list) != list {
+            self.announced.cues.states.clear();
+            self.announce(News::CastCues { count: cues.len() });
+            self.tell(Audience::Everybody, ConferenceEvent::Cues { count: cues.len() });
+        }
+        for cue in cues {
+            let (key, state) = (cue.key, cue.state);
+            let known = self.announced.cues.states.insert(key, state);
+            // That it waits says the list.
+            if known.unwrap_or(CueState::Waiting) != state {
+                let view = self.cue_view(cue);
+                self.announce(News::CastCue(view.clone()));
+                self.tell(Audience::Everybody, ConferenceEvent::Cue(Box::new(view)));
+            }
+        }
     }
 
     /// The last words.

@@ -26,6 +26,8 @@ use switching::Switching;
 use timed::TimedSwitch;
 
 mod following;
+mod cues;
+mod lane;
 mod media;
 mod outputs;
 mod passthrough;
@@ -175,10 +177,9 @@ impl CastRun {
             ProgramPhase::Starting { deadline } | ProgramPhase::Stopping { deadline } => Some(deadline),
             ProgramPhase::Off | ProgramPhase::On => None,
         };
-        let waiting = self.switches.values().filter(|switching| switching.ticket.is_some());
-        let switch = waiting.map(|switching| switching.deadline).min();
-        let timed = self.next_timed();
-        [phase, program, switch, timed].into_iter().flatten().min()
+        let waits = |switching: &&Switching| switching.ticket.is_some() || switching.cue.is_some();
+        let switch = self.switches.values().filter(waits).map(|switching| switching.deadline).min();
+        [phase, program, switch].into_iter().flatten().min()
     }
 }
 
@@ -259,6 +260,7 @@ impl ConferenceState {
     /// Whether it was live or only about to: everything is undone, in [`Self::drive_phase`].
     fn begin_stop(&mut self, ended: Ended, reason: &str, ticket: Option<Ticket>) {
         let Some(run) = &mut self.cast else { return };
+        let was_live = run.is_live();
         let start = match &run.phase {
             Phase::Starting { ticket, .. } => Some((*ticket, ControlError::CastFailed(reason.to_owned()))),
             Phase::Live => None,
@@ -278,13 +280,17 @@ impl ConferenceState {
         for ticket in waiting.chain(adding).chain(timed).collect::<Vec<_>>() {
             self.refuse(ticket, ControlError::CastNotStarted);
         }
+        if was_live {
+            self.rundown.cast_over();
+        }
         self.lose_snapshot(&ControlError::CastNotStarted);
     }
 
     pub(super) fn reflow_reply(&mut self, result: Result<ReplyOk, ReplyError>) {
         let Some(run) = &mut self.cast else { return };
         run.reflowing = false;
-        if result == Err(ReplyError::Superseded) {
+        let waited = matches!(result, Err(ReplyError::MediaNotReady { .. } | ReplyError::Timeout));
+        if waited || result == Err(ReplyError::Superseded) {
             // Should the switch that overtook it come to nothing, the tiles still have to re-flow.
             run.shown = None;
         }
@@ -312,7 +318,7 @@ impl ConferenceState {
     }
 
     /// The worker is gone and the program with it. The cast goes on with the next worker.
-    pub(super) fn lose_program(&mut self, report: Option<ProgramReport>) {
+    pub(super) fn lose_program(&mut self, now: Now, report: Option<ProgramReport>) {
         let Some(run) = &mut self.cast else { return };
         if run.program == ProgramPhase::Off {
             return;
@@ -322,9 +328,17 @@ impl ConferenceState {
         run.reflowing = false;
         let report = report.unwrap_or_default();
         run.earlier = add(run.earlier, report);
-        let waiting = std::mem::take(&mut run.switches).into_values().filter_map(|one| one.ticket);
-        for ticket in waiting.collect::<Vec<_>>() {
-            self.refuse(ticket, ControlError::WorkerUnavailable);
+        for switching in std::mem::take(&mut run.switches).into_values() {
+            let error = ControlError::WorkerUnavailable;
+            match (switching.cue, switching.ticket) {
+                (Some(key), Some(_)) => self.rundown.failed(key, true, &error, now.media),
+                // The next worker is told.
+                (Some(key), None) => self.rundown.untold(key, None, now.media),
+                (None, _) => {}
+            }
+            if let Some(ticket) = switching.ticket {
+                self.refuse(ticket, error);
+            }
         }
         self.lose_snapshot(&ControlError::WorkerUnavailable);
     }
@@ -340,12 +354,17 @@ impl ConferenceState {
         let mut late = Vec::new();
         for switching in run.switches.values_mut() {
             if switching.deadline <= now.at {
-                late.extend(switching.ticket.take());
+                late.push((switching.ticket.take(), switching.cue.take()));
             }
         }
-        for ticket in late {
-            let timeout_ms = self.config.switching.switch_timeout_ms;
-            self.refuse(ticket, ControlError::SwitchTimeout(timeout_ms));
+        for (ticket, cue) in late {
+            let error = ControlError::SwitchTimeout(self.config.switching.switch_timeout_ms);
+            if let Some(key) = cue {
+                self.rundown.failed(key, ticket.is_some(), &error, now.media);
+            }
+            if let Some(ticket) = ticket {
+                self.refuse(ticket, error);
+            }
         }
         self.switch_in_time(now);
         let Some(run) = &self.cast else { return };
@@ -442,6 +461,7 @@ impl ConferenceState {
                 if ready {
                     let ticket = *ticket;
                     run.phase = Phase::Live;
+                    self.rundown.cast_begins(self.clock(now));
                     self.answer(ticket, Ok(Reply::Cast(Box::new(self.cast_view(now)))));
                 }
             }

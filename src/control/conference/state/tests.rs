@@ -3,6 +3,7 @@
 mod announcing;
 mod bench;
 mod casts;
+mod cues;
 mod forwarding;
 mod layouts;
 mod listeners;

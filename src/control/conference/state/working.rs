@@ -188,7 +188,7 @@ impl ConferenceState {
         }
         self.lose_publishing();
         self.lose_forwards();
-        self.lose_program(report.map(|(report, _)| report.program));
+        self.lose_program(now, report.map(|(report, _)| report.program));
     }
 
     pub(super) fn worker_event(&mut self, now: Now, event: WorkerEvent) {

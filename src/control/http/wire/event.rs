@@ -2,6 +2,7 @@
 
 use super::{
     cast::{CastJson, ShedJson, source_state_name},
+    cue::CueJson,
     output::OutputJson,
     participant::ParticipantJson,
     recording::RecordingJson,
@@ -28,8 +29,8 @@ pub struct EventJson {
     #[schema(example = "evt_0123456789abcdef0123456789abcdef")]
     pub id: String,
     /// `conference.created`, `conference.ended`, `participant.connected`, `participant.disconnected`,
-    /// `stream.added`, `stream.removed`, `cast.starting`, `cast.started`, `cast.switched`, `cast.speaker`, `cast.stopped`,
-    /// `cast.failed`, `cast.source_state`, `cast.encoder_changed`, `output.added`, `output.changed`,
+    /// `stream.added`, `stream.removed`, `cast.starting`, `cast.started`, `cast.switched`, `cast.speaker`, `cast.cues`,
+    /// `cast.cue`, `cast.stopped`, `cast.failed`, `cast.source_state`, `cast.encoder_changed`, `output.added`, `output.changed`,
     /// `output.removed`, `recording.ready`, `recording.failed`, `load.shed`, `load.restored`,
     /// `worker.restarted`, `events.lost` (webhooks only), `webhook.test` (webhooks only). More may come.
     #[serde(rename = "type")]
@@ -124,6 +125,8 @@ fn data(news: &News, base_url: &str) -> Value {
         News::CastSpeaker { participant, at } => {
             json!({"participant": participant.as_str(), "program_pts_ms": at.as_millis()})
         }
+        News::CastCues { count } => json!({"count": count}),
+        News::CastCue(cue) => json!({"cue": CueJson::from(cue)}),
         News::CastSourceState { source, state, age_ms } => json!({
             "source": SourceJson::from(source),
             "source_state": source_state_name(*state),

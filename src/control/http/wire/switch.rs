@@ -42,7 +42,7 @@ pub struct SwitchBody {
 /// How the program changes.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct TransitionBody {
+pub(super) struct TransitionBody {
     /// `cut`, or `fade`: picture and sound of the new source come over the old one together.
     #[serde(rename = "type")]
     #[schema(example = "fade")]
@@ -60,7 +60,7 @@ const FADE_MS: RangeInclusive<u32> = 100..=5000;
 const DEFAULT_FADE_MS: u32 = 500;
 
 impl TransitionBody {
-    fn into_transition(self) -> Result<Transition, ControlError> {
+    pub(super) fn into_transition(self) -> Result<Transition, ControlError> {
         match (self.kind.as_str(), self.duration_ms) {
             ("cut", None) => Ok(Transition::Cut),
             ("cut", Some(_)) => Err(ControlError::invalid(
@@ -85,28 +85,36 @@ impl TransitionBody {
     }
 }
 
+/// How the program changes, from the two fields that say so.
+///
+/// # Errors
+/// `invalid_request` for what is not allowed, or does not go together.
+pub(super) fn change(
+    transition: Option<TransitionBody>,
+    animate_ms: Option<u32>,
+) -> Result<Transition, ControlError> {
+    let transition = transition.map(TransitionBody::into_transition).transpose()?.unwrap_or_default();
+    let Some(ms) = animate_ms else { return Ok(transition) };
+    let detail = match transition {
+        Transition::Cut if ANIMATE_MS.contains(&ms) => {
+            return Ok(Transition::Move(Duration::from_millis(ms.into())));
+        }
+        Transition::Cut => {
+            let (least, most) = ANIMATE_MS.into_inner();
+            format!("animate_ms = {ms} is not allowed; allowed: {least} to {most} ms")
+        }
+        _ => "animate_ms goes with transition.type \"cut\" only".to_owned(),
+    };
+    Err(ControlError::invalid("animate_ms", detail))
+}
+
 impl SwitchBody {
     /// The domain's switch.
     ///
     /// # Errors
     /// See [`one_source`]; `invalid_request` for a transition that is not allowed.
     pub fn into_switch(self, layouts: &LayoutsConfig) -> Result<Switch, ControlError> {
-        let transition = self.transition.map(TransitionBody::into_transition).transpose()?;
-        let transition = match (transition.unwrap_or_default(), self.animate_ms) {
-            (transition, None) => transition,
-            (Transition::Cut, Some(ms)) if ANIMATE_MS.contains(&ms) => {
-                Transition::Move(Duration::from_millis(ms.into()))
-            }
-            (Transition::Cut, Some(ms)) => {
-                let (least, most) = ANIMATE_MS.into_inner();
-                let detail = format!("animate_ms = {ms} is not allowed; allowed: {least} to {most} ms");
-                return Err(ControlError::invalid("animate_ms", detail));
-            }
-            (_, Some(_)) => {
-                let detail = "animate_ms goes with transition.type \"cut\" only";
-                return Err(ControlError::invalid("animate_ms", detail));
-            }
-        };
+        let transition = change(self.transition, self.animate_ms)?;
         let at = switch_time(self.at_pts_ms, self.at.as_deref())?;
         Ok(Switch {
             source: one_source(self.participant, self.source, layouts)?,
@@ -117,7 +125,10 @@ impl SwitchBody {
     }
 }
 
-fn switch_time(pts_ms: Option<u64>, wall: Option<&str>) -> Result<Option<SwitchTime>, ControlError> {
+pub(super) fn switch_time(
+    pts_ms: Option<u64>,
+    wall: Option<&str>,
+) -> Result<Option<SwitchTime>, ControlError> {
     match (pts_ms, wall) {
         (None, None) => Ok(None),
         (Some(_), Some(_)) => Err(ControlError::invalid("at", "at and at_pts_ms do not go together")),

@@ -105,6 +105,40 @@ export interface Switch {
     /** The same by the server's clock, RFC 3339. */
     at?: string;
 }
+/** A cue of a run-down. Without a time it is taken when somebody says so. */
+export interface Cue {
+    /** A cue that stands in the list already, under its id and unchanged, keeps what has become of it. */
+    id?: string;
+    name: string;
+    participant?: string;
+    source?: Source;
+    audio?: Audio;
+    transition?: Switch['transition'];
+    /** The program's time. One of these at most. */
+    at_pts_ms?: number;
+    /** The server's clock, RFC 3339. */
+    at?: string;
+    /** So long after the cue before it was taken. */
+    after_ms?: number;
+}
+/** A cue as it is now. */
+export type CueNow = Cue & {
+    id: string;
+    source: Source;
+    state: 'waiting' | 'next' | 'on' | 'done' | 'failed' | 'skipped';
+    planned_pts_ms: number | null;
+    program_pts_ms: number | null;
+    error: {
+        code: string;
+        detail: string;
+    } | null;
+};
+export interface Rundown {
+    conference: string;
+    next: string | null;
+    on: string | null;
+    cues: CueNow[];
+}
 export interface SwitchResult {
     source: Source;
     took_ms: number;

@@ -1,8 +1,10 @@
-import type { Cast, Output, OutputRequest, StartCast, Switch, SwitchResult } from './cast.js';
+import type { Cast, Cue, Output, OutputRequest, Rundown, StartCast, Switch, SwitchResult } from './cast.js';
 import { Emitter } from './emitter.js';
 import { type Rest } from './rest.js';
 interface MeetingCastEvents {
     state_changed: MeetingCast;
+    /** The run-down is another, or one of its cues is: ask for it. */
+    cues_changed: MeetingCast;
 }
 export declare class MeetingCast extends Emitter<MeetingCastEvents> {
     #private;
@@ -21,6 +23,17 @@ export declare class MeetingCast extends Emitter<MeetingCastEvents> {
     /** Resolves when viewers see and hear the new one. */
     switchParticipant(participant: string): Promise<SwitchResult>;
     switch(to: Switch): Promise<SwitchResult>;
+    /** The run-down; without one it has no cues. */
+    rundown(): Promise<Rundown>;
+    /** Puts a run-down, with or without a cast. Cues that stand in the one there is, under their ids and unchanged, stay as they are. */
+    putCues(cues: Cue[]): Promise<Rundown>;
+    clearCues(): Promise<void>;
+    /** Takes the next cue now. Resolves when viewers see it. */
+    nextCue(): Promise<SwitchResult>;
+    /** Takes a certain cue now. */
+    goCue(id: string): Promise<SwitchResult>;
+    /** The server said so. */
+    cuesChanged(): void;
     stop(): Promise<Cast>;
     addOutput(output: OutputRequest): Promise<Output>;
     removeOutput(id: string): Promise<void>;
@@ -30,6 +43,6 @@ export declare class MeetingCast extends Emitter<MeetingCastEvents> {
     onStateChanged(callback: (cast: MeetingCast) => void): () => void;
     /** The server's word; anything that changed is told. */
     update(cast: Cast): Cast;
-    protected current(): readonly [MeetingCast] | readonly [];
+    protected current(name: keyof MeetingCastEvents): readonly [MeetingCast] | readonly [];
 }
 export {};

@@ -1,4 +1,4 @@
-import type { Cast, ShedRendition } from './cast.js';
+import type { Cast, CueNow, ShedRendition } from './cast.js';
 export interface StreamInfo {
     name: string;
     audio: boolean;
@@ -71,6 +71,14 @@ export type ConferenceMessage = {
     type: 'cast.changed';
     conference: string;
     cast: Cast;
+} | {
+    type: 'cast.cues';
+    conference: string;
+    count: number;
+} | {
+    type: 'cast.cue';
+    conference: string;
+    cue: CueNow;
 } | {
     type: 'load.shed' | 'load.restored';
     conference: string;

@@ -83,6 +83,8 @@ impl ConferenceState {
             Switching {
                 ticket: None,
                 origin: Origin::Speaker { before },
+                cue: None,
+                at: None,
                 source: run.source.clone(),
                 audio: run.audio,
                 transition: Transition::Cut,

@@ -1,11 +1,12 @@
 //! Switches of a live cast: checked, told to the worker, answered when they happened.
 
-use super::{CastRun, ConferenceState, MAX_SWITCHES, Now, ProgramPhase, passthrough};
+use super::{CastRun, ConferenceState, MAX_SWITCHES, Now, ProgramPhase, lane::PATIENCE, passthrough};
 use crate::{
     control::{
         cast::{AudioChoice, Source, Switch, SwitchResult, Transition},
         conference::{
             ask::{Reply, Ticket},
+            rundown::CueKey,
             scene,
             state::working::Expected,
         },
@@ -36,11 +37,22 @@ pub(super) struct Switching {
     /// Who waits; `None` once the deadline has answered.
     pub(super) ticket: Option<Ticket>,
     pub(super) origin: Origin,
+    /// Which cue of the run-down it is to take; `None` also once that came to nothing.
+    pub(super) cue: Option<CueKey>,
+    /// Its time, where it has one.
+    pub(super) at: Option<MediaTime>,
     pub(super) source: Source,
     pub(super) audio: AudioChoice,
     pub(super) transition: Transition,
     pub(super) scene: SceneSpec,
     pub(super) deadline: Instant,
+}
+
+/// For whom a switch is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct For {
+    pub(super) ticket: Option<Ticket>,
+    pub(super) cue: Option<CueKey>,
 }
 
 impl ConferenceState {
@@ -67,11 +79,10 @@ impl ConferenceState {
 
     /// Tells the worker to switch, at once or at a time that is near.
     pub(super) fn switch_at(&mut self, now: Now, ticket: Ticket, switch: Switch, at: Option<MediaTime>) {
-        let timeout_ms = self.config.switching.switch_timeout_ms;
         if let Err(error) = self.check_switch(&switch) {
             return self.refuse(ticket, error);
         }
-        let Some(run) = &mut self.cast else { return };
+        let Some(run) = &self.cast else { return };
         if run.program != ProgramPhase::On {
             return self.refuse(ticket, ControlError::WorkerUnavailable);
         }
@@ -79,14 +90,27 @@ impl ConferenceState {
             let retry_after = Duration::from_secs(1);
             return self.refuse(ticket, ControlError::Overloaded { retry_after });
         }
+        self.compose(now, switch, at, For { ticket: Some(ticket), cue: None });
+    }
+
+    /// Tells the worker: what is asked for can be shown, and there is a program.
+    pub(super) fn compose(&mut self, now: Now, switch: Switch, at: Option<MediaTime>, whose: For) {
+        let timeout_ms = self.config.switching.switch_timeout_ms;
+        if let Some(at) = at {
+            self.overtake_cues(now, at);
+        }
+        let Some(run) = &mut self.cast else { return };
+        let For { ticket, cue } = whose;
         let audio = switch.audio.unwrap_or(run.audio);
         let scene = scene::scene(&switch.source, audio, &self.roster);
         let request = self.worker.expect(Expected::Switch);
         run.switches.insert(
             request.0,
             Switching {
-                ticket: Some(ticket),
+                ticket,
                 origin: Origin::Request,
+                cue,
+                at,
                 source: switch.source,
                 audio,
                 transition: switch.transition,
@@ -120,6 +144,7 @@ impl ConferenceState {
             self.keep_speaker(now, before.clone(), error);
         }
         let Some(run) = &mut self.cast else { return };
+        let mut on = None;
         let answer = match result {
             Ok(ReplyOk::Composed { pts, .. }) if matches!(switching.origin, Origin::Speaker { .. }) => {
                 run.shown = Some(switching.scene);
@@ -130,6 +155,7 @@ impl ConferenceState {
                 Ok(Reply::Done)
             }
             Ok(ReplyOk::Composed { pts, took_ms }) => {
+                on = Some(pts);
                 run.source = switching.source.clone();
                 run.audio = switching.audio;
                 run.shown = Some(switching.scene);
@@ -155,6 +181,23 @@ impl ConferenceState {
             Err(ReplyError::WrongState { .. }) => Err(ControlError::WorkerUnavailable),
             Err(ReplyError::OfferRefused { .. } | ReplyError::Internal { .. }) => Err(ControlError::Internal),
         };
+        if let Some(key) = switching.cue {
+            let by_hand = switching.ticket.is_some();
+            match (&answer, on) {
+                (Ok(Reply::Switched(switched)), Some(pts)) => {
+                    let (program_pts, clock) = (switched.program_pts, self.clock(now));
+                    self.rundown.on(key, pts, program_pts, clock);
+                }
+                // Something else was switched to meanwhile: its own time is still to come.
+                (Err(error @ (ControlError::SwitchSuperseded | ControlError::WorkerUnavailable)), _)
+                    if !by_hand && switching.at.is_some_and(|at| now.media < at + PATIENCE) =>
+                {
+                    self.rundown.untold(key, Some(error), now.media);
+                }
+                (Err(error), _) => self.rundown.failed(key, by_hand, error, now.media),
+                (Ok(_), _) => {}
+            }
+        }
         if let Some(ticket) = switching.ticket {
             self.answer(ticket, answer);
         }

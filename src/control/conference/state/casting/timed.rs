@@ -1,6 +1,6 @@
 //! Switches with a time of their own: kept here until it is near, then given to the worker, which takes them at their frame.
 
-use super::{CastRun, ConferenceState, MAX_SWITCHES, Now};
+use super::{ConferenceState, MAX_SWITCHES, Now};
 use crate::{
     control::{
         cast::{Switch, SwitchTime},
@@ -10,11 +10,8 @@ use crate::{
     ipc::ProgramMode,
     units::MediaTime,
 };
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// The worker hears of a switch so long before its time: enough for a keyframe of who is not decoded (0.3 s as a rule, 1 s
-/// when the first request is lost). Until then tiles re-flow, and mutes are in the scene that it is told.
-const LEAD: Duration = Duration::from_millis(1500);
 /// What of a request's time is left for the answer, beyond the switch's own timeout.
 const ANSWER: Duration = Duration::from_secs(2);
 
@@ -22,18 +19,8 @@ const ANSWER: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct TimedSwitch {
     pub(super) ticket: Ticket,
-    switch: Switch,
-    at: MediaTime,
-    /// When the worker is told.
-    due: Instant,
-}
-
-impl CastRun {
-    /// When the next switch is to be told, unless another one is under way for which somebody waits: after that it is.
-    pub(super) fn next_timed(&self) -> Option<Instant> {
-        let is_free = self.switches.values().all(|switching| switching.ticket.is_none());
-        self.timed.first().filter(|_| is_free).map(|timed| timed.due)
-    }
+    pub(super) switch: Switch,
+    pub(super) at: MediaTime,
 }
 
 impl ConferenceState {
@@ -43,18 +30,17 @@ impl ConferenceState {
         let run = self.live_cast()?;
         // A live cast has its zero.
         let zero = run.timeline.zero().unwrap_or_default();
-        let (field, time) = match at {
-            SwitchTime::Program(pts) => ("at_pts_ms", zero + Duration::from_nanos(pts.0)),
+        let field = at.field();
+        let time = match at {
+            SwitchTime::Program(pts) => zero + Duration::from_nanos(pts.0),
             SwitchTime::Wall(at) => {
                 let ahead = at.duration_since(now.wall);
-                let passed = || passed("at", run.timeline.relative(now.media));
-                ("at", now.media + Duration::try_from(ahead).map_err(|_| passed())?)
+                let passed = || passed(field, run.timeline.relative(now.media));
+                now.media + Duration::try_from(ahead).map_err(|_| passed())?
             }
         };
         if run.encoding.mode != ProgramMode::Compose {
-            let detail =
-                format!("{field} goes with encoding.mode compose: what passes through changes at keyframes");
-            return Err(ControlError::invalid(field, detail));
+            return Err(ControlError::invalid(field, only_composed(field)));
         }
         if time < now.media {
             return Err(passed(field, run.timeline.relative(now.media)));
@@ -82,23 +68,15 @@ impl ConferenceState {
         if run.timed.len() >= MAX_SWITCHES {
             return self.refuse(ticket, ControlError::Overloaded { retry_after: Duration::from_secs(1) });
         }
-        let due = now.at + at.since(now.media).saturating_sub(LEAD);
         let place = run.timed.partition_point(|timed| timed.at <= at);
-        run.timed.insert(place, TimedSwitch { ticket, switch, at, due });
+        run.timed.insert(place, TimedSwitch { ticket, switch, at });
         self.switch_in_time(now);
     }
+}
 
-    /// Tells the worker of the next switch whose time is near. One after the other: a newer switch would take the place of
-    /// one that waits.
-    pub(super) fn switch_in_time(&mut self, now: Now) {
-        // One that is refused makes room for the next at once.
-        while let Some(run) = &mut self.cast
-            && run.next_timed().is_some_and(|due| due <= now.at)
-        {
-            let TimedSwitch { ticket, switch, at, .. } = run.timed.remove(0);
-            self.switch_at(now, ticket, switch, Some(at));
-        }
-    }
+/// Why a cast whose pictures pass through takes nothing at a time of its own.
+pub(super) fn only_composed(field: &str) -> String {
+    format!("{field} goes with encoding.mode compose: what passes through changes at keyframes")
 }
 
 fn passed(field: &str, program: MediaTime) -> ControlError {

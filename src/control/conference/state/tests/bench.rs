@@ -3,7 +3,7 @@
 use super::super::*;
 use crate::{
     control::{
-        cast::{AudioChoice, Encoding, OutputKind, Source, StartCast},
+        cast::{AudioChoice, Cue, CueTime, Encoding, OutputKind, Source, StartCast, Transition},
         conference::{Publish, Published},
     },
     egress::rtmp::url::RtmpUrl,
@@ -60,6 +60,11 @@ pub fn publication(id: &str, stream: &str) -> Publish {
 
 pub fn camera(id: &str) -> Source {
     Source::Participant { participant: who(id), stream: StreamName::default() }
+}
+
+pub fn cue(id: &str, source: Source, when: CueTime) -> Cue {
+    let (id, name) = (id.parse().unwrap(), id.to_owned());
+    Cue { id, name, source, audio: None, transition: Transition::Cut, when }
 }
 
 pub fn hls() -> OutputSpec {
@@ -122,6 +127,7 @@ impl Bench {
             restored: false,
             created_at: now.wall,
             slate_colour: 0x10_18_20,
+            rundown: Default::default(),
         };
         Self {
             state: ConferenceState::new(founding, Arc::new(config), now),

@@ -90,6 +90,8 @@ fn take(picture: &mut Option<Picture>, event: &ConferenceEvent) {
         }
         ConferenceEvent::Joined { .. }
         | ConferenceEvent::CastChanged(_)
+        | ConferenceEvent::Cues { .. }
+        | ConferenceEvent::Cue(_)
         | ConferenceEvent::Quality { .. }
         | ConferenceEvent::WorkerRestarted
         | ConferenceEvent::Ended { .. }

@@ -1,7 +1,11 @@
 //! Somebody outside who knows the conference from its news alone.
 
 use super::super::{presence::receivable, *};
-use crate::{control::cast::CastState, egress::output::OutputState, ids::ParticipantId};
+use crate::{
+    control::cast::{CastState, CueState},
+    egress::output::OutputState,
+    ids::ParticipantId,
+};
 use std::collections::BTreeSet;
 
 /// What they know.
@@ -11,6 +15,7 @@ pub struct Outsiders {
     cast: Option<CastState>,
     outputs: BTreeMap<String, OutputState>,
     restarts: u32,
+    cues: usize,
     ended: bool,
 }
 
@@ -67,6 +72,10 @@ impl Outsiders {
                 assert!(restarts > self.restarts);
                 self.restarts = restarts;
             }
+            News::CastCues { count } => self.cues = count,
+            // What is on the air was taken in a cast.
+            News::CastCue(cue) if cue.state == CueState::On => assert_eq!(self.cast, Some(CastState::Live)),
+            News::CastCue(_) => assert!(self.cues > 0),
             News::Load { .. } | News::Recording { .. } => {}
         }
     }

@@ -4,7 +4,7 @@
 use super::{super::*, bench, listeners::Listeners, outsiders::Outsiders};
 use crate::{
     control::{
-        cast::{Arrangement, AudioChoice, Focus, Source, Switch, SwitchTime, Transition},
+        cast::{Arrangement, AudioChoice, CueTime, Focus, Source, Switch, SwitchTime, Transition},
         conference::{Join, ParticipantPatch, Publish, presence::Absence},
     },
     ids::{ParticipantId, RequestId, SourceId, StreamName},
@@ -35,6 +35,9 @@ enum Op {
     Patch(usize, bool),
     Start(usize, bool),
     Switch(usize),
+    Cues(Vec<(usize, u8, u64)>),
+    NextCue,
+    GoCue(usize),
     Stop,
     Snapshot,
     AddOutput(usize, bool),
@@ -67,6 +70,9 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0..5_usize, any::<bool>()).prop_map(|(who, mute)| Op::Patch(who, mute)),
         3 => (0..12_usize, any::<bool>()).prop_map(|(source, push)| Op::Start(source, push)),
         4 => (0..12_usize).prop_map(Op::Switch),
+        2 => prop::collection::vec((0..12_usize, 0..4_u8, 0..8_000_u64), 0..5).prop_map(Op::Cues),
+        2 => Just(Op::NextCue),
+        1 => (0..5_usize).prop_map(Op::GoCue),
         1 => Just(Op::Stop),
         2 => Just(Op::Snapshot),
         2 => (0..3_usize, any::<bool>()).prop_map(|(id, fails)| Op::AddOutput(id, fails)),
@@ -194,6 +200,7 @@ impl World {
             }
             Effect::Announce(news) => self.outsiders.hear(*news),
             Effect::Tell { audience, event } => self.listeners.hear(&audience, &event.1),
+            Effect::StoreCues { .. } => panic!("this conference is not kept"),
             Effect::Unseat(seat) => self.listeners.unseat(seat),
             Effect::OpenHub { .. } => {
                 assert!(!self.hub_open && self.outputs.is_empty() && self.stopping.is_empty());
@@ -401,6 +408,30 @@ impl World {
                     at,
                 }));
             }
+            Op::Cues(list) => {
+                let (mut program, mut wall) = (0, self.now.wall);
+                let cue = |(index, (which, when, ms)): (usize, (usize, u8, u64))| {
+                    let time = Duration::from_millis(ms);
+                    let when = match when {
+                        0 => CueTime::Manual,
+                        1 => {
+                            program += ms;
+                            CueTime::At(SwitchTime::Program(MediaTime::from_millis(program)))
+                        }
+                        2 => {
+                            wall += time;
+                            CueTime::At(SwitchTime::Wall(wall))
+                        }
+                        _ => CueTime::After(time),
+                    };
+                    bench::cue(&format!("c{index}"), source(which), when)
+                };
+                let cues = list.into_iter().enumerate().map(cue).collect();
+                self.ask(Ask::PutCues(cues));
+                self.ask(Ask::Cues);
+            }
+            Op::NextCue => self.ask(Ask::NextCue),
+            Op::GoCue(index) => self.ask(Ask::GoCue(format!("c{index}").parse().unwrap())),
             Op::Stop => self.ask(Ask::StopCast),
             Op::Snapshot => self.ask(Ask::Snapshot),
             Op::AddOutput(id, fails) => {
