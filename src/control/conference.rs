@@ -18,9 +18,10 @@ use crate::{
         admission::CastRoom,
         cast::{CastView, OutputSpec, OutputView, StartCast, Switch, SwitchResult},
         error::ControlError,
+        overlay::{OverlayPatch, OverlayView, PicturePut, PictureView},
     },
-    ids::{ConferenceId, OutputId, ParticipantId, SessionId, StreamName},
-    ipc::{Candidate, IngestOffer, VideoCodec},
+    ids::{ConferenceId, OutputId, ParticipantId, PictureName, SessionId, StreamName},
+    ipc::{Candidate, IngestOffer, VideoCodec, overlay::PictureFile},
 };
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -102,6 +103,29 @@ pub enum ConferenceRequest {
     /// The program as it looks now: a JPEG file.
     Snapshot {
         answer: Answer<Bytes>,
+    },
+    /// What is drawn over the program.
+    Overlay {
+        answer: Answer<OverlayView>,
+    },
+    /// Answered when the change is on the program, if one runs.
+    PatchOverlay {
+        patch: OverlayPatch,
+        answer: Answer<OverlayView>,
+    },
+    /// What the overlay may name.
+    Pictures {
+        answer: Answer<Vec<PictureView>>,
+    },
+    /// Answered when a worker has decoded it.
+    PutPicture {
+        name: PictureName,
+        file: PictureFile,
+        answer: Answer<PicturePut>,
+    },
+    RemovePicture {
+        name: PictureName,
+        answer: Answer<()>,
     },
     StopCast {
         answer: Answer<CastView>,

@@ -8,6 +8,7 @@ mod edges;
 pub mod fade;
 pub mod frame;
 pub mod mixer;
+pub mod overlay;
 pub mod passthrough;
 pub mod picture;
 pub mod players;

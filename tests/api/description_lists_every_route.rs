@@ -3,7 +3,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The contract's table, and the pages.
-const ROUTES: [&str; 49] = [
+const ROUTES: [&str; 54] = [
     "GET /v1/conferences",
     "PUT /v1/conferences/{conference}",
     "GET /v1/conferences/{conference}",
@@ -32,6 +32,11 @@ const ROUTES: [&str; 49] = [
     "POST /v1/conferences/{conference}/cast/outputs",
     "DELETE /v1/conferences/{conference}/cast/outputs/{output}",
     "GET /v1/conferences/{conference}/cast/snapshot.jpg",
+    "GET /v1/conferences/{conference}/cast/overlay",
+    "PATCH /v1/conferences/{conference}/cast/overlay",
+    "GET /v1/conferences/{conference}/pictures",
+    "PUT /v1/conferences/{conference}/pictures/{picture}",
+    "DELETE /v1/conferences/{conference}/pictures/{picture}",
     "GET /v1/layouts",
     "GET /v1/recordings",
     "GET /v1/recordings/{recording}",

@@ -11,9 +11,10 @@ use crate::{
         admission::Admitted,
         cast::{CastView, OutputSpec, OutputView, StartCast, Switch, SwitchResult},
         error::ControlError,
+        overlay::{OverlayPatch, OverlayView, PicturePut, PictureView},
     },
-    ids::{OutputId, ParticipantId, SessionId},
-    ipc::Candidate,
+    ids::{OutputId, ParticipantId, PictureName, SessionId},
+    ipc::{Candidate, overlay::PictureFile},
 };
 use bytes::Bytes;
 
@@ -56,6 +57,14 @@ pub enum Ask {
     StartCast(StartCast),
     Switch(Switch),
     Snapshot,
+    Overlay,
+    PatchOverlay(OverlayPatch),
+    Pictures,
+    PutPicture {
+        name: PictureName,
+        file: PictureFile,
+    },
+    RemovePicture(PictureName),
     StopCast,
     AddOutput(OutputSpec),
     RemoveOutput(OutputId),
@@ -75,6 +84,9 @@ pub enum Reply {
     Switched(SwitchResult),
     /// A JPEG file.
     Snapshot(Bytes),
+    Overlay(Box<OverlayView>),
+    Pictures(Vec<PictureView>),
+    Picture(PicturePut),
     Output(OutputView),
 }
 
@@ -93,6 +105,9 @@ pub enum Held {
     },
     Switched(Answer<SwitchResult>),
     Snapshot(Answer<Bytes>),
+    Overlay(Answer<OverlayView>),
+    Pictures(Answer<Vec<PictureView>>),
+    Picture(Answer<PicturePut>),
     Output(Answer<OutputView>),
 }
 
@@ -124,6 +139,9 @@ impl Held {
             Cast(view) => *view,
             Switched(result) => result,
             Snapshot(jpeg) => jpeg,
+            Overlay(view) => *view,
+            Pictures(views) => views,
+            Picture(put) => put,
             Output(view) => view,
         }
     }
@@ -137,6 +155,9 @@ impl Held {
             Self::Cast(answer) | Self::Started { answer, .. } => drop(answer.send(Err(error))),
             Self::Switched(answer) => drop(answer.send(Err(error))),
             Self::Snapshot(answer) => drop(answer.send(Err(error))),
+            Self::Overlay(answer) => drop(answer.send(Err(error))),
+            Self::Pictures(answer) => drop(answer.send(Err(error))),
+            Self::Picture(answer) => drop(answer.send(Err(error))),
             Self::Output(answer) => drop(answer.send(Err(error))),
         }
     }
@@ -178,6 +199,13 @@ impl ConferenceRequest {
             Self::StartCast { start, room: _, answer } => (Ask::StartCast(start), Held::Cast(answer)),
             Self::Switch { switch, answer } => (Ask::Switch(switch), Held::Switched(answer)),
             Self::Snapshot { answer } => (Ask::Snapshot, Held::Snapshot(answer)),
+            Self::Overlay { answer } => (Ask::Overlay, Held::Overlay(answer)),
+            Self::PatchOverlay { patch, answer } => (Ask::PatchOverlay(patch), Held::Overlay(answer)),
+            Self::Pictures { answer } => (Ask::Pictures, Held::Pictures(answer)),
+            Self::PutPicture { name, file, answer } => {
+                (Ask::PutPicture { name, file }, Held::Picture(answer))
+            }
+            Self::RemovePicture { name, answer } => (Ask::RemovePicture(name), Held::Done(answer)),
             Self::StopCast { answer } => (Ask::StopCast, Held::Cast(answer)),
             Self::AddOutput { output, answer } => (Ask::AddOutput(output), Held::Output(answer)),
             Self::RemoveOutput { output, answer } => (Ask::RemoveOutput(output), Held::Done(answer)),

@@ -9,6 +9,8 @@ mod announcing;
 mod casting;
 mod forwarding;
 mod load;
+mod overlay;
+mod pictures;
 mod presence;
 mod publishing;
 mod quality;
@@ -22,8 +24,8 @@ mod tests;
 pub use self::presence::Audience;
 
 use self::{
-    announcing::Announced, casting::CastRun, forwarding::Forwards, presence::Told, publishing::Publishing,
-    snapshots::Snapshots, working::WorkerLife,
+    announcing::Announced, casting::CastRun, forwarding::Forwards, overlay::OverlayLife, pictures::Pictures,
+    presence::Told, publishing::Publishing, snapshots::Snapshots, working::WorkerLife,
 };
 use super::{
     ConferenceSettings,
@@ -39,6 +41,7 @@ use crate::{
         cast::OutputSpec,
         error::ControlError,
         events::news::{EndReason, News},
+        overlay::ServerPictures,
     },
     egress::output::OutputStatus,
     ids::{ConferenceId, Incarnation, SessionId},
@@ -190,6 +193,8 @@ pub struct ConferenceState {
     worker: WorkerLife,
     cast: Option<CastRun>,
     snapshots: Snapshots,
+    overlay: OverlayLife,
+    pictures: Pictures,
     told: Told,
     announced: Announced,
     hints: Hints,
@@ -236,6 +241,8 @@ impl ConferenceState {
             worker: WorkerLife::default(),
             cast: None,
             snapshots: Snapshots::default(),
+            overlay: OverlayLife::default(),
+            pictures: Pictures::default(),
             told: Told::default(),
             announced: Announced::default(),
             hints: Hints::default(),
@@ -248,6 +255,12 @@ impl ConferenceState {
             next_serial: 0,
             out: Vec::new(),
         }
+    }
+
+    /// With pictures of the server's, which its overlay may name.
+    pub fn with_pictures(mut self, server: &ServerPictures) -> Self {
+        self.pictures.stock(server);
+        self
     }
 
     /// Takes one input; tells what is to be done about it.
@@ -299,6 +312,8 @@ impl ConferenceState {
             self.worker_deadline(),
             self.cast.as_ref().and_then(CastRun::next_deadline),
             self.snapshots.next_deadline(),
+            self.overlay.next_deadline(),
+            self.pictures.next_deadline(),
             self.hints.next_deadline(),
         ]
         .into_iter()
@@ -358,6 +373,11 @@ impl ConferenceState {
             Ask::StartCast(start) => self.start_cast(now, ticket, start),
             Ask::Switch(switch) => self.switch(now, ticket, switch),
             Ask::Snapshot => self.snapshot(now, ticket),
+            Ask::Overlay => self.read_overlay(ticket),
+            Ask::PatchOverlay(patch) => self.patch_overlay(now, ticket, patch),
+            Ask::Pictures => self.list_pictures(ticket),
+            Ask::PutPicture { name, file } => self.put_picture(now, ticket, name, file),
+            Ask::RemovePicture(name) => self.remove_picture(ticket, &name),
             Ask::StopCast => self.stop_cast(ticket),
             Ask::AddOutput(spec) => self.add_output(now, ticket, spec),
             Ask::RemoveOutput(id) => self.remove_output(ticket, &id),
@@ -372,6 +392,8 @@ impl ConferenceState {
         let gone = ControlError::ConferenceNotFound(self.id.clone());
         self.abandon_all(&gone);
         self.abandon_forwards(&gone);
+        self.abandon_overlay(&gone);
+        self.abandon_pictures(&gone);
         self.stop_for_the_end();
     }
 
@@ -385,6 +407,8 @@ impl ConferenceState {
         self.expire_cast(now);
         self.staff(now);
         self.open_ingests();
+        self.drive_pictures(now);
+        self.drive_overlay(now);
         self.drive_program(now);
         self.pace_renditions();
         self.drive_phase(now);
@@ -409,7 +433,8 @@ impl ConferenceState {
             self.drive_phase(now);
         }
         let casting = self.cast.as_ref().is_some_and(CastRun::is_active);
-        let empty = self.roster.is_empty() && !self.is_publishing() && !casting;
+        let waiting = self.pictures.is_waiting() || self.overlay.is_awaited();
+        let empty = self.roster.is_empty() && !self.is_publishing() && !casting && !waiting;
         self.emptiness = match self.emptiness {
             _ if !empty => Emptiness::Occupied,
             Emptiness::Occupied => Emptiness::Since(now.at),

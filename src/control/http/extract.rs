@@ -9,7 +9,7 @@ use crate::{
         error::ControlError,
     },
     egress::recording::record::Recording,
-    ids::{ConferenceId, InvalidId, OutputId, ParticipantId, RecordingId, SessionId},
+    ids::{ConferenceId, InvalidId, OutputId, ParticipantId, PictureName, RecordingId, SessionId},
 };
 use axum::{
     body::Body,
@@ -164,6 +164,10 @@ impl PathName for ParticipantId {
 
 impl PathName for OutputId {
     const PARAM: &'static str = "output";
+}
+
+impl PathName for PictureName {
+    const PARAM: &'static str = "picture";
 }
 
 impl<T> FromRequestParts<AppState> for Named<T>
