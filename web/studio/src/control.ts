@@ -5,6 +5,7 @@ import { Layouts } from './layouts.js';
 import { Monitor } from './monitor.js';
 import { attempt, show } from './notice.js';
 import { Outputs } from './outputs.js';
+import { OverlayDesk } from './overlay.js';
 import { drawPlay } from './play-list.js';
 import type { Tile } from './tile.js';
 import type { Tiles } from './tiles.js';
@@ -34,6 +35,7 @@ export class Control {
     this.#outputs = new Outputs(conference);
     this.#monitor = new Monitor(client, conference.id);
     this.#more = new Layouts(client, conference);
+    new OverlayDesk(conference);
     element('control', HTMLFormElement).onsubmit = (event) => {
       event.preventDefault();
       void attempt(this.#start, () => this.#begin());
