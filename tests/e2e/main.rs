@@ -54,6 +54,7 @@ mod layouts;
 mod mutes;
 mod neighbours;
 mod outputs_come_and_go;
+mod overlay;
 mod pages_in_chromium;
 mod passthrough;
 mod recording;

@@ -5,7 +5,7 @@
 
 mod artist;
 mod clock;
-mod lettering;
+pub mod lettering;
 pub mod picture;
 pub mod places;
 pub mod rgba;
