@@ -44,7 +44,7 @@ fn readme_names_every_top_level_directory() {
 }
 
 /// The calls of the API that are promised to clients, as far as README may use them.
-const ROUTES: [(&str, &str); 9] = [
+const ROUTES: [(&str, &str); 11] = [
     ("GET", "/v1/conferences"),
     ("PUT", "/v1/conferences/{c}"),
     ("GET", "/v1/conferences/{c}"),
@@ -54,6 +54,8 @@ const ROUTES: [(&str, &str); 9] = [
     ("POST", "/v1/conferences/{c}/cast/switch"),
     ("POST", "/v1/conferences/{c}/cast/stop"),
     ("POST", "/v1/conferences/{c}/cast/outputs"),
+    ("PATCH", "/v1/conferences/{c}/cast/overlay"),
+    ("PUT", "/v1/conferences/{c}/pictures/{picture}"),
 ];
 
 const BASE: &str = "http://127.0.0.1:8080";

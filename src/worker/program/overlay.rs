@@ -154,6 +154,10 @@ impl Overlay {
         }
         let places = self.size?;
         let (px, width) = places.name(tile);
+        // In a tile as small as this it would hide more than it tells.
+        if tile.height < 4 * px {
+            return None;
+        }
         let lettering =
             Lettering { text: text.to_owned(), style: Style::Name, px, width, height: tile.height };
         let work = self.artist.get(&Order::Lettering(lettering), |_| None);

@@ -23,9 +23,9 @@ pub enum PictureError {
     Run(#[from] gst::StateChangeError),
     #[error("giving the picture to its pipeline")]
     Push(#[source] gst::FlowError),
-    #[error("it is no {} that can be decoded, or larger than {MAX_SIDE}x{MAX_SIDE} pixels", .0.content_type())]
+    #[error("it is no {} that can be decoded, or larger than {max}x{max} pixels", .0.content_type(), max = MAX_SIDE)]
     Undecodable(PictureKind),
-    #[error("it is larger than {MAX_SIDE}x{MAX_SIDE} pixels")]
+    #[error("it is larger than {max}x{max} pixels", max = MAX_SIDE)]
     TooLarge,
 }
 

@@ -119,12 +119,12 @@ impl Rgba {
         // First every row to its new width, as colour times opacity: what is transparent has no colour to give.
         let narrow: Vec<[f32; 4]> = self
             .rows()
-            .flat_map(|line| columns.iter().map(|taps| taps.sum(|n| premultiplied(line[n]))))
+            .flat_map(|line| columns.iter().map(move |taps| taps.sum(|n| premultiplied(line[n]))))
             .collect();
-        let wide = width as usize;
+        let (wide, narrow) = (width as usize, &narrow);
         let pixels = rows
             .iter()
-            .flat_map(|taps| (0..wide).map(|x| straight(taps.sum(|n| narrow[n * wide + x]))))
+            .flat_map(|taps| (0..wide).map(move |x| straight(taps.sum(|n| narrow[n * wide + x]))))
             .collect();
         Self { width, height, pixels }
     }

@@ -437,7 +437,7 @@ impl World {
             Op::Overlay(how) => {
                 let name = || PICTURES[usize::from(how / 8) % 3].parse().unwrap();
                 self.ask(Ask::PatchOverlay(OverlayPatch {
-                    labels: (how % 2 == 0).then_some(how % 4 == 0),
+                    labels: how.is_multiple_of(2).then_some(how.is_multiple_of(4)),
                     background: match how % 8 {
                         0..=3 => Some(Some(BackgroundSpec::Picture(name()))),
                         4 => Some(None),
