@@ -97,10 +97,7 @@ impl Overlay {
             let (x, y) = places.place_name(tile, sprite.height());
             Placed { x, y, sprite }
         });
-        let over = vec![
-            Placed { x: 200, y: 620, sprite: title },
-            Placed { x: 1132, y: 20, sprite: logo },
-        ];
+        let over = vec![Placed { x: 200, y: 620, sprite: title }, Placed { x: 1132, y: 20, sprite: logo }];
         Self { over, names: names.collect() }
     }
 }

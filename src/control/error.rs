@@ -1,9 +1,7 @@
 //! The one map from an error to its stable `code` and HTTP status (contract, "Errors").
 
 use crate::control::conference::calls::CallError;
-use crate::ids::{
-    ConferenceId, EndpointId, InvalidId, OutputId, ParticipantId, PictureName, StreamName,
-};
+use crate::ids::{ConferenceId, EndpointId, InvalidId, OutputId, ParticipantId, PictureName, StreamName};
 use std::time::Duration;
 
 /// What a client's request can end with, other than success. `Display` is the problem's `detail`: a
@@ -72,7 +70,9 @@ pub enum ControlError {
     SourceUnsupported,
     #[error("a cast with encoding.mode \"passthrough\" decodes no picture, so there is none to give out")]
     SnapshotUnavailable,
-    #[error("a cast with encoding.mode \"passthrough\" sends pictures as they come, so nothing can be drawn over them")]
+    #[error(
+        "a cast with encoding.mode \"passthrough\" sends pictures as they come, so nothing can be drawn over them"
+    )]
     OverlayUnavailable,
     #[error("there is no picture {0}; upload it first, or name one of [pictures] of the configuration")]
     PictureNotFound(PictureName),

@@ -343,7 +343,11 @@ impl Actor {
                     Err(ControlError::PictureInUse(name))
                 } else {
                     self.pictures.retain(|kept| kept.name != name);
-                    if self.pictures.len() < before { Ok(()) } else { Err(ControlError::PictureNotFound(name)) }
+                    if self.pictures.len() < before {
+                        Ok(())
+                    } else {
+                        Err(ControlError::PictureNotFound(name))
+                    }
                 };
                 drop(answer.send(result));
             }

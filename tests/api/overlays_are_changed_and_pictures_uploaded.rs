@@ -21,7 +21,8 @@ async fn an_overlay_is_changed_part_by_part() {
     let reply = api.json("PATCH", OVERLAY, json!({"labels": true, "title": {"text": "<b>Hi</b>"}})).await;
     assert_eq!(reply.status, 200);
     assert_eq!(reply.json()["title"], json!({"text": "<b>Hi</b>", "position": "bottom"}));
-    let reply = api.json("PATCH", OVERLAY, json!({"title": null, "clock": {"zone": "Asia/Tokyo"}})).await.json();
+    let reply =
+        api.json("PATCH", OVERLAY, json!({"title": null, "clock": {"zone": "Asia/Tokyo"}})).await.json();
     assert_eq!((&reply["labels"], &reply["title"]), (&json!(true), &Value::Null));
     let clock = json!({"corner": "top_left", "zone": "Asia/Tokyo", "seconds": true});
     assert_eq!(reply["clock"], clock);

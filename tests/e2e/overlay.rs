@@ -265,7 +265,8 @@ fn is_red(picture: &Picture<'_>) -> bool {
 
 /// What is no picture, and what is no overlay.
 fn refuses(stage: &Stage) {
-    for (kind, data) in [("image/png", &b"no picture"[..]), ("image/jpeg", b"\xff\xd8\xff"), ("image/svg+xml", b"<svg")]
+    for (kind, data) in
+        [("image/png", &b"no picture"[..]), ("image/jpeg", b"\xff\xd8\xff"), ("image/svg+xml", b"<svg")]
     {
         let (status, problem) = upload(stage, "bad", kind, data);
         assert_eq!((status, &problem["code"]), (422, &json!("picture_invalid")), "{problem}");

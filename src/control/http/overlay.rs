@@ -17,7 +17,10 @@ use axum::{Json, extract::State};
     (status = 403, body = Problem, description = "`forbidden`"),
     (status = 404, body = Problem, description = "`conference_not_found`"),
     (status = 422, body = Problem, description = "`invalid_id`")))]
-pub async fn get(State(app): State<AppState>, at: InConference<ToCast>) -> Result<Json<OverlayJson>, HttpError> {
+pub async fn get(
+    State(app): State<AppState>,
+    at: InConference<ToCast>,
+) -> Result<Json<OverlayJson>, HttpError> {
     let conference = app.conferences.find(&at.conference).await?;
     let view = conference.ask(|answer| ConferenceRequest::Overlay { answer }).await?;
     Ok(Json(OverlayJson::from(&view)))

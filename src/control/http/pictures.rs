@@ -26,7 +26,10 @@ use axum::{
     (status = 403, body = Problem, description = "`forbidden`"),
     (status = 404, body = Problem, description = "`conference_not_found`"),
     (status = 422, body = Problem, description = "`invalid_id`")))]
-pub async fn list(State(app): State<AppState>, at: InConference<ToCast>) -> Result<Json<PicturesJson>, HttpError> {
+pub async fn list(
+    State(app): State<AppState>,
+    at: InConference<ToCast>,
+) -> Result<Json<PicturesJson>, HttpError> {
     let conference = app.conferences.find(&at.conference).await?;
     let views = conference.ask(|answer| ConferenceRequest::Pictures { answer }).await?;
     Ok(Json(PicturesJson { pictures: views.iter().map(PictureJson::from).collect() }))

@@ -219,7 +219,8 @@ impl Canvas {
     pub fn over(&self, below: &gst::Buffer, sprites: &[Placed]) -> Result<gst::Buffer, CanvasError> {
         let mut buffer = self.pool.acquire_buffer(None).map_err(CanvasError::Buffer)?;
         {
-            let below = VideoFrameRef::from_buffer_ref_readable(below, &self.info).map_err(CanvasError::Map)?;
+            let below =
+                VideoFrameRef::from_buffer_ref_readable(below, &self.info).map_err(CanvasError::Map)?;
             // Just taken from the pool: nobody else holds it.
             let mut target = VideoFrameRef::from_buffer_ref_writable(buffer.make_mut(), &self.info)
                 .map_err(CanvasError::Map)?;
@@ -250,11 +251,9 @@ fn shared(buffer: &gst::Buffer) -> gst::Buffer {
 
 fn same(a: &[Layer], b: &[Layer]) -> bool {
     a.len() == b.len()
-        && a.iter()
-            .zip(b)
-            .all(|(a, b)| {
-                (a.rect, a.fit, a.edge) == (b.rect, b.fit, b.edge) && a.frame.is(&b.frame) && a.name == b.name
-            })
+        && a.iter().zip(b).all(|(a, b)| {
+            (a.rect, a.fit, a.edge) == (b.rect, b.fit, b.edge) && a.frame.is(&b.frame) && a.name == b.name
+        })
 }
 
 /// The part of a picture of the size `from` that goes into a tile of the size `to` (both even).

@@ -257,7 +257,8 @@ impl ClockJson {
     fn into_clock(self) -> Result<ClockSpec, ControlError> {
         let Self { corner, zone, seconds } = self;
         // A name of this server's list of time zones. No path: a name is looked up, not opened.
-        let plain = zone.len() <= 64 && zone.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_+-".contains(&b));
+        let plain =
+            zone.len() <= 64 && zone.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_+-".contains(&b));
         if !plain || TimeZone::get(&zone).is_err() {
             return Err(ControlError::invalid(
                 "clock.zone",

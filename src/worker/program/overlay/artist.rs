@@ -36,9 +36,19 @@ const UNUSED: u64 = 150;
 pub enum Order {
     Lettering(Lettering),
     /// As wide as this, and as high as it then is, if that is not too high.
-    Logo { picture: PictureId, width: u32, max_height: u32, opacity: Fraction },
+    Logo {
+        picture: PictureId,
+        width: u32,
+        max_height: u32,
+        opacity: Fraction,
+    },
     /// Over a colour, 0xRRGGBB.
-    Ground { picture: PictureId, width: u32, height: u32, colour: u32 },
+    Ground {
+        picture: PictureId,
+        width: u32,
+        height: u32,
+        colour: u32,
+    },
 }
 
 impl Order {
@@ -144,7 +154,11 @@ impl Artist {
     }
 
     /// The work, once it is drawn. Never waits.
-    pub fn get(&mut self, order: &Order, file: impl Fn(PictureId) -> Option<Arc<PictureFile>>) -> Option<Work> {
+    pub fn get(
+        &mut self,
+        order: &Order,
+        file: impl Fn(PictureId) -> Option<Arc<PictureFile>>,
+    ) -> Option<Work> {
         if let Some(entry) = self.entries.get_mut(order) {
             entry.used = self.frame;
             return entry.work.clone();
@@ -236,12 +250,8 @@ mod tests {
     fn what_is_ordered_is_drawn_once_and_what_cannot_be_is_nothing() {
         gst::init().unwrap();
         let mut artist = Artist::new();
-        let logo = Order::Logo {
-            picture: PictureId(1),
-            width: 80,
-            max_height: 500,
-            opacity: Fraction::WHOLE,
-        };
+        let logo =
+            Order::Logo { picture: PictureId(1), width: 80, max_height: 500, opacity: Fraction::WHOLE };
         let first = wait(&mut artist, &logo).sprite().unwrap();
         assert_eq!((first.width(), first.height()), (80, 40));
         assert!(Arc::ptr_eq(&first, &wait(&mut artist, &logo).sprite().unwrap()));

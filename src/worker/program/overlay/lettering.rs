@@ -197,7 +197,8 @@ mod tests {
 
     #[test]
     fn markup_is_shown_and_not_obeyed() {
-        for text in ["<b>x</b>", "<span size=\"100000\">x</span>", "&lt;", "a & b <", "<!-- x -->", "%s \\n"] {
+        for text in ["<b>x</b>", "<span size=\"100000\">x</span>", "&lt;", "a & b <", "<!-- x -->", "%s \\n"]
+        {
             let plain: String = text.chars().filter(|c| c.is_alphanumeric()).collect();
             let (marked, bare) = (ink(text, Style::Title), ink(&plain, Style::Title));
             assert!(marked.0 > bare.0 && marked.1 > bare.1, "{text}: {marked:?} {bare:?}");
@@ -207,11 +208,13 @@ mod tests {
     #[test]
     fn scripts_that_join_their_letters_and_go_from_right_to_left_are_shaped() {
         // Three letters that join: as a word, and each for itself (a zero-width non-joiner between them).
-        let (joined, apart) = (draw(&order("سلم", Style::Name)), draw(&order("س\u{200c}ل\u{200c}م", Style::Name)));
+        let (joined, apart) =
+            (draw(&order("سلم", Style::Name)), draw(&order("س\u{200c}ل\u{200c}م", Style::Name)));
         let (joined, apart) = (joined.unwrap(), apart.unwrap());
         assert_ne!(bright(&joined), bright(&apart), "Arabic letters join");
         // Written in their order from the right: the first letter of a Hebrew word is at the right edge.
-        let (word, first) = (draw(&order("אלל", Style::Name)).unwrap(), draw(&order("א", Style::Name)).unwrap());
+        let (word, first) =
+            (draw(&order("אלל", Style::Name)).unwrap(), draw(&order("א", Style::Name)).unwrap());
         let column = |drawn: &Rgba, from_right: u32| {
             let x = drawn.width() - 1 - from_right;
             (0..drawn.height()).filter(|y| drawn.at(x, *y)[0] > 150).count()

@@ -1,6 +1,9 @@
 //! Where things of an overlay stand, and how large they are, pure. All in pixels, all even.
 
-use crate::{ipc::overlay::TitlePosition, layout::{Corner, Rect}};
+use crate::{
+    ipc::overlay::TitlePosition,
+    layout::{Corner, Rect},
+};
 
 /// Between things and the edges of the frame, of its shorter side: as an inset's (20 pixels at 720p).
 const MARGIN_DIVISOR: u32 = 36;

@@ -160,7 +160,8 @@ fn premultiplied(pixel: [u8; 4]) -> [f32; 4] {
 fn straight(pixel: [f32; 4]) -> [u8; 4] {
     let a = pixel[3];
     let colour = |value: f32| if a > 0.0 { value / a } else { 0.0 };
-    [colour(pixel[0]), colour(pixel[1]), colour(pixel[2]), a].map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8)
+    [colour(pixel[0]), colour(pixel[1]), colour(pixel[2]), a]
+        .map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8)
 }
 
 /// What one pixel of the new size is made of: pixels of the old one from `first` on, with their shares.

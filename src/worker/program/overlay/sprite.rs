@@ -60,7 +60,12 @@ impl Sprite {
                 for (plane, part) in [(&mut cb, 1), (&mut cr, 2)] {
                     let sum: u32 = four.iter().map(|(colour, a)| u32::from(colour[part]) * a).sum();
                     // Four times 255 at most, each.
-                    plane.set((x / 2) as usize, (y / 2) as usize, ((sum + 510) / 1020) as u8, 255 - (seen / 4) as u8);
+                    plane.set(
+                        (x / 2) as usize,
+                        (y / 2) as usize,
+                        ((sum + 510) / 1020) as u8,
+                        255 - (seen / 4) as u8,
+                    );
                 }
             }
         }

@@ -150,10 +150,7 @@ fn the_clock_turns_at_its_second_and_stands_beside_the_logo() {
     // The next second's digits are there before it begins.
     for _ in 0..500 {
         stage.frame();
-        let order = stage.overlay.clock_order(
-            &Face::new("UTC", true),
-            stage.wall + AHEAD,
-        );
+        let order = stage.overlay.clock_order(&Face::new("UTC", true), stage.wall + AHEAD);
         if stage.overlay.get(&order.unwrap()).is_some() {
             break;
         }
