@@ -200,8 +200,12 @@ mod tests {
         for text in ["<b>x</b>", "<span size=\"100000\">x</span>", "&lt;", "a & b <", "<!-- x -->", "%s \\n"]
         {
             let plain: String = text.chars().filter(|c| c.is_alphanumeric()).collect();
-            let (marked, bare) = (ink(text, Style::Title), ink(&plain, Style::Title));
-            assert!(marked.0 > bare.0 && marked.1 > bare.1, "{text}: {marked:?} {bare:?}");
+            // In one line.
+            let drawn =
+                |text: &str| draw(&Lettering { px: 16, width: 1200, ..order(text, Style::Title) }).unwrap();
+            let (marked, bare) = (drawn(text), drawn(&plain));
+            let ink = |drawn: &Rgba| bright(drawn).len();
+            assert!(marked.width() > bare.width() && ink(&marked) > ink(&bare), "{text} {plain}");
         }
     }
 
