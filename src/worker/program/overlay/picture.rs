@@ -105,7 +105,7 @@ mod tests {
         gst::init().unwrap();
         let text = format!(
             "videotestsrc num-buffers=1 pattern=solid-color foreground-color=0xffff0000 ! \
-             video/x-raw,width={width},height={height} ! videoconvert ! {encoder} ! appsink name=out sync=false"
+             video/x-raw,format=RGB,width={width},height={height} ! videoconvert ! {encoder} ! appsink name=out sync=false"
         );
         let pipeline = gst::parse::launch(&text).unwrap().downcast::<gst::Pipeline>().unwrap();
         let out: gst_app::AppSink = pipeline.by_name("out").unwrap().downcast().unwrap();
