@@ -244,7 +244,7 @@ impl Overlay {
         let clock = clock.and_then(|face| self.clock_order(&face, wall));
         let orders = [self.title_order(spec), self.logo_order(spec), self.ground_order(spec), clock];
         // Each is asked for: they are drawn one after the other.
-        orders.into_iter().flatten().map(|order| self.get(&order).is_some()).fold(true, |all, one| all && one)
+        orders.into_iter().flatten().filter(|order| self.get(order).is_none()).count() == 0
     }
 
     fn show(&mut self, spec: OverlaySpec, wall: Timestamp) {
