@@ -15,9 +15,6 @@ const BOX: u32 = 0x0c1014;
 const BOX_OPACITY: u8 = 170;
 /// Stands for what did not fit.
 const ELLIPSIS: char = '…';
-/// By so much of its size a text in the middle is lowered, so that its capitals and digits are there: measured from 10 to
-/// 48 pixels, 22 to 25.
-const LOWER_PERCENT: u32 = 23;
 /// A text of one line has so many tries to become short enough: each knows how much the one before was too long.
 const TRIES: usize = 4;
 
@@ -75,7 +72,7 @@ pub fn draw(order: &Lettering) -> Result<Rgba, LetteringError> {
         Style::Title => title(order, &text)?,
         Style::Clock => {
             let size = (order.width, order.line());
-            letters(&text, order.px, &Setting { size, across: "center", down: "center", wrap: "none" })?
+            letters(&text, order.px, &Setting { size, across: "center", down: "baseline", wrap: "none" })?
         }
     };
     let aside = if order.style == Style::Clock { 0 } else { order.margin() };
@@ -101,7 +98,8 @@ fn name(order: &Lettering, text: &str) -> Result<Rgba, LetteringError> {
     let room = order.width.saturating_sub(2 * order.margin()).max(order.px);
     // Twice the room, so that what is too long can be measured.
     let size = (room * 2, order.line());
-    let setting = Setting { size, across: "left", down: "center", wrap: "none" };
+    // On one line, whatever its letters: names beside each other stand alike.
+    let setting = Setting { size, across: "left", down: "baseline", wrap: "none" };
     let mut shown = text.to_owned();
     let mut kept = text.chars().count();
     for _ in 0..TRIES {
@@ -133,7 +131,8 @@ fn letters(text: &str, px: u32, setting: &Setting) -> Result<Rgba, LetteringErro
     let (width, height) = (setting.size.0.max(2), setting.size.1.max(2));
     let file = PipelineFile::of(Role::Lettering).map_err(PictureError::Build)?;
     let word = |text: &str| ParamValue::Text(text.to_owned());
-    let lower = if setting.down == "center" { (px * LOWER_PERCENT + 50) / 100 } else { 0 };
+    // In a box of seven quarters of the size, capitals and digits then stand in the middle: measured from 10 to 48 pixels.
+    let rise = if setting.down == "baseline" { px / 4 } else { 0 };
     let pipeline = file
         .pipeline(&[
             // textoverlay takes Pango markup: escaped, a text is only ever a text.
@@ -141,7 +140,7 @@ fn letters(text: &str, px: u32, setting: &Setting) -> Result<Rgba, LetteringErro
             ("font", ParamValue::Text(format!("Sans {px}px"))),
             ("across", word(setting.across)),
             ("down", word(setting.down)),
-            ("lower", ParamValue::Int(lower.into())),
+            ("rise", ParamValue::Int(rise.into())),
             ("wrap", word(setting.wrap)),
         ])
         .map_err(PictureError::Build)?;
@@ -202,6 +201,16 @@ mod tests {
         let middle = (rows.iter().min().unwrap() + rows.iter().max().unwrap()) / 2;
         assert!(middle.abs_diff(28) <= 2, "{middle}");
         assert!(drawn.width() < 200, "{}", drawn.width());
+    }
+
+    #[test]
+    fn names_beside_each_other_stand_on_one_line() {
+        let foot = |text: &str| {
+            let drawn = draw(&order(text, Style::Name)).unwrap();
+            bright(&drawn).iter().map(|(_, y)| *y).max()
+        };
+        assert_eq!(foot("ann"), foot("Hind"));
+        assert!(foot("Peggy") > foot("ann"), "what reaches below the line does");
     }
 
     #[test]
