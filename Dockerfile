@@ -11,9 +11,9 @@ RUN cargo build --release --locked
 
 FROM debian:trixie-slim
 COPY scripts/setup.sh /tmp/
-# ca-certificates: RTMPS destinations are verified.
+# ca-certificates: RTMPS destinations are verified. fonts-noto-core: titles of most scripts. tzdata: the clock's time zones.
 RUN /tmp/setup.sh run \
-    && apt-get install -y -qq --no-install-recommends ca-certificates \
+    && apt-get install -y -qq --no-install-recommends ca-certificates fonts-noto-core tzdata \
     && rm -rf /tmp/setup.sh /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin meetingcast \
     && install -d -o meetingcast -g meetingcast /data

@@ -11,9 +11,15 @@ use meetingcast::{
         canvas::{Canvas, Layer},
         fade::Fade,
         frame::{self, Frame},
+        overlay::{
+            lettering::{Lettering, Style, draw},
+            places::Frame as Places,
+            rgba::Rgba,
+            sprite::{Placed, Sprite},
+        },
     },
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 const FRAMES: usize = 300;
 const ROUNDS: usize = 5;
@@ -70,6 +76,51 @@ fn fading(pictures: &[[Frame; 2]]) {
     }
 }
 
+/// What an overlay is made of: a title, a logo of a tenth of the width, and a name for each of four tiles.
+struct Overlay {
+    over: Vec<Placed>,
+    names: Vec<Placed>,
+}
+
+impl Overlay {
+    fn new() -> Self {
+        let places = Places { width: WIDTH, height: HEIGHT };
+        let text = |text: &str, style, (px, width): (u32, u32)| {
+            let lettering = Lettering { text: text.to_owned(), style, px, width, height: HEIGHT / 3 };
+            Arc::new(Sprite::of(&draw(&lettering).expect("a text")))
+        };
+        let (px, [width, _]) = places.title();
+        let title = text("A title as they are: a name and what it is about", Style::Title, (px, width));
+        let logo = Arc::new(Sprite::of(&Rgba::plain(128, 72, 0xff0000, 200)));
+        let names = layout::grid(4, WIDTH, HEIGHT).into_iter().map(|tile| {
+            let sprite = text("Maximiliane Musterfrau", Style::Name, places.name(tile));
+            let (x, y) = places.place_name(tile, sprite.height());
+            Placed { x, y, sprite }
+        });
+        let over = vec![Placed { x: 200, y: 620, sprite: title }, Placed { x: 1132, y: 20, sprite: logo }];
+        Self { over, names: names.collect() }
+    }
+}
+
+/// Such a grid with names on its tiles, and a title and a logo over it.
+fn overlaid(pictures: &[[Frame; 2]], overlay: &Overlay) {
+    let mut canvas = Canvas::new(WIDTH, HEIGHT, 0x101820).expect("a canvas");
+    let tiles = layout::grid(4, WIDTH, HEIGHT);
+    for n in 0..FRAMES {
+        let layers: Vec<Layer> = tiles
+            .iter()
+            .zip(pictures)
+            .zip(&overlay.names)
+            .map(|((tile, pair), name)| Layer {
+                name: Some(name.clone()),
+                ..Layer::plain(tile.fit(WIDTH, HEIGHT), pair[n % 2].clone())
+            })
+            .collect();
+        let below = canvas.draw(&layers).expect("a picture");
+        canvas.over(&below, &overlay.over).expect("a picture");
+    }
+}
+
 fn compositor(pictures: &[[Frame; 2]]) {
     let tiles = layout::grid(4, WIDTH, HEIGHT);
     let pads: String = tiles
@@ -123,14 +174,16 @@ fn compositor(pictures: &[[Frame; 2]]) {
 fn main() {
     gst::init().expect("GStreamer");
     let pictures = pictures();
+    let overlay = Overlay::new();
     let mut ratios = Vec::new();
     for round in 0..ROUNDS {
         let (plain, theirs) =
             (measured(|| ours(&pictures, Edge::default())), measured(|| compositor(&pictures)));
         let edged = measured(|| ours(&pictures, EDGE));
         let faded = measured(|| fading(&pictures));
+        let drawn_over = measured(|| overlaid(&pictures, &overlay));
         println!(
-            "round {round}: canvas {plain:.2} s, with round corners {edged:.2} s, in a fade {faded:.2} s, compositor {theirs:.2} s CPU per 1000 frames"
+            "round {round}: canvas {plain:.2} s, with round corners {edged:.2} s, in a fade {faded:.2} s, with an overlay {drawn_over:.2} s, compositor {theirs:.2} s CPU per 1000 frames"
         );
         ratios.push(plain / theirs);
     }

@@ -10,7 +10,7 @@ set -eu
 
 build_packages="gcc libc6-dev pkg-config
     libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev"
-# textoverlay (slate, name tiles) is in gstreamer1.0-x, on Debian 12 as on 13.
+# textoverlay (slate, name tiles, titles) is in gstreamer1.0-x, on Debian 12 as on 13.
 run_packages="gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
     gstreamer1.0-libav gstreamer1.0-nice gstreamer1.0-x fonts-dejavu-core"
 # Independent counterparts for tests: ffmpeg and ffprobe read what we send, nginx-rtmp takes our pushes,

@@ -11,6 +11,7 @@ mod forms;
 pub mod ice;
 pub mod layouts;
 pub mod load;
+pub mod pictures;
 pub mod recording;
 pub mod webhooks;
 
@@ -34,6 +35,7 @@ pub struct Config {
     pub encoding: EncodingConfig,
     pub program: ProgramConfig,
     pub layouts: layouts::LayoutsConfig,
+    pub pictures: pictures::PicturesConfig,
     pub switching: SwitchingConfig,
     pub rtmp: RtmpConfig,
     pub hls: HlsConfig,
@@ -122,6 +124,10 @@ pub struct LimitsConfig {
     pub max_participants: usize,
     /// Subscribers (WHEP) of a conference at once; more are answered `too_many_subscribers`.
     pub max_subscribers: usize,
+    /// Longest picture that can be uploaded or stand in `[pictures]`, bytes.
+    pub max_picture_bytes: usize,
+    /// Pictures of a conference's own.
+    pub max_pictures: usize,
     /// Outputs of a cast.
     pub max_outputs: usize,
     /// Signalling WebSockets at once; more are answered `too_many_clients`.

@@ -15,6 +15,7 @@ pub mod figures;
 pub mod http;
 pub mod ice;
 pub mod offer;
+pub mod overlay;
 pub mod serve;
 pub mod signal;
 pub mod store;

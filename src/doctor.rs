@@ -28,7 +28,8 @@ const INGEST_VP8: &str = "receiving VP8";
 const INGEST_OPUS: &str = "receiving Opus";
 const PROGRAM: &str = "making the program";
 const ENCODE: &str = "encoding the program";
-const CARDS: &str = "the slate and name tiles";
+const CARDS: &str = "the slate, name tiles and titles";
+const PICTURES: &str = "logos and backgrounds";
 const PUBLISH: &str = "the test publisher (publish, demo, tests)";
 const BROADCAST: &str = "the program by WHEP, and publishing test media";
 const RECORDINGS: &str = "reading recordings back in tests";
@@ -38,7 +39,7 @@ const fn needs(element: &'static str, package: &'static str, needed_for: &'stati
 }
 
 /// Sorted by what they are needed for; each element once, named for its first use.
-static REQUIRED: [Requirement; 48] = [
+static REQUIRED: [Requirement; 51] = [
     needs("appsink", BASE, PROGRAM),
     needs("appsrc", BASE, PROGRAM),
     needs("capsfilter", CORE, PROGRAM),
@@ -51,6 +52,9 @@ static REQUIRED: [Requirement; 48] = [
     needs("textoverlay", X, CARDS),
     needs("videoscale", BASE, ENCODE),
     needs("videotestsrc", BASE, CARDS),
+    needs("pngdec", GOOD, PICTURES),
+    needs("jpegdec", GOOD, PICTURES),
+    needs("rsvgdec", BAD, PICTURES),
     needs("x264enc", UGLY, ENCODE),
     needs("openh264enc", BAD, "encoding where x264 is not there"),
     needs("jpegenc", GOOD, ENCODE),

@@ -103,6 +103,11 @@ text_id! {
     LayoutName, "layout name", is_stream_name, STREAM_ALLOWED
 }
 
+text_id! {
+    /// A picture of a conference or of `[pictures]`.
+    PictureName, "picture name", is_stream_name, STREAM_ALLOWED
+}
+
 impl StreamName {
     /// What a shared screen is called.
     pub fn screen() -> Self {
@@ -305,6 +310,16 @@ pub struct SourceId(pub u32);
 impl fmt::Display for SourceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "source-{}", self.0)
+    }
+}
+
+/// What the worker calls a picture. Never given to another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PictureId(pub u32);
+
+impl fmt::Display for PictureId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "picture-{}", self.0)
     }
 }
 

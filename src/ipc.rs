@@ -6,14 +6,16 @@
 //! [`WorkerEvent::Reply`].
 
 pub mod link;
+pub mod overlay;
 
 use crate::{
-    ids::{Incarnation, RequestId, SessionId, SourceId},
+    ids::{Incarnation, PictureId, RequestId, SessionId, SourceId},
     layout::{Area, Corner, EdgeSpec, Fit, Fraction},
     media::{EncodedFrame, EncoderChoice, EncoderKind, RenditionIndex, TrackConfig, VideoConfig},
     units::{Dbov, MediaTime},
 };
 use bytes::Bytes;
+use overlay::{OverlaySpec, PictureFile};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -70,6 +72,15 @@ pub enum WorkerCommand {
     MeasureLevels { every_ms: u32 },
     /// The program's latest picture as JPEG. Reply: [`ReplyOk::Snapshot`].
     Snapshot { request: RequestId },
+    /// From now on what is drawn over the program, this one and those that follow. It is taken at one frame, when all of it
+    /// is drawn. Reply: [`ReplyOk::Overlaid`], with that frame. Means nothing to pictures that pass through.
+    SetOverlay { request: RequestId, overlay: OverlaySpec },
+    /// Decode a picture once, and keep nothing of it. Reply: [`ReplyOk::PictureChecked`].
+    CheckPicture { request: RequestId, file: PictureFile },
+    /// Keep a picture that an overlay is about to name.
+    AddPicture { picture: PictureId, file: PictureFile },
+    /// No overlay names it any more. Unknown ones are ignored.
+    RemovePicture { picture: PictureId },
     /// Stop encoding; ingest goes on. Reply: [`ReplyOk::ProgramStopped`], after the last frame.
     StopProgram { request: RequestId },
     /// End everything in order and exit with code 0.
@@ -400,6 +411,10 @@ pub enum ReplyOk {
     ProgramStopped,
     /// A JPEG file in the program's size.
     Snapshot { jpeg: Bytes },
+    /// The overlay is on the program since `pts`; `None`: no program runs that is drawn.
+    Overlaid { pts: Option<MediaTime> },
+    /// It can be decoded, and has this size in pixels.
+    PictureChecked { width: u32, height: u32 },
 }
 
 /// A refused command.
@@ -420,6 +435,9 @@ pub enum ReplyError {
     /// Not in this state (a second start, a compose without program).
     #[error("not possible now: {detail}")]
     WrongState { detail: String },
+    /// A picture cannot be decoded.
+    #[error("the picture cannot be used: {detail}")]
+    PictureInvalid { detail: String },
     /// Our own fault.
     #[error("the worker failed: {detail}")]
     Internal { detail: String },

@@ -5,7 +5,7 @@ use super::{
     AuthMode, Config,
     encoding::{Numbers, PRESETS},
     ice::{StunServer, TurnServer},
-    layouts,
+    layouts, pictures,
     recording::RecordingStore,
 };
 use crate::{control::http::server::tls::CertificateFiles, egress::rtmp::publisher::read_ca_file};
@@ -32,6 +32,7 @@ impl Config {
         self.check_cast(&mut faults);
         self.check_encoding(&mut faults);
         faults.0.extend(layouts::faults(&self.layouts));
+        faults.0.extend(pictures::faults(&self.pictures, &self.limits));
         self.check_egress(&mut faults);
         self.check_recording(&mut faults);
         self.webhooks.check(&mut faults);
@@ -119,6 +120,9 @@ impl Config {
         faults.range("limits.max_conferences", limits.max_conferences, 1..=10_000, "conferences");
         faults.range("limits.max_participants", limits.max_participants, 1..=100, "participants");
         faults.range("limits.max_subscribers", limits.max_subscribers, 0..=1000, "subscribers");
+        // A link to a worker takes messages of 16 MiB.
+        faults.range("limits.max_picture_bytes", limits.max_picture_bytes, 1024..=8 * 1024 * 1024, "bytes");
+        faults.range("limits.max_pictures", limits.max_pictures, 0..=100, "pictures");
         faults.range("limits.max_outputs", limits.max_outputs, 1..=64, "outputs");
         faults.range("limits.max_clients", limits.max_clients, 1..=100_000, "clients");
         faults.range("limits.max_event_streams", limits.max_event_streams, 0..=10_000, "readers");

@@ -29,6 +29,8 @@ impl Default for LimitsConfig {
             max_conferences: 100,
             max_participants: 16,
             max_subscribers: 100,
+            max_picture_bytes: 2 * 1024 * 1024,
+            max_pictures: 16,
             max_outputs: 8,
             max_clients: 1000,
             max_event_streams: 100,

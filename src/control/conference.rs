@@ -20,9 +20,10 @@ use crate::{
         admission::CastRoom,
         cast::{CastView, Cue, OutputSpec, OutputView, RundownView, StartCast, Switch, SwitchResult},
         error::ControlError,
+        overlay::{OverlayPatch, OverlayView, PicturePut, PictureView},
     },
-    ids::{ConferenceId, CueId, OutputId, ParticipantId, SessionId, StreamName},
-    ipc::{Candidate, IngestOffer, VideoCodec},
+    ids::{ConferenceId, CueId, OutputId, ParticipantId, PictureName, SessionId, StreamName},
+    ipc::{Candidate, IngestOffer, VideoCodec, overlay::PictureFile},
 };
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -127,6 +128,29 @@ pub enum ConferenceRequest {
     Levels {
         seat: SeatId,
         on: bool,
+        answer: Answer<()>,
+    },
+    /// What is drawn over the program.
+    Overlay {
+        answer: Answer<OverlayView>,
+    },
+    /// Answered when the change is on the program, if one runs.
+    PatchOverlay {
+        patch: OverlayPatch,
+        answer: Answer<OverlayView>,
+    },
+    /// What the overlay may name.
+    Pictures {
+        answer: Answer<Vec<PictureView>>,
+    },
+    /// Answered when a worker has decoded it.
+    PutPicture {
+        name: PictureName,
+        file: PictureFile,
+        answer: Answer<PicturePut>,
+    },
+    RemovePicture {
+        name: PictureName,
         answer: Answer<()>,
     },
     StopCast {

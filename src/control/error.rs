@@ -1,7 +1,9 @@
 //! The one map from an error to its stable `code` and HTTP status (contract, "Errors").
 
 use crate::control::conference::calls::CallError;
-use crate::ids::{ConferenceId, CueId, EndpointId, InvalidId, OutputId, ParticipantId, StreamName};
+use crate::ids::{
+    ConferenceId, CueId, EndpointId, InvalidId, OutputId, ParticipantId, PictureName, StreamName,
+};
 use std::time::Duration;
 
 /// What a client's request can end with, other than success. `Display` is the problem's `detail`: a
@@ -70,6 +72,20 @@ pub enum ControlError {
     SourceUnsupported,
     #[error("a cast with encoding.mode \"passthrough\" decodes no picture, so there is none to give out")]
     SnapshotUnavailable,
+    #[error(
+        "a cast with encoding.mode \"passthrough\" sends pictures as they come, so nothing can be drawn over them"
+    )]
+    OverlayUnavailable,
+    #[error("there is no picture {0}; upload it first, or name one of [pictures] of the configuration")]
+    PictureNotFound(PictureName),
+    #[error("the picture cannot be used: {0}")]
+    PictureInvalid(String),
+    #[error("picture {0} is in the overlay; take it out first")]
+    PictureInUse(PictureName),
+    #[error("picture {0} is the server's own; choose another name")]
+    PictureIsServers(PictureName),
+    #[error("a conference may have {max} pictures")]
+    TooManyPictures { max: usize },
     #[error("no common codec: {0}")]
     NoCommonCodec(String),
     #[error("{0} sends no media yet; the program stays as it is")]
@@ -142,6 +158,12 @@ impl ControlError {
             Self::CodecUnsupported { .. } => ("codec_unsupported", 409),
             Self::SourceUnsupported => ("source_unsupported", 422),
             Self::SnapshotUnavailable => ("snapshot_unavailable", 409),
+            Self::OverlayUnavailable => ("overlay_unavailable", 409),
+            Self::PictureNotFound(_) => ("picture_not_found", 404),
+            Self::PictureInvalid(_) => ("picture_invalid", 422),
+            Self::PictureInUse(_) => ("picture_in_use", 409),
+            Self::PictureIsServers(_) => ("picture_is_servers", 409),
+            Self::TooManyPictures { .. } => ("too_many_pictures", 429),
             Self::MediaNotReady(_) => ("media_not_ready", 409),
             Self::SwitchTimeout(_) => ("switch_timeout", 504),
             Self::SwitchSuperseded => ("switch_superseded", 409),

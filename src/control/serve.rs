@@ -24,7 +24,7 @@ use super::{
     webhooks::Webhooks,
 };
 use crate::{
-    config::{Config, ServerConfig},
+    config::{Config, ServerConfig, pictures},
     egress::{hls::HlsLibrary, recording::RecordingLibrary},
     telemetry::{self, TelemetryError},
 };
@@ -112,7 +112,8 @@ async fn build(config: &Arc<Config>, load: LoadMonitor, events: Events) -> Resul
     // Before any cast: what it records must not be taken for a former run's.
     recordings.recover().await.map_err(|error| failed(error.into()))?;
     let outputs = Arc::new(EgressOutputs::new(config.clone(), library.clone(), recordings.clone()));
-    let parts = ConferenceParts { config: config.clone(), launcher, outputs, load, events };
+    let pictures = Arc::new(pictures::load(&config.pictures, &config.limits));
+    let parts = ConferenceParts { config: config.clone(), launcher, outputs, load, events, pictures };
     let directory = Directory::start(parts, Arc::new(store)).await.map_err(|error| failed(error.into()))?;
     Ok(Parts {
         directory,

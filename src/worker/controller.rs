@@ -1,6 +1,7 @@
 //! The worker's centre: commands in, events out, ingests and the program between.
 
 mod forwards;
+mod pictures;
 mod programs;
 
 use crate::{
@@ -238,6 +239,14 @@ impl Controller {
                 }
             }
             WorkerCommand::Snapshot { request } => self.ask(MixerRequest::Snapshot { request })?,
+            WorkerCommand::SetOverlay { request, overlay } => {
+                self.ask(MixerRequest::Overlay { request, overlay })?;
+            }
+            WorkerCommand::CheckPicture { request, file } => self.check_picture(request, file),
+            WorkerCommand::AddPicture { picture, file } => {
+                self.ask(MixerRequest::AddPicture { picture, file })?;
+            }
+            WorkerCommand::RemovePicture { picture } => self.ask(MixerRequest::RemovePicture { picture })?,
             WorkerCommand::StopProgram { request } => self.stop_program(request).await?,
             WorkerCommand::Configure(_) | WorkerCommand::MeasureLevels { .. } | WorkerCommand::Shutdown => {}
         }

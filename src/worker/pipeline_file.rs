@@ -37,6 +37,14 @@ pub enum Role {
     Rendition,
     /// A program frame in, a JPEG out.
     Snapshot,
+    /// A transparent picture in, with a text on it out.
+    Lettering,
+    /// A PNG file in, its picture out.
+    PicturePng,
+    /// A JPEG file in, its picture out.
+    PictureJpeg,
+    /// An SVG file in, its picture out.
+    PictureSvg,
     /// One webrtcbin that receives a publisher.
     Ingest,
     /// H.264 RTP in, decoded frames out.
@@ -57,7 +65,7 @@ pub enum Role {
 
 impl Role {
     /// All of them: for the test that loads each, and for `doctor`.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 25] = [
         Self::Card,
         Self::Encoder,
         Self::EncodeNvenc,
@@ -71,6 +79,10 @@ impl Role {
         Self::Still,
         Self::Rendition,
         Self::Snapshot,
+        Self::Lettering,
+        Self::PicturePng,
+        Self::PictureJpeg,
+        Self::PictureSvg,
         Self::Ingest,
         Self::IngestH264,
         Self::IngestVp8,
@@ -97,6 +109,10 @@ impl Role {
             Self::Still => "still.toml",
             Self::Rendition => "rendition.toml",
             Self::Snapshot => "snapshot.toml",
+            Self::Lettering => "lettering.toml",
+            Self::PicturePng => "picture-png.toml",
+            Self::PictureJpeg => "picture-jpeg.toml",
+            Self::PictureSvg => "picture-svg.toml",
             Self::Ingest => "ingest.toml",
             Self::IngestH264 => "ingest-h264.toml",
             Self::IngestVp8 => "ingest-vp8.toml",
@@ -123,6 +139,10 @@ impl Role {
             Self::Still => include_str!("../../pipelines/still.toml"),
             Self::Rendition => include_str!("../../pipelines/rendition.toml"),
             Self::Snapshot => include_str!("../../pipelines/snapshot.toml"),
+            Self::Lettering => include_str!("../../pipelines/lettering.toml"),
+            Self::PicturePng => include_str!("../../pipelines/picture-png.toml"),
+            Self::PictureJpeg => include_str!("../../pipelines/picture-jpeg.toml"),
+            Self::PictureSvg => include_str!("../../pipelines/picture-svg.toml"),
             Self::Ingest => include_str!("../../pipelines/ingest.toml"),
             Self::IngestH264 => include_str!("../../pipelines/ingest-h264.toml"),
             Self::IngestVp8 => include_str!("../../pipelines/ingest-vp8.toml"),

@@ -11,6 +11,7 @@ pub mod loudness;
 pub mod minus;
 pub mod mixer;
 pub mod motion;
+pub mod overlay;
 pub mod passthrough;
 pub mod picture;
 pub mod players;

@@ -14,6 +14,7 @@ use meetingcast::{
         },
         error::ControlError,
         http::state::Conferences,
+        overlay::{Overlay, OverlayView, PicturePut, PictureView},
     },
     egress::{output::OutputStatus, rtmp::url::RtmpUrl},
     ids::{ConferenceId, ParticipantId, SessionId, StreamName},
@@ -138,6 +139,8 @@ struct Actor {
     alice: Option<ParticipantView>,
     cast: CastView,
     cues: Vec<CueView>,
+    overlay: Overlay,
+    pictures: Vec<PictureView>,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -178,7 +181,8 @@ impl Actor {
             levels: LevelReport::default(),
             error: None,
         };
-        Self { id, settings, alice: Some(alice), cast, cues: Vec::new(), seen }
+        let (overlay, pictures) = (Overlay::default(), Vec::new());
+        Self { id, settings, alice: Some(alice), cast, cues: Vec::new(), overlay, pictures, seen }
     }
 
     async fn run(mut self, mut requests: mpsc::Receiver<ConferenceRequest>) {
@@ -325,6 +329,52 @@ impl Actor {
             ConferenceRequest::Snapshot { answer } => {
                 let jpeg = self.running().map(|()| bytes::Bytes::from_static(b"\xff\xd8\xff a picture"));
                 drop(answer.send(jpeg));
+            }
+            ConferenceRequest::Overlay { answer } => {
+                let (overlay, program_pts) = (self.overlay.clone(), None);
+                drop(answer.send(Ok(OverlayView { overlay, program_pts })));
+            }
+            ConferenceRequest::PatchOverlay { patch, answer } => {
+                let overlay = patch.applied(&self.overlay);
+                let known = |name: &_| self.pictures.iter().any(|picture| picture.name == *name);
+                let missing = overlay.pictures().find(|name| !known(name)).cloned();
+                let result = match missing {
+                    Some(name) => Err(ControlError::PictureNotFound(name)),
+                    None => {
+                        self.overlay = overlay.clone();
+                        let program_pts = self.running().ok().map(|()| MediaTime::from_millis(83_366));
+                        Ok(OverlayView { overlay, program_pts })
+                    }
+                };
+                drop(answer.send(result));
+            }
+            ConferenceRequest::Pictures { answer } => drop(answer.send(Ok(self.pictures.clone()))),
+            ConferenceRequest::PutPicture { name, file, answer } => {
+                let (kind, bytes, size) = (file.kind, file.data.len(), Some((64, 48)));
+                let picture = PictureView { name, kind, bytes, size, server: false };
+                let before = self.pictures.len();
+                self.pictures.retain(|kept| kept.name != picture.name);
+                let created = self.pictures.len() == before;
+                self.pictures.push(picture.clone());
+                drop(answer.send(match &file.data[..] {
+                    b"bad" => Err(ControlError::PictureInvalid("it is bad".to_owned())),
+                    _ => Ok(PicturePut { picture, created }),
+                }));
+            }
+            ConferenceRequest::RemovePicture { name, answer } => {
+                let before = self.pictures.len();
+                let used = self.overlay.pictures().any(|used| *used == name);
+                let result = if used {
+                    Err(ControlError::PictureInUse(name))
+                } else {
+                    self.pictures.retain(|kept| kept.name != name);
+                    if self.pictures.len() < before {
+                        Ok(())
+                    } else {
+                        Err(ControlError::PictureNotFound(name))
+                    }
+                };
+                drop(answer.send(result));
             }
             ConferenceRequest::StopCast { answer } => {
                 let result = self.running().map(|()| {

@@ -25,6 +25,7 @@ mod health_says_when_it_drains;
 mod hook_receiver;
 mod layouts_are_listed_and_checked;
 mod outputs_come_and_go;
+mod overlays_are_changed_and_pictures_uploaded;
 mod overload_is_said;
 mod pages_are_served;
 mod panics_and_stalls_are_answered;

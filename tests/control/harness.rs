@@ -428,6 +428,7 @@ impl Server {
             outputs: outputs_made,
             load: monitor,
             events: events.clone(),
+            pictures: Arc::default(),
         };
         let directory = Directory::start(parts, store).await.unwrap();
         Self { directory, workers, outputs, load, events }

@@ -58,6 +58,7 @@ mod motion;
 mod mutes;
 mod neighbours;
 mod outputs_come_and_go;
+mod overlay;
 mod pages_in_chromium;
 mod passthrough;
 mod recording;

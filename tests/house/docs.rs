@@ -44,7 +44,7 @@ fn readme_names_every_top_level_directory() {
 }
 
 /// The calls of the API that are promised to clients, as far as README may use them.
-const ROUTES: [(&str, &str); 11] = [
+const ROUTES: [(&str, &str); 13] = [
     ("GET", "/v1/conferences"),
     ("PUT", "/v1/conferences/{c}"),
     ("GET", "/v1/conferences/{c}"),
@@ -56,6 +56,8 @@ const ROUTES: [(&str, &str); 11] = [
     ("POST", "/v1/conferences/{c}/cast/outputs"),
     ("POST", "/v1/conferences/{c}/cast/cues"),
     ("POST", "/v1/conferences/{c}/cast/cues/next"),
+    ("PATCH", "/v1/conferences/{c}/cast/overlay"),
+    ("PUT", "/v1/conferences/{c}/pictures/{picture}"),
 ];
 
 const BASE: &str = "http://127.0.0.1:8080";

@@ -95,6 +95,7 @@ async function studio(browser) {
   await page.locator('button[data-layout=grid][aria-pressed=true]').waitFor();
   await layouts(page);
   await rundown(page);
+  await overlay(page);
   await page.getByRole('button', { name: 'Stop', exact: true }).click();
   await watch.getByText('The program is over').waitFor({ timeout: 30_000 });
   await pictures(watch, folder, 'over');
@@ -163,6 +164,30 @@ async function rundown(page) {
   await page.getByRole('button', { name: 'Clear' }).click();
   await page.getByText('Nothing is planned.').waitFor();
   emit('rundown', {});
+}
+
+/** A title, a logo and a colour, as the server has them. */
+async function overlay(page) {
+  await page.locator('#overlay-title').fill('Good evening');
+  await page.locator('#overlay-labels').check();
+  await page.locator('#overlay-file').setInputFiles({
+    name: 'Our Logo.svg',
+    mimeType: 'image/svg+xml',
+    buffer: Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><rect width="40" height="20" fill="#f00"/></svg>'),
+  });
+  await page.getByText('our-logo is uploaded').waitFor();
+  await page.locator('#overlay-background').selectOption(':color');
+  await page.locator('#overlay-color').fill('#204060');
+  await page.locator('#overlay-clock').selectOption('top_left');
+  await page.getByRole('button', { name: 'Put it over the program' }).click();
+  await page.getByText('on the program', { exact: true }).waitFor();
+  const seen = await page.evaluate((id) => fetch(`/v1/conferences/${id}/cast/overlay`).then((answer) => answer.json()), conference);
+  const right = seen.labels && seen.title?.text === 'Good evening' && seen.logo?.picture === 'our-logo' && seen.background?.color === '#204060' && seen.clock?.corner === 'top_left';
+  if (!right) throw new Error(`the overlay is ${JSON.stringify(seen)}`);
+  emit('overlay', { title: seen.title.text });
+  await page.waitForTimeout(1500);
+  await check(page, 'overlay');
+  await pictures(page, folder, 'overlay');
 }
 
 async function call(browser) {

@@ -11,9 +11,10 @@ use crate::{
         admission::Admitted,
         cast::{CastView, Cue, OutputSpec, OutputView, RundownView, StartCast, Switch, SwitchResult},
         error::ControlError,
+        overlay::{OverlayPatch, OverlayView, PicturePut, PictureView},
     },
-    ids::{CueId, OutputId, ParticipantId, SessionId},
-    ipc::Candidate,
+    ids::{CueId, OutputId, ParticipantId, PictureName, SessionId},
+    ipc::{Candidate, overlay::PictureFile},
 };
 use bytes::Bytes;
 
@@ -65,6 +66,14 @@ pub enum Ask {
         seat: SeatId,
         on: bool,
     },
+    Overlay,
+    PatchOverlay(OverlayPatch),
+    Pictures,
+    PutPicture {
+        name: PictureName,
+        file: PictureFile,
+    },
+    RemovePicture(PictureName),
     StopCast,
     AddOutput(OutputSpec),
     RemoveOutput(OutputId),
@@ -85,6 +94,9 @@ pub enum Reply {
     Rundown(Box<RundownView>),
     /// A JPEG file.
     Snapshot(Bytes),
+    Overlay(Box<OverlayView>),
+    Pictures(Vec<PictureView>),
+    Picture(PicturePut),
     Output(OutputView),
 }
 
@@ -104,6 +116,9 @@ pub enum Held {
     Switched(Answer<SwitchResult>),
     Rundown(Answer<RundownView>),
     Snapshot(Answer<Bytes>),
+    Overlay(Answer<OverlayView>),
+    Pictures(Answer<Vec<PictureView>>),
+    Picture(Answer<PicturePut>),
     Output(Answer<OutputView>),
 }
 
@@ -136,6 +151,9 @@ impl Held {
             Switched(result) => result,
             Rundown(view) => *view,
             Snapshot(jpeg) => jpeg,
+            Overlay(view) => *view,
+            Pictures(views) => views,
+            Picture(put) => put,
             Output(view) => view,
         }
     }
@@ -150,6 +168,9 @@ impl Held {
             Self::Switched(answer) => drop(answer.send(Err(error))),
             Self::Rundown(answer) => drop(answer.send(Err(error))),
             Self::Snapshot(answer) => drop(answer.send(Err(error))),
+            Self::Overlay(answer) => drop(answer.send(Err(error))),
+            Self::Pictures(answer) => drop(answer.send(Err(error))),
+            Self::Picture(answer) => drop(answer.send(Err(error))),
             Self::Output(answer) => drop(answer.send(Err(error))),
         }
     }
@@ -196,6 +217,13 @@ impl ConferenceRequest {
             Self::GoCue { cue, answer } => (Ask::GoCue(cue), Held::Switched(answer)),
             Self::Snapshot { answer } => (Ask::Snapshot, Held::Snapshot(answer)),
             Self::Levels { seat, on, answer } => (Ask::Levels { seat, on }, Held::Done(answer)),
+            Self::Overlay { answer } => (Ask::Overlay, Held::Overlay(answer)),
+            Self::PatchOverlay { patch, answer } => (Ask::PatchOverlay(patch), Held::Overlay(answer)),
+            Self::Pictures { answer } => (Ask::Pictures, Held::Pictures(answer)),
+            Self::PutPicture { name, file, answer } => {
+                (Ask::PutPicture { name, file }, Held::Picture(answer))
+            }
+            Self::RemovePicture { name, answer } => (Ask::RemovePicture(name), Held::Done(answer)),
             Self::StopCast { answer } => (Ask::StopCast, Held::Cast(answer)),
             Self::AddOutput { output, answer } => (Ask::AddOutput(output), Held::Output(answer)),
             Self::RemoveOutput { output, answer } => (Ask::RemoveOutput(output), Held::Done(answer)),

@@ -18,6 +18,7 @@ use crate::{
         events::{Events, news::News},
         figures,
         store::RundownRecord,
+        overlay::ServerPictures,
         supervisor::{Worker, WorkerLauncher, WorkerSignal},
     },
     egress::{
@@ -62,6 +63,8 @@ pub struct ConferenceParts {
     pub outputs: Arc<dyn OutputFactory>,
     pub load: LoadMonitor,
     pub events: Events,
+    /// The server's own, which every conference may use.
+    pub pictures: Arc<ServerPictures>,
 }
 
 impl fmt::Debug for ConferenceParts {
@@ -138,7 +141,8 @@ impl ConferenceRunner {
         let runner = Self {
             created: Some(created),
             id: id.clone(),
-            state: ConferenceState::new(founding, parts.config.clone(), now(epoch_ns)),
+            state: ConferenceState::new(founding, parts.config.clone(), now(epoch_ns))
+                .with_pictures(&parts.pictures),
             load: parts.load.afresh(),
             parts,
             epoch_ns,

@@ -9,6 +9,8 @@ mod announcing;
 mod casting;
 mod forwarding;
 mod load;
+mod overlay;
+mod pictures;
 mod presence;
 mod publishing;
 mod quality;
@@ -23,8 +25,8 @@ mod tests;
 pub use self::presence::Audience;
 
 use self::{
-    announcing::Announced, casting::CastRun, forwarding::Forwards, presence::Told, publishing::Publishing,
-    snapshots::Snapshots, speaking::Speaking, working::WorkerLife,
+    announcing::Announced, casting::CastRun, forwarding::Forwards, overlay::OverlayLife, pictures::Pictures,
+    presence::Told, publishing::Publishing, snapshots::Snapshots, speaking::Speaking, working::WorkerLife,
 };
 use super::{
     ConferenceSettings,
@@ -41,6 +43,7 @@ use crate::{
         cast::{CueView, OutputSpec},
         error::ControlError,
         events::news::{EndReason, News},
+        overlay::ServerPictures,
     },
     egress::output::OutputStatus,
     ids::{ConferenceId, Incarnation, SessionId},
@@ -203,6 +206,8 @@ pub struct ConferenceState {
     lane_due: Option<Instant>,
     snapshots: Snapshots,
     speaking: Speaking,
+    overlay: OverlayLife,
+    pictures: Pictures,
     told: Told,
     announced: Announced,
     hints: Hints,
@@ -254,6 +259,8 @@ impl ConferenceState {
             lane_due: None,
             snapshots: Snapshots::default(),
             speaking: Speaking::default(),
+            overlay: OverlayLife::default(),
+            pictures: Pictures::default(),
             told: Told::default(),
             announced: Announced::with_rundown(&founding.rundown, now),
             rundown: founding.rundown,
@@ -267,6 +274,12 @@ impl ConferenceState {
             next_serial: 0,
             out: Vec::new(),
         }
+    }
+
+    /// With pictures of the server's, which its overlay may name.
+    pub fn with_pictures(mut self, server: &ServerPictures) -> Self {
+        self.pictures.stock(server);
+        self
     }
 
     /// Takes one input; tells what is to be done about it.
@@ -319,6 +332,8 @@ impl ConferenceState {
             self.cast.as_ref().and_then(CastRun::next_deadline),
             self.lane_due,
             self.snapshots.next_deadline(),
+            self.overlay.next_deadline(),
+            self.pictures.next_deadline(),
             self.hints.next_deadline(),
         ]
         .into_iter()
@@ -383,6 +398,11 @@ impl ConferenceState {
             Ask::GoCue(cue) => self.go_cue(now, ticket, &cue),
             Ask::Snapshot => self.snapshot(now, ticket),
             Ask::Levels { seat, on } => self.listen_to_levels(ticket, seat, on),
+            Ask::Overlay => self.read_overlay(ticket),
+            Ask::PatchOverlay(patch) => self.patch_overlay(now, ticket, patch),
+            Ask::Pictures => self.list_pictures(ticket),
+            Ask::PutPicture { name, file } => self.put_picture(now, ticket, name, file),
+            Ask::RemovePicture(name) => self.remove_picture(ticket, &name),
             Ask::StopCast => self.stop_cast(ticket),
             Ask::AddOutput(spec) => self.add_output(now, ticket, spec),
             Ask::RemoveOutput(id) => self.remove_output(ticket, &id),
@@ -397,6 +417,8 @@ impl ConferenceState {
         let gone = ControlError::ConferenceNotFound(self.id.clone());
         self.abandon_all(&gone);
         self.abandon_forwards(&gone);
+        self.abandon_overlay(&gone);
+        self.abandon_pictures(&gone);
         self.stop_for_the_end();
     }
 
@@ -411,6 +433,8 @@ impl ConferenceState {
         self.staff(now);
         self.open_ingests();
         self.follow_speaker(now);
+        self.drive_pictures(now);
+        self.drive_overlay(now);
         self.drive_program(now);
         self.pace_levels();
         self.pace_renditions();
@@ -437,7 +461,8 @@ impl ConferenceState {
             self.drive_phase(now);
         }
         let casting = self.cast.as_ref().is_some_and(CastRun::is_active);
-        let empty = self.roster.is_empty() && !self.is_publishing() && !casting;
+        let waiting = self.pictures.is_waiting() || self.overlay.is_awaited();
+        let empty = self.roster.is_empty() && !self.is_publishing() && !casting && !waiting;
         self.emptiness = match self.emptiness {
             _ if !empty => Emptiness::Occupied,
             Emptiness::Occupied => Emptiness::Since(now.at),

@@ -9,7 +9,7 @@ use crate::{
         error::ControlError,
     },
     egress::recording::record::Recording,
-    ids::{ConferenceId, CueId, InvalidId, OutputId, ParticipantId, RecordingId, SessionId},
+    ids::{ConferenceId, CueId, InvalidId, OutputId, ParticipantId, PictureName, RecordingId, SessionId},
 };
 use axum::{
     body::Body,
@@ -168,6 +168,10 @@ impl PathName for OutputId {
 
 impl PathName for CueId {
     const PARAM: &'static str = "cue";
+}
+
+impl PathName for PictureName {
+    const PARAM: &'static str = "picture";
 }
 
 impl<T> FromRequestParts<AppState> for Named<T>

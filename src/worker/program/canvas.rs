@@ -7,6 +7,7 @@ use super::{
     blend, edges,
     fade::Share,
     frame::{self, Frame},
+    overlay::sprite::Placed,
 };
 use crate::layout::{Edge, Fit, Rect};
 use gst_video::{VideoFrameRef, VideoInfo, prelude::*};
@@ -20,12 +21,14 @@ pub struct Layer {
     /// With [`Fit::Contain`] the rectangle has the frame's aspect already.
     pub fit: Fit,
     pub edge: Edge,
+    /// The name on it: it belongs to the layer, and is covered and fades with it.
+    pub name: Option<Placed>,
 }
 
 impl Layer {
     /// A whole frame without an edge.
     pub fn plain(rect: Rect, frame: Frame) -> Self {
-        Self { rect, frame, fit: Fit::Contain, edge: Edge::default() }
+        Self { rect, frame, fit: Fit::Contain, edge: Edge::default(), name: None }
     }
 
     /// Where the frame itself goes.
@@ -66,6 +69,9 @@ pub enum CanvasError {
 pub struct Canvas {
     info: VideoInfo,
     pool: gst::BufferPool,
+    /// The colour it was made with.
+    ground: Frame,
+    /// What shows where no layer is.
     background: Frame,
     scalers: Vec<Option<Scaler>>,
     last: Option<(Vec<Layer>, gst::Buffer)>,
@@ -101,10 +107,12 @@ impl Canvas {
         config.add_option(gst_video::BUFFER_POOL_OPTION_VIDEO_META);
         pool.set_config(config).map_err(CanvasError::Pool)?;
         pool.set_active(true).map_err(CanvasError::Pool)?;
+        let ground = Frame::plain(width, height, background);
         Ok(Self {
             info,
             pool: pool.upcast(),
-            background: Frame::plain(width, height, background),
+            background: ground.clone(),
+            ground,
             scalers: Vec::new(),
             last: None,
         })
@@ -117,8 +125,15 @@ impl Canvas {
     pub fn another(&self) -> Result<Self, CanvasError> {
         let (width, height) = (self.info.width(), self.info.height());
         let mut another = Self::new(width, height, 0)?;
+        another.ground = self.ground.clone();
         another.background = self.background.clone();
         Ok(another)
+    }
+
+    /// From now on this is what shows where no layer is: a picture of the canvas's size, or its own colour.
+    pub fn set_background(&mut self, background: Option<Frame>) {
+        self.background = background.unwrap_or_else(|| self.ground.clone());
+        self.last = None;
     }
 
     /// The output's layout.
@@ -132,6 +147,7 @@ impl Canvas {
         if let [layer] = layers
             && layer.rect == whole
             && layer.edge == Edge::default()
+            && layer.name.is_none()
             && (layer.frame.width(), layer.frame.height()) == (whole.width, whole.height)
         {
             self.last = None;
@@ -161,6 +177,9 @@ impl Canvas {
                 let corners = edges::before(&mut target, layer.rect, layer.edge);
                 scaler.converter.frame_ref(&source, &mut target);
                 edges::after(&mut target, layer.rect, layer.edge, &corners);
+                if let Some(name) = &layer.name {
+                    name.lay_over(&mut target).map_err(CanvasError::Map)?;
+                }
             }
         }
         self.last = Some((layers.to_vec(), buffer.clone()));
@@ -192,6 +211,26 @@ impl Canvas {
         drop((below, above));
         Ok(buffer)
     }
+
+    /// A picture of the canvas's size with sprites over it, in their order. The buffer carries no timestamps yet.
+    ///
+    /// # Errors
+    /// No buffer, or one that cannot be read.
+    pub fn over(&self, below: &gst::Buffer, sprites: &[Placed]) -> Result<gst::Buffer, CanvasError> {
+        let mut buffer = self.pool.acquire_buffer(None).map_err(CanvasError::Buffer)?;
+        {
+            let below =
+                VideoFrameRef::from_buffer_ref_readable(below, &self.info).map_err(CanvasError::Map)?;
+            // Just taken from the pool: nobody else holds it.
+            let mut target = VideoFrameRef::from_buffer_ref_writable(buffer.make_mut(), &self.info)
+                .map_err(CanvasError::Map)?;
+            below.copy(&mut target).map_err(CanvasError::Map)?;
+            for sprite in sprites {
+                sprite.lay_over(&mut target).map_err(CanvasError::Map)?;
+            }
+        }
+        Ok(buffer)
+    }
 }
 
 impl Drop for Canvas {
@@ -212,9 +251,9 @@ fn shared(buffer: &gst::Buffer) -> gst::Buffer {
 
 fn same(a: &[Layer], b: &[Layer]) -> bool {
     a.len() == b.len()
-        && a.iter()
-            .zip(b)
-            .all(|(a, b)| (a.rect, a.fit, a.edge) == (b.rect, b.fit, b.edge) && a.frame.is(&b.frame))
+        && a.iter().zip(b).all(|(a, b)| {
+            (a.rect, a.fit, a.edge) == (b.rect, b.fit, b.edge) && a.frame.is(&b.frame) && a.name == b.name
+        })
 }
 
 /// The part of a picture of the size `from` that goes into a tile of the size `to` (both even).

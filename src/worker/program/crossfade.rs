@@ -6,6 +6,8 @@
 use super::{
     canvas::{Canvas, CanvasError, Layer},
     fade::{Fade, Share},
+    frame::Frame,
+    overlay::sprite::Placed,
 };
 use crate::ipc::SceneSpec;
 use gst_video::VideoInfo;
@@ -44,6 +46,25 @@ impl Crossfade {
     /// The picture's layout.
     pub fn info(&self) -> &VideoInfo {
         self.top.info()
+    }
+
+    /// From the next picture on this is behind the tiles of every scene; `None`: the program's own colour.
+    pub fn set_background(&mut self, background: Option<&Frame>) {
+        let under = self.under.iter_mut().filter_map(|under| match under {
+            Under::Scene { canvas, .. } => Some(canvas),
+            Under::Still(_) => None,
+        });
+        for canvas in under.chain([&mut self.top]) {
+            canvas.set_background(background.cloned());
+        }
+    }
+
+    /// A picture of the program with sprites over it: see [`Canvas::over`].
+    ///
+    /// # Errors
+    /// See [`Canvas::over`].
+    pub fn over(&self, below: &gst::Buffer, sprites: &[Placed]) -> Result<gst::Buffer, CanvasError> {
+        self.top.over(below, sprites)
     }
 
     /// The next picture shows the scene on the program alone.

@@ -14,6 +14,7 @@ use super::{
     loudness,
     minus::{Minuses, MixMinus},
     motion::Motion,
+    overlay::{Ground, Overlay},
     passthrough::{Passthrough, StartPassthrough},
     players::Players,
     scene::{self, Content},
@@ -22,8 +23,11 @@ use super::{
     standby::tiles,
 };
 use crate::{
-    ids::{RequestId, SessionId, SourceId},
-    ipc::{PictureSpec, ProgramSpec, ReplyError, ReplyOk, SceneSpec},
+    ids::{PictureId, RequestId, SessionId, SourceId},
+    ipc::{
+        PictureSpec, ProgramSpec, ReplyError, ReplyOk, SceneSpec,
+        overlay::{OverlaySpec, PictureFile},
+    },
     layout::{self, Place, Rect},
     units::{Dbov, FrameRate, MediaTime},
     worker::{
@@ -32,6 +36,7 @@ use crate::{
         timeline::Timeline,
     },
 };
+use jiff::{SignedDuration, Timestamp};
 use std::{
     sync::{
         Arc, Weak,
@@ -77,6 +82,12 @@ pub enum MixerRequest {
     Minus(Weak<MixMinus>),
     /// The next picture, for a still.
     Snapshot { request: RequestId },
+    /// From now on what is over the scene.
+    Overlay { request: RequestId, overlay: OverlaySpec },
+    /// A picture that an overlay may name.
+    AddPicture { picture: PictureId, file: PictureFile },
+    /// No overlay names it any more.
+    RemovePicture { picture: PictureId },
     /// No frame after this.
     Stop,
 }
@@ -137,6 +148,7 @@ impl Mixer {
             players: Players::default(),
             minuses: Minuses::default(),
             cards: Cards::new(),
+            overlay: Overlay::default(),
             program: None,
             passing: None,
         };
@@ -162,6 +174,7 @@ struct MixerRunner {
     meter: Arc<ProgramMeter>,
     players: Players,
     cards: Cards,
+    overlay: Overlay,
     program: Option<Running>,
     /// Instead of [`Self::program`].
     passing: Option<Passthrough>,
@@ -237,6 +250,7 @@ impl MixerRunner {
             }
             MixerRequest::Start(start) => {
                 self.meter.reset();
+                self.overlay.begin(start.canvas.info().width(), start.canvas.info().height());
                 self.program = Some(Running::new(*start, self.setup.timeline.now(), self.setup.delay));
             }
             MixerRequest::Pass(start) => {
@@ -291,8 +305,18 @@ impl MixerRunner {
                 Some(program) => program.stills.push(request),
                 None => self.still(request, None),
             },
+            MixerRequest::Overlay { request, overlay } => {
+                if self.overlay.set(request, overlay) {
+                    self.overlaid(request, None);
+                }
+            }
+            MixerRequest::AddPicture { picture, file } => self.overlay.keep(picture, file),
+            MixerRequest::RemovePicture { picture } => self.overlay.forget(picture),
             MixerRequest::Stop => {
                 let now = self.setup.timeline.now();
+                for request in self.overlay.end() {
+                    self.overlaid(request, None);
+                }
                 if let Some(verdict) = self.passing.take().and_then(Passthrough::stop) {
                     self.reply(verdict, now);
                 }
@@ -311,6 +335,13 @@ impl MixerRunner {
             took_ms: took.as_millis().min(u128::from(u32::MAX)) as u32,
         });
         let event = MixerEvent::Reply { request: verdict.request, result };
+        if self.events.try_send(event).is_err() {
+            tracing::error!("a reply of the mixer was lost: the controller does not read");
+        }
+    }
+
+    fn overlaid(&self, request: RequestId, pts: Option<MediaTime>) {
+        let event = MixerEvent::Reply { request, result: Ok(ReplyOk::Overlaid { pts }) };
         if self.events.try_send(event).is_err() {
             tracing::error!("a reply of the mixer was lost: the controller does not read");
         }
@@ -384,7 +415,8 @@ impl MixerRunner {
     /// Puts the first frame off by one while somebody in the first scene is about to be seen.
     fn waits_to_begin(&mut self, program: &mut Running, now: MediaTime, due: MediaTime) -> bool {
         let Some(latest) = program.begins else { return false };
-        let more = program.director.expects_more(|source| self.players.look(source, now, due));
+        let more = program.director.expects_more(|source| self.players.look(source, now, due))
+            || self.overlay.is_drawing(self.wall(program.start));
         if now >= latest || !more {
             program.begins = None;
             return false;
@@ -455,8 +487,16 @@ impl MixerRunner {
         let Running { picture, director, slate, spec, motion, .. } = program;
         let hold = u64::from(spec.stall_hold_ms) * 1_000_000;
         let size = (picture.info().width(), picture.info().height());
+        let changed = self.overlay.next_frame(self.wall(pts));
+        match self.overlay.take_ground() {
+            None => {}
+            Some(Ground::Own) => picture.set_background(None),
+            Some(Ground::Frame(frame)) => picture.set_background(Some(&frame)),
+        }
         let layers = |scene: &SceneSpec| self.layers(scene, size, slate, motion.as_ref(), due, hold);
-        let picture = picture.draw(director.scene(), layers)?;
+        let drawn = picture.draw(director.scene(), layers)?;
+        let picture = self.overlay.over(drawn, |below, sprites| picture.over(below, sprites))?;
+        changed.into_iter().for_each(|request| self.overlaid(request, Some(pts)));
         for request in std::mem::take(&mut program.stills) {
             let info = program.picture.info().clone();
             self.still(request, Some(Still { picture: picture.clone(), info }));
@@ -471,6 +511,17 @@ impl MixerRunner {
             self.meter.repeated.fetch_add(1, Relaxed);
         }
         Ok(())
+    }
+
+    /// The clock's time of a frame with this time.
+    fn wall(&self, pts: MediaTime) -> Timestamp {
+        let now = self.setup.timeline.now();
+        let (late, early) = (now.since(pts), pts.since(now));
+        // A frame is made within a second of its time.
+        let late = SignedDuration::try_from(late).unwrap_or_default();
+        let early = SignedDuration::try_from(early).unwrap_or_default();
+        let wall = Timestamp::now();
+        wall.checked_add(early - late).unwrap_or(wall)
     }
 
     /// What is drawn of a scene on a canvas of this size; pictures older than `hold` nanoseconds are none.
@@ -496,7 +547,13 @@ impl MixerRunner {
                 Content::Live { source, rect, fit, edge } => {
                     // The sight said so.
                     if let Some(frame) = self.players.frame(source) {
-                        layers.push(Layer { rect, frame: frame.clone(), fit, edge });
+                        let frame = frame.clone();
+                        let inner = rect.shrunk(edge.border);
+                        // While it moves it has the name of its place.
+                        let home = if motion.is_some() { place.rect.shrunk(place.edge.border) } else { inner };
+                        let name = self.overlay.name(&place.tile.label, home);
+                        let name = name.and_then(|name| name.moved(home, inner));
+                        layers.push(Layer { rect, frame, fit, edge, name });
                     }
                 }
                 Content::NameCard { rect, label, edge } => {

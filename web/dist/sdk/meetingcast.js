@@ -563,25 +563,26 @@ function ie(e) {
 var k = (e) => encodeURIComponent(e), A = class extends l {
 	#e;
 	#t;
-	#n = null;
+	#n;
+	#r = null;
 	constructor(e, t) {
-		super(), this.#e = e, this.#t = `/v1/conferences/${k(t)}/cast`;
+		super(), this.#e = e, this.#t = `/v1/conferences/${k(t)}/cast`, this.#n = `/v1/conferences/${k(t)}/pictures`;
 	}
 	get cast() {
-		return this.#n;
+		return this.#r;
 	}
 	get isStarted() {
-		return this.#n?.state === "live" || this.#n?.state === "starting";
+		return this.#r?.state === "live" || this.#r?.state === "starting";
 	}
 	get isPassingThrough() {
-		return this.isStarted && this.#n?.encoding?.mode === "passthrough";
+		return this.isStarted && this.#r?.encoding?.mode === "passthrough";
 	}
 	get anchor() {
-		let e = this.isStarted ? this.#n?.source : null;
+		let e = this.isStarted ? this.#r?.source : null;
 		return e ? "participant" in e ? e.participant : "focus" in e ? e.focus : null : null;
 	}
 	get play() {
-		return this.#n?.play ?? {
+		return this.#r?.play ?? {
 			hls: null,
 			rtmp: null,
 			whep: null
@@ -597,24 +598,6 @@ var k = (e) => encodeURIComponent(e), A = class extends l {
 	switch(e) {
 		return this.#e.json("POST", `${this.#t}/switch`, e);
 	}
-	rundown() {
-		return this.#e.json("GET", `${this.#t}/cues`);
-	}
-	putCues(e) {
-		return this.#e.json("POST", `${this.#t}/cues`, { cues: e });
-	}
-	async clearCues() {
-		await this.#e.json("DELETE", `${this.#t}/cues`);
-	}
-	nextCue() {
-		return this.#e.json("POST", `${this.#t}/cues/next`);
-	}
-	goCue(e) {
-		return this.#e.json("POST", `${this.#t}/cues/${k(e)}/go`);
-	}
-	cuesChanged() {
-		this.emit("cues_changed", this);
-	}
 	async stop() {
 		return this.update(await this.#e.json("POST", `${this.#t}/stop`));
 	}
@@ -624,6 +607,22 @@ var k = (e) => encodeURIComponent(e), A = class extends l {
 	async removeOutput(e) {
 		await this.#e.json("DELETE", `${this.#t}/outputs/${k(e)}`);
 	}
+	overlay() {
+		return this.#e.json("GET", `${this.#t}/overlay`);
+	}
+	setOverlay(e) {
+		return this.#e.json("PATCH", `${this.#t}/overlay`, e);
+	}
+	async pictures() {
+		return (await this.#e.json("GET", this.#n)).pictures;
+	}
+	async putPicture(e, t) {
+		let { text: n } = await this.#e.send("PUT", `${this.#n}/${k(e)}`, t, t.type);
+		return JSON.parse(n);
+	}
+	async removePicture(e) {
+		await this.#e.json("DELETE", `${this.#n}/${k(e)}`);
+	}
 	async refresh() {
 		return this.update(await this.#e.json("GET", this.#t));
 	}
@@ -631,11 +630,11 @@ var k = (e) => encodeURIComponent(e), A = class extends l {
 		return this.on("state_changed", e), () => this.off("state_changed", e);
 	}
 	update(e) {
-		let t = this.#n;
-		return this.#n = e, t && j(t) === j(e) || this.emit("state_changed", this), e;
+		let t = this.#r;
+		return this.#r = e, t && j(t) === j(e) || this.emit("state_changed", this), e;
 	}
-	current(e) {
-		return this.#n && e === "state_changed" ? [this] : [];
+	current() {
+		return this.#r ? [this] : [];
 	}
 };
 function j({ state: e, source: t, source_state: n, audio: r, play: i, outputs: a, shed: o, error: s }) {
@@ -839,8 +838,6 @@ var R = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, z = class extends l 
 			});
 			case "stream.removed": return this.participants.get(e.participant)?.removeStream(e.stream);
 			case "cast.changed": return this.#c(e.cast);
-			case "cast.cues":
-			case "cast.cue": return this.meetingCast.cuesChanged();
 			case "load.shed":
 			case "load.restored": return this.#a = {
 				snapshots: e.snapshots,

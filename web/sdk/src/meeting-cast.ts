@@ -1,6 +1,7 @@
 // The conference's broadcast: who is on air is decided here, and everybody inside is told.
 import type { Cast, Cue, Output, OutputRequest, Rundown, Source, StartCast, Switch, SwitchResult } from './cast.js';
 import { Emitter } from './emitter.js';
+import type { Overlay, OverlayPatch, Picture } from './overlay.js';
 import { segment, type Rest } from './rest.js';
 
 interface MeetingCastEvents {
@@ -12,12 +13,14 @@ interface MeetingCastEvents {
 export class MeetingCast extends Emitter<MeetingCastEvents> {
   readonly #rest: Rest;
   readonly #path: string;
+  readonly #pictures: string;
   #cast: Cast | null = null;
 
   constructor(rest: Rest, conference: string) {
     super();
     this.#rest = rest;
     this.#path = `/v1/conferences/${segment(conference)}/cast`;
+    this.#pictures = `/v1/conferences/${segment(conference)}/pictures`;
   }
 
   /** As last told; `null` before the conference was joined. */
@@ -100,6 +103,31 @@ export class MeetingCast extends Emitter<MeetingCastEvents> {
 
   async removeOutput(id: string): Promise<void> {
     await this.#rest.json('DELETE', `${this.#path}/outputs/${segment(id)}`);
+  }
+
+  /** What is drawn over the program. */
+  overlay(): Promise<Overlay> {
+    return this.#rest.json('GET', `${this.#path}/overlay`);
+  }
+
+  /** Resolves when viewers see the change; at once when nothing is on air. */
+  setOverlay(patch: OverlayPatch): Promise<Overlay> {
+    return this.#rest.json('PATCH', `${this.#path}/overlay`, patch);
+  }
+
+  /** What an overlay may name. */
+  async pictures(): Promise<Picture[]> {
+    return (await this.#rest.json<{ pictures: Picture[] }>('GET', this.#pictures)).pictures;
+  }
+
+  /** Uploads a PNG, JPEG or SVG, by its type; `name` is 1 to 32 characters of a-z 0-9 _ -. */
+  async putPicture(name: string, file: Blob): Promise<Picture> {
+    const { text } = await this.#rest.send('PUT', `${this.#pictures}/${segment(name)}`, file, file.type);
+    return JSON.parse(text) as Picture;
+  }
+
+  async removePicture(name: string): Promise<void> {
+    await this.#rest.json('DELETE', `${this.#pictures}/${segment(name)}`);
   }
 
   /** Asks now, for the figures that change without an event. */

@@ -22,7 +22,7 @@ export class Rest {
   }
 
   /** `path` may be a whole URL, as a `Location` may be. */
-  async send(method: string, path: string, body?: string, type?: string): Promise<HttpAnswer> {
+  async send(method: string, path: string, body?: string | Blob, type?: string): Promise<HttpAnswer> {
     const url = new URL(path, `${this.base}/`);
     // A Location on another host must not be handed our token.
     const own = url.origin === new URL(this.base).origin;
@@ -39,7 +39,7 @@ export class Rest {
     }
   }
 
-  async #send(method: string, url: URL, body: string | undefined, type: string | undefined, token: string | undefined): Promise<HttpAnswer> {
+  async #send(method: string, url: URL, body: string | Blob | undefined, type: string | undefined, token: string | undefined): Promise<HttpAnswer> {
     const headers: Record<string, string> = {};
     if (body !== undefined && type) headers['content-type'] = type;
     if (token) headers['authorization'] = `Bearer ${token}`;

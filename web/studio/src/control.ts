@@ -5,6 +5,7 @@ import { Layouts } from './layouts.js';
 import { Monitor } from './monitor.js';
 import { attempt, show } from './notice.js';
 import { Outputs } from './outputs.js';
+import { OverlayDesk } from './overlay.js';
 import { drawPlay } from './play-list.js';
 import { RunDown } from './rundown.js';
 import type { Tile } from './tile.js';
@@ -38,6 +39,7 @@ export class Control {
     this.#monitor = new Monitor(client, conference.id);
     this.#more = new Layouts(client, conference);
     this.#rundown = new RunDown(conference, this);
+    new OverlayDesk(conference);
     element('control', HTMLFormElement).onsubmit = (event) => {
       event.preventDefault();
       void attempt(this.#start, () => this.#begin());

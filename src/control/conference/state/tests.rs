@@ -9,6 +9,7 @@ mod layouts;
 mod listeners;
 mod load;
 mod outsiders;
+mod overlay;
 mod passthrough;
 mod people;
 mod quality;

@@ -30,6 +30,8 @@ pub(super) enum Expected {
     Switch,
     Reflow,
     Snapshot,
+    Overlay,
+    Picture,
     StopProgram,
 }
 
@@ -123,7 +125,9 @@ impl WorkerLife {
 
 impl ConferenceState {
     fn needs_worker(&self) -> bool {
-        self.is_publishing() || self.cast.as_ref().is_some_and(CastRun::needs_worker)
+        self.is_publishing()
+            || self.pictures.is_waiting()
+            || self.cast.as_ref().is_some_and(CastRun::needs_worker)
     }
 
     pub(super) fn worker_deadline(&self) -> Option<Instant> {
@@ -157,6 +161,8 @@ impl ConferenceState {
             self.speaking.forget_worker();
             self.lose_publishing();
             self.lose_forwards();
+            self.lose_overlay();
+            self.lose_pictures();
             self.out.push(Effect::ShutWorker);
         }
     }
@@ -188,6 +194,8 @@ impl ConferenceState {
         }
         self.lose_publishing();
         self.lose_forwards();
+        self.lose_overlay();
+        self.lose_pictures();
         self.lose_program(now, report.map(|(report, _)| report.program));
     }
 
@@ -230,6 +238,8 @@ impl ConferenceState {
             Some(Expected::Switch) => self.switch_reply(now, request, result),
             Some(Expected::Reflow) => self.reflow_reply(result),
             Some(Expected::Snapshot) => self.snapshot_reply(request, result),
+            Some(Expected::Overlay) => self.overlay_reply(request, result),
+            Some(Expected::Picture) => self.picture_reply(request, result),
             Some(Expected::StopProgram) => self.program_stopped(),
             None => {}
         }

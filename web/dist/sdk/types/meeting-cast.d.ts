@@ -1,5 +1,6 @@
 import type { Cast, Cue, Output, OutputRequest, Rundown, StartCast, Switch, SwitchResult } from './cast.js';
 import { Emitter } from './emitter.js';
+import type { Overlay, OverlayPatch, Picture } from './overlay.js';
 import { type Rest } from './rest.js';
 interface MeetingCastEvents {
     state_changed: MeetingCast;
@@ -37,6 +38,15 @@ export declare class MeetingCast extends Emitter<MeetingCastEvents> {
     stop(): Promise<Cast>;
     addOutput(output: OutputRequest): Promise<Output>;
     removeOutput(id: string): Promise<void>;
+    /** What is drawn over the program. */
+    overlay(): Promise<Overlay>;
+    /** Resolves when viewers see the change; at once when nothing is on air. */
+    setOverlay(patch: OverlayPatch): Promise<Overlay>;
+    /** What an overlay may name. */
+    pictures(): Promise<Picture[]>;
+    /** Uploads a PNG, JPEG or SVG, by its type; `name` is 1 to 32 characters of a-z 0-9 _ -. */
+    putPicture(name: string, file: Blob): Promise<Picture>;
+    removePicture(name: string): Promise<void>;
     /** Asks now, for the figures that change without an event. */
     refresh(): Promise<Cast>;
     /** Called for every change, whoever made it, and at once with what is now. */

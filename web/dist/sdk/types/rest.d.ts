@@ -10,7 +10,7 @@ export declare class Rest {
     constructor(base: string, token?: TokenSource | Token);
     json<T>(method: string, path: string, body?: unknown): Promise<T>;
     /** `path` may be a whole URL, as a `Location` may be. */
-    send(method: string, path: string, body?: string, type?: string): Promise<HttpAnswer>;
+    send(method: string, path: string, body?: string | Blob, type?: string): Promise<HttpAnswer>;
 }
 /** An id in a path. */
 export declare const segment: (id: string) => string;

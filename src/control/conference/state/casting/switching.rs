@@ -179,7 +179,11 @@ impl ConferenceState {
             }
             Err(ReplyError::Superseded) => Err(ControlError::SwitchSuperseded),
             Err(ReplyError::WrongState { .. }) => Err(ControlError::WorkerUnavailable),
-            Err(ReplyError::OfferRefused { .. } | ReplyError::Internal { .. }) => Err(ControlError::Internal),
+            Err(
+                ReplyError::OfferRefused { .. }
+                | ReplyError::PictureInvalid { .. }
+                | ReplyError::Internal { .. },
+            ) => Err(ControlError::Internal),
         };
         if let Some(key) = switching.cue {
             let by_hand = switching.ticket.is_some();

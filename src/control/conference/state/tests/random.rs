@@ -6,9 +6,13 @@ use crate::{
     control::{
         cast::{Arrangement, AudioChoice, CueTime, Focus, Source, Switch, SwitchTime, Transition},
         conference::{Join, ParticipantPatch, Publish, presence::Absence},
+        overlay::OverlayPatch,
     },
-    ids::{ParticipantId, RequestId, SourceId, StreamName},
-    ipc::{LevelReport, ReplyError, ReplyOk, SessionEndReason, WorkerReport},
+    ids::{ParticipantId, PictureId, RequestId, SourceId, StreamName},
+    ipc::{
+        LevelReport, ReplyError, ReplyOk, SessionEndReason, WorkerReport,
+        overlay::{BackgroundSpec, PictureFile, PictureKind},
+    },
     layout::Fit,
     media::Track,
     units::Dbov,
@@ -21,6 +25,7 @@ use std::{
 };
 
 const PEOPLE: [&str; 5] = ["alice", "bob", "carol", "dave", "eve"];
+const PICTURES: [&str; 3] = ["logo", "wall", "house"];
 const STREAMS: [&str; 2] = ["camera", "screen"];
 
 #[derive(Debug, Clone)]
@@ -40,6 +45,9 @@ enum Op {
     GoCue(usize),
     Stop,
     Snapshot,
+    Overlay(u8),
+    PutPicture(usize),
+    RemovePicture(usize),
     AddOutput(usize, bool),
     RemoveOutput(usize),
     Look,
@@ -75,6 +83,9 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0..5_usize).prop_map(Op::GoCue),
         1 => Just(Op::Stop),
         2 => Just(Op::Snapshot),
+        3 => any::<u8>().prop_map(Op::Overlay),
+        2 => (0..3_usize).prop_map(Op::PutPicture),
+        1 => (0..3_usize).prop_map(Op::RemovePicture),
         2 => (0..3_usize, any::<bool>()).prop_map(|(id, fails)| Op::AddOutput(id, fails)),
         1 => (0..3_usize).prop_map(Op::RemoveOutput),
         1 => Just(Op::Look),
@@ -113,6 +124,7 @@ struct World {
     unanswered: Vec<(RequestId, WorkerCommand)>,
     /// Sessions that the worker holds, and those that the directory knows.
     worker_sessions: BTreeSet<String>,
+    worker_pictures: BTreeSet<PictureId>,
     open_sessions: BTreeSet<String>,
     published: HashMap<String, Publish>,
     sources: HashMap<(ParticipantId, StreamName), SourceId>,
@@ -139,6 +151,7 @@ impl World {
             incarnations: 0,
             unanswered: Vec::new(),
             worker_sessions: BTreeSet::new(),
+            worker_pictures: BTreeSet::new(),
             open_sessions: BTreeSet::new(),
             published: HashMap::new(),
             sources: HashMap::new(),
@@ -265,7 +278,20 @@ impl World {
             WorkerCommand::StartProgram { request, .. }
             | WorkerCommand::Compose { request, .. }
             | WorkerCommand::Snapshot { request }
+            | WorkerCommand::CheckPicture { request, .. }
             | WorkerCommand::StopProgram { request } => self.unanswered.push((*request, command)),
+            WorkerCommand::SetOverlay { request, overlay } => {
+                for picture in overlay.pictures() {
+                    assert!(self.worker_pictures.contains(picture), "{picture} was not given");
+                }
+                self.unanswered.push((*request, command));
+            }
+            WorkerCommand::AddPicture { picture, .. } => {
+                assert!(self.worker_pictures.insert(*picture), "{picture} was given twice");
+            }
+            WorkerCommand::RemovePicture { picture } => {
+                assert!(self.worker_pictures.remove(picture), "{picture} is not there");
+            }
             WorkerCommand::AddCandidates { session, .. } => {
                 assert!(self.worker_sessions.contains(session.as_str()));
             }
@@ -281,6 +307,7 @@ impl World {
     fn lose_worker(&mut self) {
         self.worker = WorkerModel::None;
         self.unanswered.clear();
+        self.worker_pictures.clear();
         self.worker_sessions.clear();
     }
 
@@ -310,6 +337,15 @@ impl World {
             (WorkerCommand::Compose { .. }, 2) => Err(ReplyError::Timeout),
             (WorkerCommand::Compose { .. }, 3) => Err(ReplyError::MediaNotReady { which: SourceId(0) }),
             (WorkerCommand::Snapshot { .. }, 0..=2) => Ok(ReplyOk::Snapshot { jpeg: vec![1].into() }),
+            (WorkerCommand::CheckPicture { .. }, 0..=2) => {
+                Ok(ReplyOk::PictureChecked { width: 1, height: 1 })
+            }
+            (WorkerCommand::CheckPicture { .. }, 3) => {
+                Err(ReplyError::PictureInvalid { detail: String::new() })
+            }
+            (WorkerCommand::SetOverlay { .. }, how) if how != 4 => {
+                Ok(ReplyOk::Overlaid { pts: (how < 3).then_some(self.now.media) })
+            }
             (_, 4) => Err(ReplyError::Internal { detail: String::new() }),
             (WorkerCommand::OpenIngest { .. }, 5) => Err(ReplyError::OfferRefused { detail: String::new() }),
             (WorkerCommand::OpenIngest { session, .. }, _) => {
@@ -434,6 +470,23 @@ impl World {
             Op::GoCue(index) => self.ask(Ask::GoCue(format!("c{index}").parse().unwrap())),
             Op::Stop => self.ask(Ask::StopCast),
             Op::Snapshot => self.ask(Ask::Snapshot),
+            Op::Overlay(how) => {
+                let name = || PICTURES[usize::from(how / 8) % 3].parse().unwrap();
+                self.ask(Ask::PatchOverlay(OverlayPatch {
+                    labels: how.is_multiple_of(2).then_some(how.is_multiple_of(4)),
+                    background: match how % 8 {
+                        0..=3 => Some(Some(BackgroundSpec::Picture(name()))),
+                        4 => Some(None),
+                        _ => None,
+                    },
+                    ..OverlayPatch::default()
+                }));
+            }
+            Op::PutPicture(which) => {
+                let file = PictureFile { kind: PictureKind::Png, data: vec![1].into() };
+                self.ask(Ask::PutPicture { name: PICTURES[which].parse().unwrap(), file });
+            }
+            Op::RemovePicture(which) => self.ask(Ask::RemovePicture(PICTURES[which].parse().unwrap())),
             Op::AddOutput(id, fails) => {
                 self.outputs_fail = fails;
                 let name = ["x", "y", "z"][id];
@@ -443,6 +496,8 @@ impl World {
             Op::RemoveOutput(id) => self.ask(Ask::RemoveOutput(output(id))),
             Op::Look => {
                 self.ask(Ask::View);
+                self.ask(Ask::Overlay);
+                self.ask(Ask::Pictures);
                 self.ask(Ask::Cast);
                 self.ask(Ask::Participant(bench::who("alice")));
             }

@@ -1,0 +1,150 @@
+//! The conference's overlay: kept here, told to each worker, answered when it is on the program.
+
+use super::{ConferenceState, Now, working::Expected};
+use crate::{
+    control::{
+        conference::ask::{Reply, Ticket},
+        error::ControlError,
+        overlay::{Overlay, OverlayPatch, OverlayView},
+    },
+    ids::{PictureId, RequestId},
+    ipc::{ReplyError, ReplyOk, WorkerCommand, overlay::OverlaySpec},
+    units::MediaTime,
+};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+/// A worker draws a change in tenths of a second. Beyond this the change is answered all the same: it is kept, and on the
+/// program as soon as it is drawn.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Who may wait for changes; beyond, the conference is being flooded.
+const MAX_WAITING: usize = 64;
+
+/// The overlay, and what the present worker knows of it.
+#[derive(Debug, Default)]
+pub(super) struct OverlayLife {
+    overlay: Overlay,
+    /// What the present worker was told last; `None`: nothing, so that it draws nothing.
+    told: Option<OverlaySpec>,
+    /// Pictures that the present worker has.
+    sent: BTreeSet<PictureId>,
+    waiting: Vec<Waiting>,
+}
+
+/// A change that is to be answered.
+#[derive(Debug)]
+struct Waiting {
+    ticket: Ticket,
+    deadline: Instant,
+    /// What the worker was told with it.
+    request: Option<RequestId>,
+}
+
+impl OverlayLife {
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.waiting.iter().map(|waiting| waiting.deadline).min()
+    }
+
+    /// Somebody waits for an answer.
+    pub(super) fn is_awaited(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// The overlay as it is to be.
+    pub(super) const fn overlay(&self) -> &Overlay {
+        &self.overlay
+    }
+}
+
+impl ConferenceState {
+    pub(super) fn read_overlay(&mut self, ticket: Ticket) {
+        self.answer_overlay(ticket, None);
+    }
+
+    pub(super) fn patch_overlay(&mut self, now: Now, ticket: Ticket, patch: OverlayPatch) {
+        if self.is_passing_through() {
+            return self.refuse(ticket, ControlError::OverlayUnavailable);
+        }
+        if self.overlay.waiting.len() >= MAX_WAITING {
+            return self.refuse(ticket, ControlError::Overloaded { retry_after: Duration::from_secs(1) });
+        }
+        let changed = patch.applied(&self.overlay.overlay);
+        if let Some(missing) = changed.pictures().find(|name| self.pictures.id(name).is_none()) {
+            return self.refuse(ticket, ControlError::PictureNotFound(missing.clone()));
+        }
+        self.overlay.overlay = changed;
+        // Answered in `drive_overlay`, at once where no program runs.
+        self.overlay.waiting.push(Waiting { ticket, deadline: now.at + PATIENCE, request: None });
+    }
+
+    /// Brings the worker's overlay to what it is to be, and answers whoever need not wait.
+    pub(super) fn drive_overlay(&mut self, now: Now) {
+        let runs = self.program_is_on() && !self.is_passing_through();
+        let over = |waiting: &mut Waiting| !runs || waiting.deadline <= now.at;
+        let answered: Vec<Waiting> = self.overlay.waiting.extract_if(.., over).collect();
+        for waiting in answered {
+            self.answer_overlay(waiting.ticket, None);
+        }
+        if !self.worker.is_ready() {
+            return;
+        }
+        let spec = self.overlay.overlay.renamed(|name| self.pictures.id(name));
+        let fresh = self.overlay.waiting.iter().any(|waiting| waiting.request.is_none());
+        if !fresh && *self.overlay.told.as_ref().unwrap_or(&OverlaySpec::default()) == spec {
+            return;
+        }
+        let used: BTreeSet<PictureId> = spec.pictures().copied().collect();
+        let sent = std::mem::replace(&mut self.overlay.sent, used.clone());
+        for picture in used.difference(&sent) {
+            if let Some(file) = self.pictures.file(*picture) {
+                self.command(WorkerCommand::AddPicture { picture: *picture, file });
+            }
+        }
+        let request = self.worker.expect(Expected::Overlay);
+        for waiting in &mut self.overlay.waiting {
+            waiting.request.get_or_insert(request);
+        }
+        self.overlay.told = Some(spec.clone());
+        self.command(WorkerCommand::SetOverlay { request, overlay: spec });
+        for picture in sent.difference(&used) {
+            self.command(WorkerCommand::RemovePicture { picture: *picture });
+        }
+    }
+
+    pub(super) fn overlay_reply(&mut self, request: RequestId, result: Result<ReplyOk, ReplyError>) {
+        let pts = match result {
+            Ok(ReplyOk::Overlaid { pts }) => pts,
+            // It is kept all the same, and the next worker is told.
+            Ok(_) | Err(_) => None,
+        };
+        let of = |waiting: &mut Waiting| waiting.request == Some(request);
+        let answered: Vec<Waiting> = self.overlay.waiting.extract_if(.., of).collect();
+        for waiting in answered {
+            self.answer_overlay(waiting.ticket, pts);
+        }
+    }
+
+    /// The worker is gone; the next one is told anew. What was changed is kept.
+    pub(super) fn lose_overlay(&mut self) {
+        self.overlay.told = None;
+        self.overlay.sent.clear();
+        for waiting in std::mem::take(&mut self.overlay.waiting) {
+            self.answer_overlay(waiting.ticket, None);
+        }
+    }
+
+    /// The conference ends.
+    pub(super) fn abandon_overlay(&mut self, why: &ControlError) {
+        for waiting in std::mem::take(&mut self.overlay.waiting) {
+            self.refuse(waiting.ticket, why.clone());
+        }
+    }
+
+    fn answer_overlay(&mut self, ticket: Ticket, pts: Option<MediaTime>) {
+        let program_pts = pts.and_then(|pts| Some(self.cast.as_ref()?.timeline.relative(pts)));
+        let view = OverlayView { overlay: self.overlay.overlay.clone(), program_pts };
+        self.answer(ticket, Ok(Reply::Overlay(Box::new(view))));
+    }
+}
