@@ -11,6 +11,7 @@ mod forms;
 pub mod ice;
 pub mod layouts;
 pub mod load;
+pub mod media;
 pub mod recording;
 pub mod webhooks;
 
@@ -34,6 +35,7 @@ pub struct Config {
     pub encoding: EncodingConfig,
     pub program: ProgramConfig,
     pub layouts: layouts::LayoutsConfig,
+    pub media: media::MediaConfig,
     pub switching: SwitchingConfig,
     pub rtmp: RtmpConfig,
     pub hls: HlsConfig,

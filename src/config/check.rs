@@ -32,6 +32,7 @@ impl Config {
         self.check_cast(&mut faults);
         self.check_encoding(&mut faults);
         faults.0.extend(layouts::faults(&self.layouts));
+        self.media.check(&mut faults);
         self.check_egress(&mut faults);
         self.check_recording(&mut faults);
         self.webhooks.check(&mut faults);

@@ -2,8 +2,10 @@
 //! JSON faces are in `http::wire`.
 
 mod arrangement;
+mod file;
 
 pub use arrangement::{Arrangement, Tile, Who};
+pub use file::{AfterFile, FileSource, FileView};
 
 use crate::{
     egress::{output::OutputStatus, rtmp::url::RtmpUrl},
@@ -32,6 +34,8 @@ pub enum Source {
         arrangement: Arc<Arrangement>,
         participants: Option<Vec<ParticipantId>>,
     },
+    /// A media file of the server's folder.
+    File(FileSource),
     /// Nobody.
     Slate,
 }
@@ -239,6 +243,8 @@ pub struct CastView {
     /// `None` before the first start.
     pub source: Option<Source>,
     pub source_state: SourceState,
+    /// Where the file stands that it shows, where it does.
+    pub file: Option<FileView>,
     /// Milliseconds since the source's last frame, where it ever had one.
     pub source_age_ms: Option<u32>,
     pub audio: AudioChoice,

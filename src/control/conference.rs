@@ -20,7 +20,7 @@ use crate::{
         error::ControlError,
     },
     ids::{ConferenceId, OutputId, ParticipantId, SessionId, StreamName},
-    ipc::{Candidate, IngestOffer, VideoCodec},
+    ipc::{Candidate, IngestOffer, VideoCodec, file::FileAction},
 };
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -98,6 +98,11 @@ pub enum ConferenceRequest {
     Switch {
         switch: Switch,
         answer: Answer<SwitchResult>,
+    },
+    /// Pause, play, seek the media file on the program.
+    ControlFile {
+        action: FileAction,
+        answer: Answer<CastView>,
     },
     /// The program as it looks now: a JPEG file.
     Snapshot {

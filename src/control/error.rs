@@ -1,6 +1,7 @@
 //! The one map from an error to its stable `code` and HTTP status (contract, "Errors").
 
 use crate::control::conference::calls::CallError;
+use crate::media_dir::MediaName;
 use crate::ids::{ConferenceId, EndpointId, InvalidId, OutputId, ParticipantId, StreamName};
 use std::time::Duration;
 
@@ -65,9 +66,17 @@ pub enum ControlError {
     CodecUnsupported { participant: ParticipantId, stream: StreamName, sends: &'static str },
     #[error(
         "encoding.mode \"passthrough\" shows one participant's stream as it comes; allowed sources: \
-         {{\"participant\": …}}; layouts and the slate need mode \"compose\""
+         {{\"participant\": …}}; layouts, files and the slate need mode \"compose\""
     )]
     SourceUnsupported,
+    #[error("this server shows no media files: media.dir is not set")]
+    MediaDisabled,
+    #[error("there is no file {0} in the media folder")]
+    FileNotFound(MediaName),
+    #[error("the file {name} cannot be played: {detail}")]
+    FileUnsupported { name: MediaName, detail: String },
+    #[error("{0}")]
+    FileNotPlaying(String),
     #[error("a cast with encoding.mode \"passthrough\" decodes no picture, so there is none to give out")]
     SnapshotUnavailable,
     #[error("no common codec: {0}")]
@@ -137,6 +146,10 @@ impl ControlError {
             Self::NoCommonCodec(_) => ("codec_unsupported", 406),
             Self::CodecUnsupported { .. } => ("codec_unsupported", 409),
             Self::SourceUnsupported => ("source_unsupported", 422),
+            Self::MediaDisabled => ("media_disabled", 403),
+            Self::FileNotFound(_) => ("file_not_found", 404),
+            Self::FileUnsupported { .. } => ("file_unsupported", 422),
+            Self::FileNotPlaying(_) => ("file_not_playing", 409),
             Self::SnapshotUnavailable => ("snapshot_unavailable", 409),
             Self::MediaNotReady(_) => ("media_not_ready", 409),
             Self::SwitchTimeout(_) => ("switch_timeout", 504),
@@ -166,6 +179,7 @@ impl ControlError {
         match self {
             Self::InvalidRequest { field, .. } => field.as_deref(),
             Self::SourceUnsupported => Some("source"),
+            Self::FileNotFound(_) | Self::FileUnsupported { .. } => Some("source.file"),
             _ => None,
         }
     }

@@ -11,6 +11,7 @@ pub mod health;
 pub mod hls;
 pub mod layers;
 mod layouts;
+mod media;
 pub mod metrics;
 pub mod openapi;
 pub mod pages;

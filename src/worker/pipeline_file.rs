@@ -47,6 +47,8 @@ pub enum Role {
     IngestOpus,
     /// An RTP stream that nobody wants.
     IngestDiscard,
+    /// A media file in, decoded frames and samples out.
+    File,
     /// One webrtcbin that sends to a subscriber.
     Forward,
     /// RTP packets in, for a subscriber's webrtcbin.
@@ -57,7 +59,7 @@ pub enum Role {
 
 impl Role {
     /// All of them: for the test that loads each, and for `doctor`.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Card,
         Self::Encoder,
         Self::EncodeNvenc,
@@ -76,6 +78,7 @@ impl Role {
         Self::IngestVp8,
         Self::IngestOpus,
         Self::IngestDiscard,
+        Self::File,
         Self::Forward,
         Self::ForwardRtp,
         Self::Broadcast,
@@ -102,6 +105,7 @@ impl Role {
             Self::IngestVp8 => "ingest-vp8.toml",
             Self::IngestOpus => "ingest-opus.toml",
             Self::IngestDiscard => "ingest-discard.toml",
+            Self::File => "file.toml",
             Self::Forward => "forward.toml",
             Self::ForwardRtp => "forward-rtp.toml",
             Self::Broadcast => "broadcast.toml",
@@ -128,6 +132,7 @@ impl Role {
             Self::IngestVp8 => include_str!("../../pipelines/ingest-vp8.toml"),
             Self::IngestOpus => include_str!("../../pipelines/ingest-opus.toml"),
             Self::IngestDiscard => include_str!("../../pipelines/ingest-discard.toml"),
+            Self::File => include_str!("../../pipelines/file.toml"),
             Self::Forward => include_str!("../../pipelines/forward.toml"),
             Self::ForwardRtp => include_str!("../../pipelines/forward-rtp.toml"),
             Self::Broadcast => include_str!("../../pipelines/broadcast.toml"),

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use meetingcast::{
     control::{
         cast::{
-            AudioChoice, CastState, CastView, OutputKind, OutputSpec, OutputView, Source, SourceState,
+            AudioChoice, CastState, CastView, FileView, OutputKind, OutputSpec, OutputView, Source, SourceState,
             SwitchResult,
         },
         conference::{
@@ -17,7 +17,7 @@ use meetingcast::{
     },
     egress::{output::OutputStatus, rtmp::url::RtmpUrl},
     ids::{ConferenceId, ParticipantId, SessionId, StreamName},
-    ipc::{Candidate, ProgramReport},
+    ipc::{Candidate, ProgramReport, file::FileAction},
     units::MediaTime,
 };
 use std::{
@@ -168,6 +168,7 @@ impl Actor {
             outputs: Vec::new(),
             shed: Vec::new(),
             program: ProgramReport::default(),
+            file: None,
             decoders: 0,
             error: None,
         };
@@ -295,6 +296,25 @@ impl Actor {
                         transition: switch.transition,
                     }
                 });
+                drop(answer.send(result));
+            }
+            ConferenceRequest::ControlFile { action, answer } => {
+                let shows_file = matches!(self.cast.source, Some(Source::File(_)));
+                let result = match (self.running(), shows_file) {
+                    (Err(error), _) => Err(error),
+                    (Ok(()), false) => {
+                        Err(ControlError::FileNotPlaying("no file is on the program".to_owned()))
+                    }
+                    (Ok(()), true) => {
+                        let position_ms = match action {
+                            FileAction::Seek { to_ms } => to_ms,
+                            FileAction::Pause | FileAction::Play => 1234,
+                        };
+                        let paused = action == FileAction::Pause;
+                        self.cast.file = Some(FileView { position_ms, duration_ms: Some(60_000), paused });
+                        Ok(self.cast.clone())
+                    }
+                };
                 drop(answer.send(result));
             }
             ConferenceRequest::Snapshot { answer } => {

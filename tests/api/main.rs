@@ -24,6 +24,7 @@ mod health_says_when_it_drains;
 mod hook_receiver;
 mod later_things_say_so;
 mod layouts_are_listed_and_checked;
+mod media_files_are_listed_and_checked;
 mod outputs_come_and_go;
 mod overload_is_said;
 mod pages_are_served;

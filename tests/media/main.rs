@@ -14,6 +14,7 @@ mod clip;
 mod encoders;
 mod forwarding;
 mod join_leave;
+mod media_file;
 mod offer_webrtcbin;
 mod passthrough;
 mod program_cadence;

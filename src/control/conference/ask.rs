@@ -13,7 +13,7 @@ use crate::{
         error::ControlError,
     },
     ids::{OutputId, ParticipantId, SessionId},
-    ipc::Candidate,
+    ipc::{Candidate, file::FileAction},
 };
 use bytes::Bytes;
 
@@ -55,6 +55,7 @@ pub enum Ask {
     Cast,
     StartCast(StartCast),
     Switch(Switch),
+    ControlFile(FileAction),
     Snapshot,
     StopCast,
     AddOutput(OutputSpec),
@@ -177,6 +178,7 @@ impl ConferenceRequest {
             // Its room is the runner's to ask for, before.
             Self::StartCast { start, room: _, answer } => (Ask::StartCast(start), Held::Cast(answer)),
             Self::Switch { switch, answer } => (Ask::Switch(switch), Held::Switched(answer)),
+            Self::ControlFile { action, answer } => (Ask::ControlFile(action), Held::Cast(answer)),
             Self::Snapshot { answer } => (Ask::Snapshot, Held::Snapshot(answer)),
             Self::StopCast { answer } => (Ask::StopCast, Held::Cast(answer)),
             Self::AddOutput { output, answer } => (Ask::AddOutput(output), Held::Output(answer)),

@@ -357,6 +357,7 @@ impl ConferenceState {
             Ask::Cast => self.answer(ticket, Ok(Reply::Cast(Box::new(self.cast_view(now))))),
             Ask::StartCast(start) => self.start_cast(now, ticket, start),
             Ask::Switch(switch) => self.switch(now, ticket, switch),
+            Ask::ControlFile(action) => self.control_file(now, ticket, action),
             Ask::Snapshot => self.snapshot(now, ticket),
             Ask::StopCast => self.stop_cast(ticket),
             Ask::AddOutput(spec) => self.add_output(now, ticket, spec),

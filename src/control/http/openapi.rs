@@ -1,7 +1,7 @@
 //! The API's routes and, from the same list, their description: `/openapi.json` and `/docs`.
 
 use super::{
-    cast, conferences, events, health, layouts, metrics, pages, participants, recordings, sessions, signal,
+    cast, conferences, events, health, layouts, media, metrics, pages, participants, recordings, sessions, signal,
     snapshot, state::AppState, webhooks, whep, whip, wire,
 };
 use axum::{
@@ -69,6 +69,8 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(cast::add_output))
         .routes(routes!(cast::remove_output))
         .routes(routes!(layouts::list))
+        .routes(routes!(media::list))
+        .routes(routes!(media::control))
         .routes(routes!(recordings::list))
         .routes(routes!(recordings::get, recordings::delete))
         .routes(routes!(recordings::download))

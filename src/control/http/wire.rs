@@ -6,6 +6,7 @@ pub mod conference;
 pub mod encoding;
 pub mod event;
 pub mod layout;
+pub mod media;
 pub mod output;
 pub mod participant;
 pub mod recording;

@@ -19,9 +19,11 @@ use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
 };
+use files::Files;
 use switching::Switching;
 use timed::TimedSwitch;
 
+mod files;
 mod media;
 mod outputs;
 mod passthrough;
@@ -58,6 +60,7 @@ pub(super) struct CastRun {
     /// Switches whose time has not come, in order of it.
     timed: Vec<TimedSwitch>,
     reflowing: bool,
+    files: Files,
     /// As the present worker was told: [`WorkerCommand::PaceRenditions`].
     pub(super) paced: Vec<u8>,
     /// Counters of the workers before the present one.
@@ -173,8 +176,8 @@ impl CastRun {
         };
         let waiting = self.switches.values().filter(|switching| switching.ticket.is_some());
         let switch = waiting.map(|switching| switching.deadline).min();
-        let timed = self.next_timed();
-        [phase, program, switch, timed].into_iter().flatten().min()
+        let (timed, asked) = (self.next_timed(), self.next_asked());
+        [phase, program, switch, timed, asked].into_iter().flatten().min()
     }
 }
 
@@ -207,6 +210,7 @@ impl ConferenceState {
             switches: BTreeMap::new(),
             timed: Vec::new(),
             reflowing: false,
+            files: Files::default(),
             paced,
             earlier: ProgramReport::default(),
         });
@@ -227,6 +231,7 @@ impl ConferenceState {
             self.check_output(output, start.outputs[..index].iter())?;
         }
         scene::check(&start.source, &self.roster)?;
+        self.check_file(&start.source)?;
         self.check_mode(start.encoding.mode, &start.source)
     }
 
@@ -271,7 +276,8 @@ impl ConferenceState {
         let waiting = std::mem::take(&mut run.switches).into_values().filter_map(|one| one.ticket);
         let adding = run.outputs.iter_mut().filter_map(|output| output.adding.take());
         let timed = std::mem::take(&mut run.timed).into_iter().map(|one| one.ticket);
-        for ticket in waiting.chain(adding).chain(timed).collect::<Vec<_>>() {
+        let asked = std::mem::take(&mut run.files).into_asked();
+        for ticket in waiting.chain(adding).chain(timed).chain(asked).collect::<Vec<_>>() {
             self.refuse(ticket, ControlError::CastNotStarted);
         }
         self.lose_snapshot(&ControlError::CastNotStarted);
@@ -319,7 +325,8 @@ impl ConferenceState {
         let report = report.unwrap_or_default();
         run.earlier = add(run.earlier, report);
         let waiting = std::mem::take(&mut run.switches).into_values().filter_map(|one| one.ticket);
-        for ticket in waiting.collect::<Vec<_>>() {
+        let waiting: Vec<_> = waiting.chain(run.take_asked()).collect();
+        for ticket in waiting {
             self.refuse(ticket, ControlError::WorkerUnavailable);
         }
         self.lose_snapshot(&ControlError::WorkerUnavailable);
@@ -343,6 +350,7 @@ impl ConferenceState {
             let timeout_ms = self.config.switching.switch_timeout_ms;
             self.refuse(ticket, ControlError::SwitchTimeout(timeout_ms));
         }
+        self.expire_asked(now);
         self.switch_in_time(now);
         let Some(run) = &self.cast else { return };
         if let Phase::Starting { deadline, .. } = run.phase
@@ -378,11 +386,15 @@ impl ConferenceState {
     pub(super) fn drive_program(&mut self, now: Now) {
         let start_timeout = self.start_timeout();
         let slate = self.slate();
+        let begins = |run: &CastRun| run.program == ProgramPhase::Off && run.needs_worker();
+        if self.worker.is_ready() && self.cast.as_ref().is_some_and(begins) {
+            self.reopen_file(now);
+        }
         let Some(run) = &mut self.cast else { return };
         let wanted = run.needs_worker();
         match run.program {
             ProgramPhase::Off if wanted && self.worker.is_ready() => {
-                let scene = scene::scene(&run.source, run.audio, &self.roster);
+                let scene = run.scene(&self.roster);
                 run.timeline.take_over(self.worker.incarnation());
                 run.program = ProgramPhase::Starting { deadline: now.at + start_timeout };
                 run.shown = Some(scene.clone());
@@ -400,9 +412,9 @@ impl ConferenceState {
                 self.command(WorkerCommand::StartProgram { request, program });
             }
             ProgramPhase::On if wanted && run.switches.is_empty() && !run.reflowing => {
-                let scene = scene::scene(&run.source, run.audio, &self.roster);
+                let scene = run.scene(&self.roster);
                 if run.shown.as_ref() == Some(&scene) {
-                    return;
+                    return self.keep_after();
                 }
                 run.shown = Some(scene.clone());
                 run.reflowing = true;

@@ -3,6 +3,7 @@
 mod announcing;
 mod bench;
 mod casts;
+mod files;
 mod forwarding;
 mod layouts;
 mod listeners;

@@ -130,6 +130,7 @@ mod tests {
                 encoder_fallbacks: 1,
                 ..ProgramReport::default()
             },
+            file: None,
             decoders: 3,
             error: None,
         }

@@ -4,11 +4,14 @@
 use super::{super::*, bench, listeners::Listeners, outsiders::Outsiders};
 use crate::{
     control::{
-        cast::{Arrangement, AudioChoice, Source, Switch, SwitchTime, Transition},
+        cast::{AfterFile, Arrangement, AudioChoice, FileSource, Source, Switch, SwitchTime, Transition},
         conference::{Join, ParticipantPatch, Publish, presence::Absence},
     },
     ids::{ParticipantId, RequestId, SourceId, StreamName},
-    ipc::{ReplyError, ReplyOk, SessionEndReason, WorkerReport},
+    ipc::{
+        ReplyError, ReplyOk, SessionEndReason, WorkerReport,
+        file::{FileAction, FileFault, FileReport},
+    },
     layout::Fit,
     media::Track,
 };
@@ -34,6 +37,9 @@ enum Op {
     Patch(usize, bool),
     Start(usize, bool),
     Switch(usize),
+    /// What is asked of a file, and what a file does by itself.
+    ControlFile(u8),
+    FileEvent(u8),
     Stop,
     Snapshot,
     AddOutput(usize, bool),
@@ -63,8 +69,10 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0..8_usize).prop_map(Op::Trickle),
         1 => (0..5_usize).prop_map(Op::Remove),
         1 => (0..5_usize, any::<bool>()).prop_map(|(who, mute)| Op::Patch(who, mute)),
-        3 => (0..10_usize, any::<bool>()).prop_map(|(source, push)| Op::Start(source, push)),
-        4 => (0..10_usize).prop_map(Op::Switch),
+        3 => (0..12_usize, any::<bool>()).prop_map(|(source, push)| Op::Start(source, push)),
+        4 => (0..12_usize).prop_map(Op::Switch),
+        2 => any::<u8>().prop_map(Op::ControlFile),
+        3 => any::<u8>().prop_map(Op::FileEvent),
         1 => Just(Op::Stop),
         2 => Just(Op::Snapshot),
         2 => (0..3_usize, any::<bool>()).prop_map(|(id, fails)| Op::AddOutput(id, fails)),
@@ -111,6 +119,8 @@ struct World {
     outputs: Vec<OutputKey>,
     stopping: Vec<OutputKey>,
     outputs_fail: bool,
+    /// The files that this worker was told to open.
+    files: Vec<SourceId>,
     hub_open: bool,
     last_frame: HashMap<Track, MediaTime>,
     listeners: Listeners,
@@ -120,7 +130,9 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let bench::Bench { state, now, .. } = bench::Bench::new();
+        let mut config = bench::config();
+        config.media.dir = "/media".to_owned();
+        let bench::Bench { state, now, .. } = bench::Bench::with(config, false);
         Self {
             state,
             now,
@@ -136,6 +148,7 @@ impl World {
             outputs: Vec::new(),
             stopping: Vec::new(),
             outputs_fail: false,
+            files: Vec::new(),
             hub_open: false,
             last_frame: HashMap::new(),
             listeners: Listeners::default(),
@@ -254,6 +267,7 @@ impl World {
             }
             WorkerCommand::StartProgram { request, .. }
             | WorkerCommand::Compose { request, .. }
+            | WorkerCommand::ControlFile { request, .. }
             | WorkerCommand::Snapshot { request }
             | WorkerCommand::StopProgram { request } => self.unanswered.push((*request, command)),
             WorkerCommand::AddCandidates { session, .. } => {
@@ -262,6 +276,11 @@ impl World {
             WorkerCommand::OpenForward { .. }
             | WorkerCommand::MuteForwards { .. }
             | WorkerCommand::CloseForward { .. } => panic!("nobody subscribes here: {command:?}"),
+            WorkerCommand::OpenFile { source, .. } => {
+                assert!(source.is_file() && !self.files.contains(source), "{source} is not a new file");
+                self.files.push(*source);
+            }
+            WorkerCommand::AfterFile { source, .. } => assert!(self.files.contains(source)),
             WorkerCommand::RequestKeyframe => {}
             WorkerCommand::PaceRenditions { .. } => panic!("no cast here has renditions: {command:?}"),
             WorkerCommand::Configure(_) | WorkerCommand::Shutdown => panic!("{command:?} is not the state's"),
@@ -271,6 +290,7 @@ impl World {
     fn lose_worker(&mut self) {
         self.worker = WorkerModel::None;
         self.unanswered.clear();
+        self.files.clear();
         self.worker_sessions.clear();
     }
 
@@ -298,7 +318,14 @@ impl World {
         let result = match (&command, how % 6) {
             (WorkerCommand::Compose { .. }, 1) => Err(ReplyError::Superseded),
             (WorkerCommand::Compose { .. }, 2) => Err(ReplyError::Timeout),
-            (WorkerCommand::Compose { .. }, 3) => Err(ReplyError::MediaNotReady { which: SourceId(0) }),
+            (WorkerCommand::Compose { .. }, 3) => {
+                let which = self.files.last().copied().unwrap_or(SourceId(0));
+                Err(ReplyError::MediaNotReady { which })
+            }
+            (WorkerCommand::ControlFile { .. }, 1) => {
+                Err(ReplyError::WrongState { detail: String::new() })
+            }
+            (WorkerCommand::ControlFile { source, .. }, 0 | 2) => Ok(ReplyOk::FileMoved(self.file_report(*source))),
             (WorkerCommand::Snapshot { .. }, 0..=2) => Ok(ReplyOk::Snapshot { jpeg: vec![1].into() }),
             (_, 4) => Err(ReplyError::Internal { detail: String::new() }),
             (WorkerCommand::OpenIngest { .. }, 5) => Err(ReplyError::OfferRefused { detail: String::new() }),
@@ -311,6 +338,11 @@ impl World {
             _ => Ok(ReplyOk::ProgramStopped),
         };
         self.feed(Input::Worker(WorkerEvent::Reply { request, result }));
+    }
+
+    fn file_report(&self, source: SourceId) -> FileReport {
+        let position_ms = self.now.media.as_millis() % 10_000;
+        FileReport { source, position_ms, duration_ms: Some(10_000), paused: position_ms % 2 == 0 }
     }
 
     fn pass(&mut self, ms: u64) {
@@ -330,6 +362,10 @@ impl World {
     }
 
     fn run(&mut self, op: Op) {
+        let file = |name: &str, then| {
+            let (name, from) = (name.parse().unwrap(), Duration::ZERO);
+            Source::File(FileSource { name, repeat: then == AfterFile::Hold, from, then })
+        };
         let source = |index: usize| match index {
             5 => Source::Grid { participants: None },
             6 => Source::Speaker { focus: bench::who("alice") },
@@ -340,6 +376,8 @@ impl World {
                 arrangement: Arc::new(Arrangement::SideBySide { fit: Fit::Cover }),
                 participants: None,
             },
+            10 => file("intro.mp4", AfterFile::Previous),
+            11 => file("loop.webm", AfterFile::Hold),
             who => bench::camera(PEOPLE[who]),
         };
         let output = |id: usize| ["x", "y", "z"][id].parse().unwrap();
@@ -395,6 +433,21 @@ impl World {
                     transition: Transition::Cut,
                     at,
                 }));
+            }
+            Op::ControlFile(how) => self.ask(Ask::ControlFile(match how % 3 {
+                0 => FileAction::Pause,
+                1 => FileAction::Play,
+                _ => FileAction::Seek { to_ms: u64::from(how) * 100 },
+            })),
+            Op::FileEvent(how) => {
+                let Some(source) = self.files.get(usize::from(how) % self.files.len().max(1)).copied() else {
+                    return;
+                };
+                self.event(match how % 4 {
+                    0 => WorkerEvent::FileEnded { source, pts: self.now.media },
+                    1 => WorkerEvent::FileFailed { source, fault: FileFault::NotFound },
+                    _ => WorkerEvent::File(self.file_report(source)),
+                });
             }
             Op::Stop => self.ask(Ask::StopCast),
             Op::Snapshot => self.ask(Ask::Snapshot),
