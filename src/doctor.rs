@@ -31,14 +31,14 @@ const ENCODE: &str = "encoding the program";
 const CARDS: &str = "the slate and name tiles";
 const PUBLISH: &str = "the test publisher (publish, demo, tests)";
 const BROADCAST: &str = "the program by WHEP, and publishing test media";
-const RECORDINGS: &str = "reading recordings back in tests";
+const FILES: &str = "showing media files";
 
 const fn needs(element: &'static str, package: &'static str, needed_for: &'static str) -> Requirement {
     Requirement { element, package, needed_for }
 }
 
 /// Sorted by what they are needed for; each element once, named for its first use.
-static REQUIRED: [Requirement; 48] = [
+static REQUIRED: [Requirement; 56] = [
     needs("appsink", BASE, PROGRAM),
     needs("appsrc", BASE, PROGRAM),
     needs("capsfilter", CORE, PROGRAM),
@@ -86,9 +86,17 @@ static REQUIRED: [Requirement; 48] = [
     needs("rtph264pay", GOOD, BROADCAST),
     needs("rtpopuspay", GOOD, BROADCAST),
     needs("rtpvp8pay", GOOD, PUBLISH),
-    needs("decodebin", BASE, RECORDINGS),
+    needs("decodebin", BASE, FILES),
+    needs("videoflip", GOOD, FILES),
+    needs("qtdemux", GOOD, FILES),
+    needs("matroskademux", GOOD, FILES),
+    needs("oggdemux", BASE, FILES),
+    needs("wavparse", GOOD, FILES),
+    needs("avdec_aac", LIBAV, FILES),
+    needs("mpg123audiodec", GOOD, FILES),
+    needs("vorbisdec", BASE, FILES),
     needs("parsebin", BASE, "files that are sent as they are"),
-    needs("filesrc", CORE, RECORDINGS),
+    needs("filesrc", CORE, FILES),
 ];
 
 /// Encoders that are taken where their hardware is and works; nothing asks for them.

@@ -7,6 +7,8 @@ mod capture_clock;
 #[path = "../support/clip.rs"]
 #[allow(dead_code, reason = "tests/egress looks closer")]
 mod clip;
+#[path = "../support/counting_clip.rs"]
+mod counting_clip;
 #[path = "../support/coturn.rs"]
 mod coturn;
 #[path = "../support/film.rs"]
@@ -51,6 +53,7 @@ mod hundred_switches;
 mod ingest_limits;
 mod join_leave;
 mod layouts;
+mod media_file;
 mod mutes;
 mod neighbours;
 mod outputs_come_and_go;

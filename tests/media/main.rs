@@ -1,5 +1,7 @@
 //! What the worker makes, judged by its content and its timestamps.
 
+#[path = "../support/counting_clip.rs"]
+mod counting_clip;
 #[path = "../support/direct_publisher.rs"]
 mod direct_publisher;
 #[path = "../support/flv_file.rs"]

@@ -1,6 +1,7 @@
 // The director's desk: start, stop, who, how, with which sound.
 import type { Audio, Client, Conference, Source, StartCast, Switch } from '../../sdk/src/meetingcast.js';
 import { chosen, element } from './element.js';
+import { Files } from './files.js';
 import { Layouts } from './layouts.js';
 import { Monitor } from './monitor.js';
 import { attempt, show } from './notice.js';
@@ -19,6 +20,7 @@ export class Control {
   readonly #outputs: Outputs;
   readonly #monitor: Monitor;
   readonly #more: Layouts;
+  readonly #files: Files;
   readonly #start = element('start', HTMLButtonElement);
   readonly #stop = element('stop', HTMLButtonElement);
   readonly #state = element('state', HTMLElement);
@@ -34,6 +36,7 @@ export class Control {
     this.#outputs = new Outputs(conference);
     this.#monitor = new Monitor(client, conference.id);
     this.#more = new Layouts(client, conference);
+    this.#files = new Files(client, conference, (source) => this.#show(source));
     element('control', HTMLFormElement).onsubmit = (event) => {
       event.preventDefault();
       void attempt(this.#start, () => this.#begin());
@@ -82,6 +85,7 @@ export class Control {
     drawPlay(this.#conference.id, isStarted && cast ? cast.play : { hls: null, rtmp: null, whep: null });
     this.#outputs.draw();
     this.#more.draw();
+    this.#files.draw();
     if (state === 'live') this.#monitor.open();
     else this.#monitor.close();
     if (cast?.audio && isStarted) {
@@ -131,6 +135,7 @@ export class Control {
   }
 
   #tell(): void {
+    this.#files.tell();
     const { cast } = this.#conference.meetingCast;
     const on = cast?.state === 'live' && cast.started_at !== null;
     this.#clock.hidden = !on;
