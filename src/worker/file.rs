@@ -203,12 +203,7 @@ impl FileRunner {
             }
             Err(error) => self.fail(error).await,
         }
-        let Deck { running, pictures, sound, .. } = deck;
-        // Callbacks keep the task's channel open.
-        for sink in [pictures, sound] {
-            sink.set_callbacks(gst_app::AppSinkCallbacks::builder().build());
-        }
-        if running.stop().await.is_err() {
+        if deck.running.stop().await.is_err() {
             self.tell(FileEvent::Frozen).await;
         }
     }

@@ -249,6 +249,15 @@ impl Players {
         self.0.iter_mut().filter_map(tick).collect()
     }
 
+    /// Notes which of them some scene has.
+    pub fn use_files(&mut self, kept: impl Fn(SourceId) -> bool) {
+        for (source, player) in &mut self.0 {
+            if let Some(file) = player.file.as_mut().filter(|_| kept(*source)) {
+                file.use_it();
+            }
+        }
+    }
+
     /// Closes the files that are of no use any more.
     pub fn close_files(&mut self, of_no_use: impl Fn(SourceId, &Projector) -> bool) -> Vec<(SourceId, Projector)> {
         let mut closed = Vec::new();

@@ -114,8 +114,8 @@ pub struct Projector {
     stage: Stage,
     added: MediaTime,
     paused: bool,
-    /// It was on the program.
-    pub(super) shown: bool,
+    /// A scene, or a switch that waited, had it.
+    used: bool,
     /// What came after it was taken.
     over: bool,
     after: Option<SceneSpec>,
@@ -139,7 +139,7 @@ impl Projector {
             stage: Stage::Opening,
             added: now,
             paused,
-            shown: false,
+            used: false,
             over: false,
             after: None,
             wishes: Vec::new(),
@@ -230,6 +230,9 @@ impl Projector {
 
     /// What comes after it should be decoded by now.
     pub fn nears_end(&self, due: u64) -> Option<&SceneSpec> {
+        if self.reel.repeats() {
+            return None;
+        }
         let left = self.reel.left(due).or_else(|| {
             let length = self.meter.duration_ms.load(Relaxed).checked_mul(1_000_000);
             let place = self.reel.position(due)?;
@@ -301,6 +304,16 @@ impl Projector {
         }
     }
 
+    /// Nobody will come back to it: the scene or the switch that had it is gone, or it cannot be played.
+    pub fn is_spent(&self) -> bool {
+        self.used || self.stage == Stage::Failed
+    }
+
+    /// A scene, or a switch that waits, has it.
+    pub fn use_it(&mut self) {
+        self.used = true;
+    }
+
     /// The tick at `due`, after [`Self::advance`]: begins when it is `on` the program, does what was asked. `level` is how loud the
     /// scene has it.
     pub(super) fn tick(
@@ -312,7 +325,6 @@ impl Projector {
         voice: &mut Voice,
     ) -> Told {
         let mut told = Told::default();
-        self.shown |= on;
         if on && self.reel.is_waiting() && self.is_ready() {
             self.begin(due, period, picture, voice);
             voice.gain.set(if self.is_silent() { 0.0 } else { level }, Move::Follow);

@@ -114,6 +114,11 @@ impl<F> Reel<F> {
         (self.pass.pictures_done, self.pass.sound_done) = (!pictures, !sound);
     }
 
+    /// It begins again when it ends.
+    pub const fn repeats(&self) -> bool {
+        self.repeat
+    }
+
     /// It has pictures.
     pub const fn has_pictures(&self) -> bool {
         self.has_pictures

@@ -101,7 +101,10 @@ impl MixerRunner {
             shows(source)
                 || program.director.coming().into_iter().chain(program.director.fades_from()).flat_map(tiles).any(|one| one == source)
         };
-        self.close_files(|source, file| !kept(source) && (file.shown || now.since(file.added()) > UNASKED));
+        self.close_files(|source, file| {
+            !kept(source) && (file.is_spent() || now.since(file.added()) > UNASKED)
+        });
+        self.players.use_files(kept);
     }
 
     fn tell_of_file(&mut self, source: SourceId, told: Told) {
