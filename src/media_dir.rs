@@ -108,11 +108,18 @@ pub fn list(dir: &Path, most: usize) -> io::Result<(Vec<MediaFile>, bool)> {
             }
             let Ok(part) = entry.file_name().into_string() else { continue };
             let name = format!("{prefix}{part}");
-            let (Ok(parsed), Ok(path)) = (name.parse::<MediaName>(), entry.path().canonicalize()) else { continue };
-            let Some(found) = path.starts_with(&dir).then(|| path.metadata().ok()).flatten() else { continue };
+            let (Ok(parsed), Ok(path)) = (name.parse::<MediaName>(), entry.path().canonicalize()) else {
+                continue;
+            };
+            let Some(found) = path.starts_with(&dir).then(|| path.metadata().ok()).flatten() else {
+                continue;
+            };
             if found.is_file() {
                 files.push(MediaFile { name: parsed, bytes: found.len() });
-            } else if found.is_dir() && depth < DEPTH && !entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
+            } else if found.is_dir()
+                && depth < DEPTH
+                && !entry.file_type().is_ok_and(|kind| kind.is_symlink())
+            {
                 folders.push((path, format!("{name}/"), depth + 1));
             }
         }
@@ -134,8 +141,22 @@ mod tests {
         }
         let long = "x".repeat(256);
         for bad in [
-            "", "/etc/passwd", "..", "../x", "a/../x", "a/./x", "a//x", "a/", "/", ".hidden", "a/.hidden", "a\\b", "a\0b",
-            "a\nb", "a/b/c/d/e/f/g/h/i", &long,
+            "",
+            "/etc/passwd",
+            "..",
+            "../x",
+            "a/../x",
+            "a/./x",
+            "a//x",
+            "a/",
+            "/",
+            ".hidden",
+            "a/.hidden",
+            "a\\b",
+            "a\0b",
+            "a\nb",
+            "a/b/c/d/e/f/g/h/i",
+            &long,
         ] {
             assert!(bad.parse::<MediaName>().is_err(), "{bad:?}");
         }
@@ -147,7 +168,12 @@ mod tests {
         let (dir, outside) = (home.path().join("media"), home.path().join("outside"));
         fs::create_dir_all(dir.join("deep")).unwrap();
         fs::create_dir_all(&outside).unwrap();
-        for file in [dir.join("one.mp4"), dir.join("deep/two.mp4"), outside.join("secret.mp4"), dir.join(".hidden.mp4")] {
+        for file in [
+            dir.join("one.mp4"),
+            dir.join("deep/two.mp4"),
+            outside.join("secret.mp4"),
+            dir.join(".hidden.mp4"),
+        ] {
             fs::write(file, "12345").unwrap();
         }
         std::os::unix::fs::symlink(outside.join("secret.mp4"), dir.join("link.mp4")).unwrap();

@@ -15,7 +15,11 @@ pub struct MediaConfig {
 impl MediaConfig {
     pub(super) fn check(&self, faults: &mut Faults) {
         if !self.dir.is_empty() && !Path::new(&self.dir).is_dir() {
-            faults.add("media.dir", &format!("= {:?} is no folder", self.dir), "\"\" or a folder that is there");
+            faults.add(
+                "media.dir",
+                &format!("= {:?} is no folder", self.dir),
+                "\"\" or a folder that is there",
+            );
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The one map from an error to its stable `code` and HTTP status (contract, "Errors").
 
 use crate::control::conference::calls::CallError;
-use crate::media_dir::MediaName;
 use crate::ids::{ConferenceId, EndpointId, InvalidId, OutputId, ParticipantId, StreamName};
+use crate::media_dir::MediaName;
 use std::time::Duration;
 
 /// What a client's request can end with, other than success. `Display` is the problem's `detail`: a

@@ -278,7 +278,9 @@ impl FileRunner {
         if let Some((width, height)) = size(&deck.pictures)
             && (width > LARGEST || height > LARGEST)
         {
-            return Err(unsupported(format!("its pictures have {width}x{height} pixels; allowed: {LARGEST} a side")));
+            return Err(unsupported(format!(
+                "its pictures have {width}x{height} pixels; allowed: {LARGEST} a side"
+            )));
         }
         let duration = leader.query_duration::<gst::ClockTime>().map(gst::ClockTime::mseconds);
         let from = self.setup.spec.from_ms;
@@ -361,7 +363,9 @@ fn listen(
 
 /// Something that is not decoded; what is neither picture nor sound (subtitles, time codes) is nothing to us.
 fn note(found: &Mutex<Found>, caps: Option<&gst::Caps>) {
-    let Some(name) = caps.and_then(|caps| caps.structure(0)).map(|one| one.name().to_string()) else { return };
+    let Some(name) = caps.and_then(|caps| caps.structure(0)).map(|one| one.name().to_string()) else {
+        return;
+    };
     let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
     let media = name.starts_with("video/") || name.starts_with("audio/");
     if (media || found.unknown.is_empty() && name.starts_with("application/")) && found.unknown.len() < 4 {
@@ -407,7 +411,8 @@ fn size(sink: &gst_app::AppSink) -> Option<(i32, i32)> {
 /// Reads the file from there on. Whoever pulls next gets what is there.
 async fn seek(sink: gst_app::AppSink, to: u64) -> Result<bool, OpenError> {
     let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::ACCURATE;
-    let change = tokio::task::spawn_blocking(move || sink.seek_simple(flags, gst::ClockTime::from_nseconds(to)));
+    let change =
+        tokio::task::spawn_blocking(move || sink.seek_simple(flags, gst::ClockTime::from_nseconds(to)));
     match tokio::time::timeout(SEEK_DEADLINE, change).await {
         Ok(Ok(sought)) => Ok(sought.is_ok()),
         Ok(Err(_)) | Err(_) => Err(PipelineError::Frozen { name: "file".to_owned() }.into()),

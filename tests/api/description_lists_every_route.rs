@@ -3,7 +3,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The contract's table, and the pages.
-const ROUTES: [&str; 49] = [
+const ROUTES: [&str; 51] = [
     "GET /v1/conferences",
     "PUT /v1/conferences/{conference}",
     "GET /v1/conferences/{conference}",

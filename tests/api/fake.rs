@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use meetingcast::{
     control::{
         cast::{
-            AudioChoice, CastState, CastView, FileView, OutputKind, OutputSpec, OutputView, Source, SourceState,
-            SwitchResult,
+            AudioChoice, CastState, CastView, FileView, OutputKind, OutputSpec, OutputView, Source,
+            SourceState, SwitchResult,
         },
         conference::{
             Conference, ConferenceRequest, ConferenceSettings, ConferenceView, ParticipantView, Publish,

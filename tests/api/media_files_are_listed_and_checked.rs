@@ -46,7 +46,9 @@ async fn what_is_not_in_the_folder_is_not_shown() {
         reply.is(404, "file_not_found");
         assert_eq!(reply.json()["field"], "source.file", "{name}");
     }
-    for name in ["../secret.mp4", "/etc/passwd", "jingles/../../secret.mp4", ".hidden.mp4", "a\\b", "", "intro.mp4/"] {
+    for name in
+        ["../secret.mp4", "/etc/passwd", "jingles/../../secret.mp4", ".hidden.mp4", "a\\b", "", "intro.mp4/"]
+    {
         let reply = api.json("POST", start, json!({"source": {"file": name}})).await;
         reply.is(400, "invalid_request");
         assert_eq!(reply.json()["field"], "source.file", "{name}");
@@ -60,7 +62,8 @@ async fn what_is_not_in_the_folder_is_not_shown() {
     let looped = json!({"file": "jingles/one two.ogg", "loop": true, "from_ms": 500, "then": "previous"});
     let asked = json!({"source": {"file": "jingles/one two.ogg", "loop": true, "from_ms": 500}});
     let reply = api.json("POST", switch, asked).await;
-    assert_eq!((reply.status, &reply.json()["source"]), (200, &looped));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(reply.json()["source"], looped);
     let none = Api::new(Config::default());
     none.json("POST", start, json!({"source": {"file": "intro.mp4"}})).await.is(403, "media_disabled");
 }

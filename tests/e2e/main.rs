@@ -7,10 +7,10 @@ mod capture_clock;
 #[path = "../support/clip.rs"]
 #[allow(dead_code, reason = "tests/egress looks closer")]
 mod clip;
-#[path = "../support/counting_clip.rs"]
-mod counting_clip;
 #[path = "../support/coturn.rs"]
 mod coturn;
+#[path = "../support/counting_clip.rs"]
+mod counting_clip;
 #[path = "../support/film.rs"]
 mod film;
 #[path = "../support/flv.rs"]

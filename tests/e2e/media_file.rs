@@ -48,9 +48,11 @@ fn a_file_is_shown_whole_and_the_program_goes_back_to_whom_it_came_from() {
     let take = stage.start(json!({"participant": "p0"}), 640, 360);
     let pause = |ms| std::thread::sleep(Duration::from_millis(ms));
     pause(1500);
-    for (name, status, code) in
-        [("broken.mp4", 422, "file_unsupported"), ("none.mp4", 404, "file_not_found"), ("../x", 400, "invalid_request")]
-    {
+    for (name, status, code) in [
+        ("broken.mp4", 422, "file_unsupported"),
+        ("none.mp4", 404, "file_not_found"),
+        ("../x", 400, "invalid_request"),
+    ] {
         let path = format!("/v1/conferences/{ROOM}/cast/switch");
         let refused = stage.server.call("POST", &path, Some(json!({"source": {"file": name}})));
         assert_eq!((refused.status, &refused.body["code"]), (status, &json!(code)), "{}", refused.body);
@@ -117,7 +119,9 @@ fn a_file_is_shown_whole_and_the_program_goes_back_to_whom_it_came_from() {
     assert!(after[0] > 0.01, "who is on again is heard: {after:?}");
 
     // The second time: faded in while it moves, then it stands still, goes elsewhere, and to its end.
-    let again = first + 121 + frames[first + 121..].iter().position(|frame| number(frame).is_some()).expect("the clip again");
+    let again = first
+        + 121
+        + frames[first + 121..].iter().position(|frame| number(frame).is_some()).expect("the clip again");
     let last = frames.iter().rposition(|frame| number(frame).is_some()).unwrap();
     let mut runs: Vec<(u64, usize)> = Vec::new();
     for seen in frames[again..=last].iter().map(number) {

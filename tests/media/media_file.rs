@@ -35,15 +35,18 @@ struct Seen {
 /// Decodes it; the program is 320x180, and dark where there is no clip.
 fn look(path: &Path) -> Seen {
     let raw = |arguments: &[&str]| {
-        let out = Command::new("ffmpeg").args(["-v", "error", "-i"]).arg(path).args(arguments).output().unwrap();
+        let out =
+            Command::new("ffmpeg").args(["-v", "error", "-i"]).arg(path).args(arguments).output().unwrap();
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         out.stdout
     };
-    let pictures = raw(&["-map", "0:v:0", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-"]);
+    let pictures =
+        raw(&["-map", "0:v:0", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-"]);
     let (mut numbers, mut flashes) = (Vec::new(), Vec::new());
     for picture in pictures.chunks_exact(320 * 180) {
         let mean = |x: u32, y: u32, w: u32, h: u32| {
-            let rows = (y..y + h).flat_map(|row| &picture[(row * 320 + x) as usize..(row * 320 + x + w) as usize]);
+            let rows =
+                (y..y + h).flat_map(|row| &picture[(row * 320 + x) as usize..(row * 320 + x + w) as usize]);
             rows.map(|value| f64::from(*value)).sum::<f64>() / f64::from(w * h)
         };
         let read = counting_clip::read(mean);
@@ -51,7 +54,8 @@ fn look(path: &Path) -> Seen {
         flashes.push(read.is_some_and(|(_, flash)| flash));
     }
     let sound = raw(&["-map", "0:a:0", "-f", "f32le", "-ac", "1", "-ar", "48000", "-"]);
-    let samples: Vec<f32> = sound.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    let samples: Vec<f32> =
+        sound.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
     let mut beeps = Vec::new();
     let mut quiet = 4800;
     for (index, sample) in samples.iter().enumerate() {
@@ -114,7 +118,11 @@ impl Theatre {
         Self { worker, dir: tempfile::tempdir().unwrap(), opened: 0 }
     }
 
-    async fn play(&mut self, spec: FileSpec, after: Option<SceneSpec>) -> (SourceId, Result<ReplyOk, ReplyError>) {
+    async fn play(
+        &mut self,
+        spec: FileSpec,
+        after: Option<SceneSpec>,
+    ) -> (SourceId, Result<ReplyOk, ReplyError>) {
         self.opened += 1;
         let source = SourceId::of_file(self.opened);
         self.worker.commands.send(&WorkerCommand::OpenFile { source, file: spec }).await.unwrap();
@@ -201,7 +209,10 @@ async fn every_picture_is_shown_in_order_with_its_sound_and_the_next_scene_follo
         assert_eq!(shown, (0..120).collect::<Vec<_>>(), "{name}: every picture once, at its frame");
         assert!(seen.numbers[ended..].iter().all(Option::is_none), "{name}: something else follows");
         let offsets = seen.offsets();
-        println!("{name}: taken in {took_ms} ms, {} frames, sound behind picture by {offsets:.1?} ms", shown.len());
+        println!(
+            "{name}: taken in {took_ms} ms, {} frames, sound behind picture by {offsets:.1?} ms",
+            shown.len()
+        );
         assert_eq!(offsets.len(), 4, "{offsets:?} {:?}", seen.path);
         assert!(offsets.iter().all(|off| off.abs() <= 34.0), "{name}: {offsets:?}");
     }
@@ -236,7 +247,10 @@ async fn it_stands_still_goes_on_and_is_read_from_elsewhere() {
     assert!(taken.is_ok(), "{taken:?}");
     theatre.frames(30).await;
     let paused = theatre.control(source, FileAction::Pause).await.unwrap();
-    assert!(paused.paused && paused.duration_ms.is_some_and(|length| length.abs_diff(6000) < 40), "{paused:?}");
+    assert!(
+        paused.paused && paused.duration_ms.is_some_and(|length| length.abs_diff(6000) < 40),
+        "{paused:?}"
+    );
     theatre.frames(60).await;
     let played = theatre.control(source, FileAction::Play).await.unwrap();
     assert!(!played.paused && played.position_ms.abs_diff(paused.position_ms) <= 67, "{played:?} {paused:?}");
@@ -268,8 +282,11 @@ async fn it_stands_still_goes_on_and_is_read_from_elsewhere() {
     }
     println!("{runs:?}");
     assert_eq!(runs[0].0, 15, "from half a second on");
-    let jumps: Vec<(u64, u64)> =
-        runs.windows(2).filter(|pair| pair[1].0 != pair[0].0 + 1).map(|pair| (pair[0].0, pair[1].0)).collect();
+    let jumps: Vec<(u64, u64)> = runs
+        .windows(2)
+        .filter(|pair| pair[1].0 != pair[0].0 + 1)
+        .map(|pair| (pair[0].0, pair[1].0))
+        .collect();
     let targets: Vec<u64> = jumps.iter().map(|(_, to)| *to).collect();
     assert_eq!(targets, [135, 30, 150], "{jumps:?}");
     let long: Vec<(u64, usize)> = runs.iter().copied().filter(|(_, count)| *count > 20).collect();
@@ -284,9 +301,14 @@ async fn what_cannot_be_played_is_said_and_the_program_goes_on() {
     let _turn = one_at_a_time();
     let mut theatre = Theatre::open().await;
     let dir = theatre.dir.path().to_owned();
-    std::fs::write(dir.join("text.mp4"), "this is no film, it is a text, and a short one".repeat(50)).unwrap();
+    std::fs::write(dir.join("text.mp4"), "this is no film, it is a text, and a short one".repeat(50))
+        .unwrap();
     std::fs::write(dir.join("empty.mp4"), "").unwrap();
-    std::fs::write(dir.join("list.m3u8"), "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nhttp://127.0.0.1:1/a.ts\n").unwrap();
+    std::fs::write(
+        dir.join("list.m3u8"),
+        "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nhttp://127.0.0.1:1/a.ts\n",
+    )
+    .unwrap();
     let whole = theatre.clip("whole.mp4", 2, H264);
     let bytes = std::fs::read(dir.join(&whole.name)).unwrap();
     // Its index is at the end: what is left of it cannot be read.
@@ -320,7 +342,9 @@ async fn what_cannot_be_played_is_said_and_the_program_goes_on() {
     let (source, taken) = theatre.play(whole, Some(slate())).await;
     assert!(taken.is_ok(), "{taken:?}");
     theatre.ended(source).await;
-    for (name, coders) in [("a.mp3", "-vn -c:a libmp3lame"), ("a.ogg", "-vn -c:a libvorbis"), ("a.wav", "-vn")] {
+    for (name, coders) in
+        [("a.mp3", "-vn -c:a libmp3lame"), ("a.ogg", "-vn -c:a libvorbis"), ("a.wav", "-vn")]
+    {
         let spec = theatre.clip(name, 2, coders);
         let (source, taken) = theatre.play(spec, Some(slate())).await;
         let Ok(ReplyOk::Composed { pts, .. }) = taken else { panic!("{name}: {taken:?}") };

@@ -16,7 +16,14 @@ const SQUARE: u32 = 40;
 /// 50 ms at each whole second, when the picture's lower half is white too.
 pub fn counting_clip(path: &Path, seconds: u32, coders: &str) {
     let squares: Vec<String> = (0..8)
-        .map(|bit| format!("if(between(X,{},{}),255*mod(floor(N/{}),2)", bit * SQUARE, (bit + 1) * SQUARE - 1, 1 << bit))
+        .map(|bit| {
+            format!(
+                "if(between(X,{},{}),255*mod(floor(N/{}),2)",
+                bit * SQUARE,
+                (bit + 1) * SQUARE - 1,
+                1 << bit
+            )
+        })
         .collect();
     let luma = format!("{},0{}", squares.join(","), ")".repeat(8));
     let (width, height) = SIZE;

@@ -78,11 +78,9 @@ pub fn scene(source: &Source, audio: AudioChoice, roster: &Roster) -> SceneSpec 
             arranged(arrangement, &slots(arrangement, participants.as_deref(), roster), roster)
         }
         // Who plays it is the cast's business.
-        Source::File(file) => PictureSpec::Full(TileSpec {
-            source: None,
-            label: file.name.to_string(),
-            video_muted: false,
-        }),
+        Source::File(file) => {
+            PictureSpec::Full(TileSpec { source: None, label: file.name.to_string(), video_muted: false })
+        }
         Source::Slate => PictureSpec::Slate,
     };
     SceneSpec { picture, sound: sound(source, audio, roster) }

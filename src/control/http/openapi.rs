@@ -1,8 +1,8 @@
 //! The API's routes and, from the same list, their description: `/openapi.json` and `/docs`.
 
 use super::{
-    cast, conferences, events, health, layouts, media, metrics, pages, participants, recordings, sessions, signal,
-    snapshot, state::AppState, webhooks, whep, whip, wire,
+    cast, conferences, events, health, layouts, media, metrics, pages, participants, recordings, sessions,
+    signal, snapshot, state::AppState, webhooks, whep, whip, wire,
 };
 use axum::{
     Extension,

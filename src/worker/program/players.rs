@@ -89,7 +89,9 @@ impl Players {
             }
             player.moved = player.picture.advance(due.0, period);
             let recent = |pts: u64| due.0.saturating_sub(pts) < FORGET_NS;
-            player.feed.is_some() || player.file.is_some() || player.picture.current().is_some_and(|shown| recent(shown.pts))
+            player.feed.is_some()
+                || player.file.is_some()
+                || player.picture.current().is_some_and(|shown| recent(shown.pts))
         });
     }
 
@@ -259,7 +261,10 @@ impl Players {
     }
 
     /// Closes the files that are of no use any more.
-    pub fn close_files(&mut self, of_no_use: impl Fn(SourceId, &Projector) -> bool) -> Vec<(SourceId, Projector)> {
+    pub fn close_files(
+        &mut self,
+        of_no_use: impl Fn(SourceId, &Projector) -> bool,
+    ) -> Vec<(SourceId, Projector)> {
         let mut closed = Vec::new();
         for (source, player) in &mut self.0 {
             if let Some(file) = player.file.take_if(|file| of_no_use(*source, file)) {

@@ -90,7 +90,9 @@ enum Stage {
     Opening,
     Open,
     /// It is read anew: what the sinks hold is not the next.
-    Seeking { rewind: bool },
+    Seeking {
+        rewind: bool,
+    },
     Failed,
 }
 
@@ -433,7 +435,6 @@ impl Projector {
     pub fn close(self) -> impl Iterator<Item = RequestId> {
         self.waiting.into_iter().chain(self.wishes.into_iter().map(|(request, _)| request))
     }
-
 }
 
 fn samples(sample: &gst::Sample) -> Option<Vec<f32>> {

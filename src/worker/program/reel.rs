@@ -134,8 +134,7 @@ impl<F> Reel<F> {
     /// There is room for a picture.
     pub fn wants_picture(&self) -> bool {
         let count = self.pictures.len();
-        !self.pass.pictures_done
-            && (count < FEWEST || count < PICTURES && self.picture_bytes < PICTURE_BYTES)
+        !self.pass.pictures_done && (count < FEWEST || count < PICTURES && self.picture_bytes < PICTURE_BYTES)
     }
 
     /// There is room for sound.
@@ -274,7 +273,8 @@ impl<F> Reel<F> {
             Clock::Still { at } => at,
         };
         self.clock = Clock::Rolling { origin: due.saturating_sub(at) };
-        self.next_sample = sample_at(due);
+        // The tick before may have given one sample more than its own.
+        self.next_sample = self.next_sample.max(sample_at(due));
     }
 
     /// Stands still after the tick at `due`, whose picture and sound were given out; frames last `period`.
@@ -352,7 +352,8 @@ impl<F> Reel<F> {
             Clock::Still { at } => at,
         };
         let at = if self.pass.is_done() && !self.repeat { at.min(self.pass.end()) } else { at };
-        let (begins, file) = self.marks.iter().rev().find(|(begins, _)| *begins <= at).or(self.marks.front())?;
+        let (begins, file) =
+            self.marks.iter().rev().find(|(begins, _)| *begins <= at).or(self.marks.front())?;
         Some(file + at.saturating_sub(*begins))
     }
 

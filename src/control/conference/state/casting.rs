@@ -14,12 +14,12 @@ use crate::{
     egress::output::OutputStatus,
     ipc::{ProgramMode, ProgramReport, ReplyError, ReplyOk, SceneSpec, WorkerCommand},
 };
+use files::Files;
 use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
 };
-use files::Files;
 use switching::Switching;
 use timed::TimedSwitch;
 

@@ -195,10 +195,7 @@ mod tests {
     #[test]
     fn a_file_comes_back_with_its_defaults() {
         for (text, whole) in [
-            (
-                r#"{"file":"intro.mp4"}"#,
-                r#"{"file":"intro.mp4","loop":false,"from_ms":0,"then":"previous"}"#,
-            ),
+            (r#"{"file":"intro.mp4"}"#, r#"{"file":"intro.mp4","loop":false,"from_ms":0,"then":"previous"}"#),
             (
                 r#"{"file":"a/b c.webm","loop":true,"from_ms":1500}"#,
                 r#"{"file":"a/b c.webm","loop":true,"from_ms":1500,"then":"previous"}"#,

@@ -99,7 +99,13 @@ impl MixerRunner {
         // What it fades from becomes `under` only later in this tick.
         let kept = |source| {
             shows(source)
-                || program.director.coming().into_iter().chain(program.director.fades_from()).flat_map(tiles).any(|one| one == source)
+                || program
+                    .director
+                    .coming()
+                    .into_iter()
+                    .chain(program.director.fades_from())
+                    .flat_map(tiles)
+                    .any(|one| one == source)
         };
         self.close_files(|source, file| {
             !kept(source) && (file.is_spent() || now.since(file.added()) > UNASKED)

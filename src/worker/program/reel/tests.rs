@@ -61,14 +61,20 @@ impl Shown {
         let mut new = None;
         let sound = &mut self.sound;
         let begin = sample_at(TAKEN);
-        reel.advance(due, FRAME, |_| 1, |time, picture| {
-            assert!(time <= due + FRAME / 2);
-            new = Some(picture);
-        }, |first, samples| {
-            assert!(first >= begin + sound.len() as i64, "samples overlap");
-            sound.resize((first - begin) as usize, 0.0);
-            sound.extend(samples.iter().step_by(CHANNELS));
-        });
+        reel.advance(
+            due,
+            FRAME,
+            |_| 1,
+            |time, picture| {
+                assert!(time <= due + FRAME / 2);
+                new = Some(picture);
+            },
+            |first, samples| {
+                assert!(first >= begin + sound.len() as i64, "samples overlap");
+                sound.resize((first - begin) as usize, 0.0);
+                sound.extend(samples.iter().step_by(CHANNELS));
+            },
+        );
         self.pictures.push(new);
     }
 }
@@ -119,7 +125,7 @@ fn passes_are_put_behind_each_other_without_a_seam() {
         let wanted = (n % 24_000) as f32 + 1.0;
         assert!((shown.sound[n] - wanted).abs() <= 1.0, "sample {n}: {} instead of {wanted}", shown.sound[n]);
     }
-    assert!(places.iter().enumerate().all(|(n, place)| place.abs_diff(7_000_000 + at(n as u64 % 15)) <= 2));
+    assert!(places.iter().enumerate().all(|(n, place)| place.abs_diff(7_000_000 + at(n as u64 % 15)) <= 20));
 }
 
 #[test]

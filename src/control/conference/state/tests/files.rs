@@ -84,7 +84,7 @@ fn a_file_is_opened_before_it_is_shown_and_followed_by_what_was_on() {
     bench.feed(Input::Worker(WorkerEvent::FileEnded { source: player, pts }));
     assert_eq!(source(&bench), camera("alice"));
     let news = bench.news();
-    let [News::CastSwitched(switched)] = &news[..] else { panic!("{news:?}") };
+    let [News::CastSwitched(switched), ..] = &news[..] else { panic!("{news:?}") };
     assert_eq!((&switched.source, switched.transition), (&camera("alice"), Transition::Cut));
     assert_eq!(bench.commands(), [], "the worker shows it already");
     // It came twice, or of another one.
@@ -106,10 +106,11 @@ fn what_comes_after_it_is_kept_as_people_come_and_go() {
     bench.publish("carol", "camera");
     // The bench looks for the reply of the publication and drops the rest; the next change is seen.
     bench.ask(Ask::RemoveParticipant(who("bob")));
-    let after = bench.commands().into_iter().find_map(|command| match command {
+    let told = |command| match command {
         WorkerCommand::AfterFile { source, scene } if source == player => Some(scene),
         _ => None,
-    });
+    };
+    let after = bench.commands().into_iter().filter_map(told).next_back();
     assert_eq!(after.expect("told anew").picture.tiles().len(), 2, "alice and carol");
     bench.feed(Input::Worker(WorkerEvent::FileEnded { source: player, pts: bench.now.media }));
     assert_eq!((source(&bench), bench.composes().len()), (grid, 0));

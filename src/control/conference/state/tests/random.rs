@@ -322,10 +322,10 @@ impl World {
                 let which = self.files.last().copied().unwrap_or(SourceId(0));
                 Err(ReplyError::MediaNotReady { which })
             }
-            (WorkerCommand::ControlFile { .. }, 1) => {
-                Err(ReplyError::WrongState { detail: String::new() })
+            (WorkerCommand::ControlFile { .. }, 1) => Err(ReplyError::WrongState { detail: String::new() }),
+            (WorkerCommand::ControlFile { source, .. }, 0 | 2) => {
+                Ok(ReplyOk::FileMoved(self.file_report(*source)))
             }
-            (WorkerCommand::ControlFile { source, .. }, 0 | 2) => Ok(ReplyOk::FileMoved(self.file_report(*source))),
             (WorkerCommand::Snapshot { .. }, 0..=2) => Ok(ReplyOk::Snapshot { jpeg: vec![1].into() }),
             (_, 4) => Err(ReplyError::Internal { detail: String::new() }),
             (WorkerCommand::OpenIngest { .. }, 5) => Err(ReplyError::OfferRefused { detail: String::new() }),
