@@ -348,7 +348,10 @@ fn listen(
         };
         // A second stream of a kind stays unlinked; a file has one that is meant.
         let free = branch.static_pad("sink").filter(|sink| !sink.is_linked());
-        let linked = free.is_some_and(|sink| pad.link(&sink).is_ok());
+        let linked = free.as_ref().is_some_and(|sink| pad.link(sink).is_ok());
+        if free.is_some() && !linked {
+            return note(&known, Some(&caps));
+        }
         let mut found = known.lock().unwrap_or_else(PoisonError::into_inner);
         match kind.as_str() {
             "video/x-raw" => found.pictures |= linked,

@@ -21,6 +21,10 @@ export declare class MeetingCast extends Emitter<MeetingCastEvents> {
     /** Resolves when viewers see and hear the new one. */
     switchParticipant(participant: string): Promise<SwitchResult>;
     switch(to: Switch): Promise<SwitchResult>;
+    /** Resolves when the file on the program stands still, or goes on; `to_ms` of it: when that is seen. */
+    controlFile(action: 'pause' | 'play' | {
+        to_ms: number;
+    }): Promise<Cast>;
     stop(): Promise<Cast>;
     addOutput(output: OutputRequest): Promise<Output>;
     removeOutput(id: string): Promise<void>;
