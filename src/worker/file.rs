@@ -274,6 +274,7 @@ impl FileRunner {
                 break;
             }
         }
+        settled(deck.running.pipeline().clone()).await?;
         let leader = deck.leader();
         if let Some((width, height)) = size(&deck.pictures)
             && (width > LARGEST || height > LARGEST)
@@ -409,6 +410,17 @@ fn size(sink: &gst_app::AppSink) -> Option<(i32, i32)> {
     let caps = sink.static_pad("sink")?.current_caps()?;
     let structure = caps.structure(0)?;
     structure.get("width").ok().zip(structure.get("height").ok())
+}
+
+/// Waits until the whole pipeline plays. A sink that is full keeps a lock that its change of state needs: a seek before that
+/// (GStreamer 1.22) fills one while the others still wait for theirs, and nothing moves any more.
+async fn settled(pipeline: gst::Pipeline) -> Result<(), OpenError> {
+    let patience = gst::ClockTime::try_from(SEEK_DEADLINE).ok();
+    let settled = tokio::task::spawn_blocking(move || pipeline.state(patience)).await;
+    match settled {
+        Ok((Ok(_), gst::State::Playing, _)) => Ok(()),
+        _ => Err(unsupported("it cannot be read in time")),
+    }
 }
 
 /// Reads the file from there on. Whoever pulls next gets what is there.

@@ -33,7 +33,7 @@ struct Seen {
 }
 
 /// Decodes it; the program is 320x180, and dark where there is no clip.
-fn look(path: &Path) -> Seen {
+fn look(path: &Path, sound_behind: f64) -> Seen {
     let raw = |arguments: &[&str]| {
         let out =
             Command::new("ffmpeg").args(["-v", "error", "-i"]).arg(path).args(arguments).output().unwrap();
@@ -61,7 +61,7 @@ fn look(path: &Path) -> Seen {
     for (index, sample) in samples.iter().enumerate() {
         if sample.abs() > 0.15 {
             if quiet >= 4800 {
-                beeps.push(index as f64 / 48_000.0);
+                beeps.push(index as f64 / 48_000.0 + sound_behind);
             }
             quiet = 0;
         } else {
@@ -180,8 +180,9 @@ impl Theatre {
             std::fs::create_dir_all(&keep).unwrap();
             std::fs::copy(&path, Path::new(&keep).join(format!("{name}.flv"))).unwrap();
         }
-        let first = self.worker.track(Track::Video)[0].pts.0;
-        (tokio::task::spawn_blocking(move || look(&path)).await.unwrap(), first)
+        let [first, sound] = [Track::Video, Track::Audio].map(|track| self.worker.track(track)[0].pts.0);
+        let sound_behind = (sound as f64 - first as f64) / 1e9;
+        (tokio::task::spawn_blocking(move || look(&path, sound_behind)).await.unwrap(), first)
     }
 }
 
