@@ -12,6 +12,7 @@ pub mod ice;
 pub mod layouts;
 pub mod load;
 pub mod pictures;
+pub mod media;
 pub mod recording;
 pub mod webhooks;
 
@@ -36,6 +37,7 @@ pub struct Config {
     pub program: ProgramConfig,
     pub layouts: layouts::LayoutsConfig,
     pub pictures: pictures::PicturesConfig,
+    pub media: media::MediaConfig,
     pub switching: SwitchingConfig,
     pub rtmp: RtmpConfig,
     pub hls: HlsConfig,

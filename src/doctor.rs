@@ -32,14 +32,14 @@ const CARDS: &str = "the slate, name tiles and titles";
 const PICTURES: &str = "logos and backgrounds";
 const PUBLISH: &str = "the test publisher (publish, demo, tests)";
 const BROADCAST: &str = "the program by WHEP, and publishing test media";
-const RECORDINGS: &str = "reading recordings back in tests";
+const FILES: &str = "showing media files";
 
 const fn needs(element: &'static str, package: &'static str, needed_for: &'static str) -> Requirement {
     Requirement { element, package, needed_for }
 }
 
 /// Sorted by what they are needed for; each element once, named for its first use.
-static REQUIRED: [Requirement; 51] = [
+static REQUIRED: [Requirement; 59] = [
     needs("appsink", BASE, PROGRAM),
     needs("appsrc", BASE, PROGRAM),
     needs("capsfilter", CORE, PROGRAM),
@@ -90,9 +90,17 @@ static REQUIRED: [Requirement; 51] = [
     needs("rtph264pay", GOOD, BROADCAST),
     needs("rtpopuspay", GOOD, BROADCAST),
     needs("rtpvp8pay", GOOD, PUBLISH),
-    needs("decodebin", BASE, RECORDINGS),
+    needs("decodebin", BASE, FILES),
+    needs("videoflip", GOOD, FILES),
+    needs("qtdemux", GOOD, FILES),
+    needs("matroskademux", GOOD, FILES),
+    needs("oggdemux", BASE, FILES),
+    needs("wavparse", GOOD, FILES),
+    needs("avdec_aac", LIBAV, FILES),
+    needs("mpg123audiodec", GOOD, FILES),
+    needs("vorbisdec", BASE, FILES),
     needs("parsebin", BASE, "files that are sent as they are"),
-    needs("filesrc", CORE, RECORDINGS),
+    needs("filesrc", CORE, FILES),
 ];
 
 /// Encoders that are taken where their hardware is and works; nothing asks for them.

@@ -307,6 +307,21 @@ text_id! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SourceId(pub u32);
 
+impl SourceId {
+    /// From here on numbers are of media files, each time one is opened another.
+    const FIRST_FILE: u32 = 1 << 31;
+
+    /// The number of the `n`th file that a conference opened.
+    pub const fn of_file(n: u32) -> Self {
+        Self(Self::FIRST_FILE | n)
+    }
+
+    /// It is a media file, and no participant's.
+    pub const fn is_file(self) -> bool {
+        self.0 >= Self::FIRST_FILE
+    }
+}
+
 impl fmt::Display for SourceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "source-{}", self.0)

@@ -5,6 +5,7 @@
 //! users. Order is kept in each direction. A command with a `request` is answered by exactly one
 //! [`WorkerEvent::Reply`].
 
+pub mod file;
 pub mod link;
 pub mod overlay;
 
@@ -16,6 +17,7 @@ use crate::{
 };
 use bytes::Bytes;
 use overlay::{OverlaySpec, PictureFile};
+use file::{FileAction, FileFault, FileReport, FileSpec};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -62,6 +64,14 @@ pub enum WorkerCommand {
         transition: TransitionSpec,
         at: Option<MediaTime>,
     },
+    /// Open a media file, to be shown as `source` by the scene of a command that follows. Its first picture is on the frame that
+    /// first shows it. It is closed when nothing shows it any more.
+    OpenFile { source: SourceId, file: FileSpec },
+    /// What is on the program, by a cut, at the first frame after the file's last one; without it the last picture stays. A
+    /// later one replaces an earlier one. Unknown sources are ignored.
+    AfterFile { source: SourceId, scene: SceneSpec },
+    /// Pause, play, seek. Reply: [`ReplyOk::FileMoved`], at the first frame that shows it.
+    ControlFile { request: RequestId, source: SourceId, action: FileAction },
     /// An output needs an IDR now (a player or server joined). Throttled by the worker.
     RequestKeyframe,
     /// Of each rendition encode every picture (1), every second … only, beside the IDRs; in the order of
@@ -392,6 +402,12 @@ pub enum WorkerEvent {
     Heartbeat(WorkerReport),
     /// How loud everything was since the last time.
     Levels(LevelReport),
+    /// With the heartbeats: where each open file stands.
+    File(FileReport),
+    /// A file on the program ended (or broke off), and what comes after it is on since `pts`.
+    FileEnded { source: SourceId, pts: MediaTime },
+    /// A file cannot be played, or not any further.
+    FileFailed { source: SourceId, fault: FileFault },
     /// The program failed and cannot go on; control replaces the worker.
     ProgramFailed { detail: String },
 }
@@ -407,6 +423,8 @@ pub enum ReplyOk {
     ProgramStarted,
     /// The scene is on the program since `pts`; `took_ms` from command to that frame.
     Composed { pts: MediaTime, took_ms: u32 },
+    /// A file stands there now.
+    FileMoved(FileReport),
     /// No frame follows.
     ProgramStopped,
     /// A JPEG file in the program's size.

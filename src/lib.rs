@@ -17,6 +17,7 @@ pub mod ids;
 pub mod ipc;
 pub mod layout;
 pub mod media;
+pub mod media_dir;
 pub mod publisher;
 pub mod redacted;
 pub mod telemetry;

@@ -4,13 +4,14 @@
 //! Start at [`controller`] (commands in, events out). A publisher is an [`ingest`], what it delivers a
 //! [`source`]; the [`program`] makes one picture and one sound of all sources, the [`encoder`] frames of
 //! both; or it passes one source's [`coded`] pictures through. A [`forward`] sends a publisher's packets to a
-//! subscriber as they come, or the program's, which a [`broadcast`] makes.
+//! subscriber as they come, or the program's, which a [`broadcast`] makes. A media [`file`] is a source too.
 
 pub mod broadcast;
 pub mod coded;
 pub mod controller;
 pub mod elements;
 pub mod encoder;
+pub mod file;
 pub mod forward;
 pub mod ingest;
 pub mod level;

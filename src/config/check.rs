@@ -33,6 +33,7 @@ impl Config {
         self.check_encoding(&mut faults);
         faults.0.extend(layouts::faults(&self.layouts));
         faults.0.extend(pictures::faults(&self.pictures, &self.limits));
+        self.media.check(&mut faults);
         self.check_egress(&mut faults);
         self.check_recording(&mut faults);
         self.webhooks.check(&mut faults);

@@ -221,7 +221,7 @@ mod tests {
             (
                 "[sever]\nlisten = 1\n",
                 "c.toml: sever is an unknown key; allowed here: server, auth, limits, webrtc, conference, \
-                 cast, encoding, program, layouts, pictures, switching, rtmp, hls, recording, webhooks, worker, log",
+                 cast, encoding, program, layouts, pictures, media, switching, rtmp, hls, recording, webhooks, worker, log",
             ),
             (
                 "[limits]\nmax_outputs = \"many\"\n",

@@ -3,9 +3,11 @@
 
 mod arrangement;
 mod cue;
+mod file;
 
 pub use arrangement::{Arrangement, Tile, Who};
 pub use cue::{Cue, CueError, CueState, CueTime, CueView, RundownView, in_cue};
+pub use file::{AfterFile, FileSource, FileView};
 
 use crate::{
     egress::{output::OutputStatus, rtmp::url::RtmpUrl},
@@ -36,6 +38,8 @@ pub enum Source {
         arrangement: Arc<Arrangement>,
         participants: Option<Vec<ParticipantId>>,
     },
+    /// A media file of the server's folder.
+    File(FileSource),
     /// Nobody.
     Slate,
 }
@@ -288,6 +292,8 @@ pub struct CastView {
     /// `None` before the first start.
     pub source: Option<Source>,
     pub source_state: SourceState,
+    /// Where the file stands that it shows, where it does.
+    pub file: Option<FileView>,
     /// Milliseconds since the source's last frame, where it ever had one.
     pub source_age_ms: Option<u32>,
     pub audio: AudioChoice,

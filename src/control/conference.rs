@@ -23,7 +23,7 @@ use crate::{
         overlay::{OverlayPatch, OverlayView, PicturePut, PictureView},
     },
     ids::{ConferenceId, CueId, OutputId, ParticipantId, PictureName, SessionId, StreamName},
-    ipc::{Candidate, IngestOffer, VideoCodec, overlay::PictureFile},
+    ipc::{Candidate, IngestOffer, VideoCodec, file::FileAction, overlay::PictureFile},
 };
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -119,6 +119,11 @@ pub enum ConferenceRequest {
     GoCue {
         cue: CueId,
         answer: Answer<SwitchResult>,
+    },
+    /// Pause, play, seek the media file on the program.
+    ControlFile {
+        action: FileAction,
+        answer: Answer<CastView>,
     },
     /// The program as it looks now: a JPEG file.
     Snapshot {

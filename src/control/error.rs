@@ -4,6 +4,7 @@ use crate::control::conference::calls::CallError;
 use crate::ids::{
     ConferenceId, CueId, EndpointId, InvalidId, OutputId, ParticipantId, PictureName, StreamName,
 };
+use crate::media_dir::MediaName;
 use std::time::Duration;
 
 /// What a client's request can end with, other than success. `Display` is the problem's `detail`: a
@@ -67,9 +68,17 @@ pub enum ControlError {
     CodecUnsupported { participant: ParticipantId, stream: StreamName, sends: &'static str },
     #[error(
         "encoding.mode \"passthrough\" shows one participant's stream as it comes; allowed sources: \
-         {{\"participant\": …}}; layouts and the slate need mode \"compose\""
+         {{\"participant\": …}}; layouts, files and the slate need mode \"compose\""
     )]
     SourceUnsupported,
+    #[error("this server shows no media files: media.dir is not set")]
+    MediaDisabled,
+    #[error("there is no file {0} in the media folder")]
+    FileNotFound(MediaName),
+    #[error("the file {name} cannot be played: {detail}")]
+    FileUnsupported { name: MediaName, detail: String },
+    #[error("{0}")]
+    FileNotPlaying(String),
     #[error("a cast with encoding.mode \"passthrough\" decodes no picture, so there is none to give out")]
     SnapshotUnavailable,
     #[error(
@@ -157,6 +166,10 @@ impl ControlError {
             Self::NoCommonCodec(_) => ("codec_unsupported", 406),
             Self::CodecUnsupported { .. } => ("codec_unsupported", 409),
             Self::SourceUnsupported => ("source_unsupported", 422),
+            Self::MediaDisabled => ("media_disabled", 403),
+            Self::FileNotFound(_) => ("file_not_found", 404),
+            Self::FileUnsupported { .. } => ("file_unsupported", 422),
+            Self::FileNotPlaying(_) => ("file_not_playing", 409),
             Self::SnapshotUnavailable => ("snapshot_unavailable", 409),
             Self::OverlayUnavailable => ("overlay_unavailable", 409),
             Self::PictureNotFound(_) => ("picture_not_found", 404),
@@ -194,6 +207,7 @@ impl ControlError {
         match self {
             Self::InvalidRequest { field, .. } => field.as_deref(),
             Self::SourceUnsupported => Some("source"),
+            Self::FileNotFound(_) | Self::FileUnsupported { .. } => Some("source.file"),
             _ => None,
         }
     }

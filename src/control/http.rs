@@ -12,6 +12,7 @@ pub mod health;
 pub mod hls;
 pub mod layers;
 mod layouts;
+mod media;
 pub mod metrics;
 pub mod openapi;
 mod overlay;

@@ -1,5 +1,6 @@
 //! The worker's centre: commands in, events out, ingests and the program between.
 
+mod files;
 mod forwards;
 mod pictures;
 mod programs;
@@ -15,6 +16,7 @@ use crate::{
     worker::{
         broadcast::{Broadcast, BroadcastEvent},
         encoder::{EncoderEvent, HardwareTrials, Selection},
+        file::FileEvent,
         forward::relay::PacketRelay,
         ingest::{Ingest, IngestError, IngestEvent, IngestSetup},
         program::{
@@ -26,6 +28,7 @@ use crate::{
         timeline::Timeline,
     },
 };
+use files::OpenFile;
 use forwards::Subscriber;
 use programs::ProgramEncoder;
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -92,6 +95,9 @@ pub struct Controller {
     subscribers: HashMap<SessionId, Subscriber>,
     forward_events_in: mpsc::Sender<(SessionId, IngestEvent)>,
     forward_events: mpsc::Receiver<(SessionId, IngestEvent)>,
+    files: HashMap<SourceId, OpenFile>,
+    file_events_in: mpsc::Sender<(SourceId, FileEvent)>,
+    file_events: mpsc::Receiver<(SourceId, FileEvent)>,
     program: Option<Program>,
     broadcast_events_in: mpsc::Sender<BroadcastEvent>,
     broadcast_events: mpsc::Receiver<BroadcastEvent>,
@@ -114,6 +120,7 @@ impl Controller {
         let mixer = Mixer::start(MixerSetup { timeline: timeline.clone(), delay }, mixer_events_in);
         let (ingest_events_in, ingest_events) = mpsc::channel(EVENTS);
         let (forward_events_in, forward_events) = mpsc::channel(EVENTS);
+        let (file_events_in, file_events) = mpsc::channel(EVENTS);
         let (encoder_events_in, encoder_events) = mpsc::channel(8);
         let (broadcast_events_in, broadcast_events) = mpsc::channel(8);
         let trials = (setup.encoder == EncoderChoice::Auto).then(HardwareTrials::begin);
@@ -130,6 +137,9 @@ impl Controller {
             subscribers: HashMap::new(),
             forward_events_in,
             forward_events,
+            files: HashMap::new(),
+            file_events_in,
+            file_events,
             program: None,
             broadcast_events_in,
             broadcast_events,
@@ -159,6 +169,7 @@ impl Controller {
                 },
                 Some((session, event)) = self.ingest_events.recv() => self.on_ingest(session, event).await,
                 Some((session, event)) = self.forward_events.recv() => self.on_forward(session, event).await,
+                Some((source, event)) = self.file_events.recv() => self.on_file(source, event).await,
                 Some(event) = self.mixer_events.recv() => self.on_mixer(event).await,
                 Some(event) = self.broadcast_events.recv() => self.on_broadcast(event).await,
                 Some(event) = self.encoder_events.recv() => self.on_encoder(event).await,
@@ -178,7 +189,8 @@ impl Controller {
         for subscriber in self.subscribers.values() {
             subscriber.forward.close();
         }
-        drop((self.ingest_events_in, self.forward_events_in));
+        self.files.clear();
+        drop((self.ingest_events_in, self.forward_events_in, self.file_events_in));
         if let Some(program) = self.program.take() {
             let _ = self.mixer.ask(MixerRequest::Stop);
             if let Err(error) = program.encoder.finish().await {
@@ -189,6 +201,7 @@ impl Controller {
         let gone = async {
             while self.ingest_events.recv().await.is_some() {}
             while self.forward_events.recv().await.is_some() {}
+            while self.file_events.recv().await.is_some() {}
         };
         if tokio::time::timeout(TEARDOWN, gone).await.is_err() {
             tracing::warn!("publishers' pipelines did not end in time");
@@ -231,6 +244,11 @@ impl Controller {
                     patience,
                     manner: Manner { transition, at },
                 })?;
+            }
+            WorkerCommand::OpenFile { source, file } => self.open_file(source, file).await?,
+            WorkerCommand::AfterFile { source, scene } => self.after_file(source, scene)?,
+            WorkerCommand::ControlFile { request, source, action } => {
+                self.control_file(request, source, action)?;
             }
             WorkerCommand::RequestKeyframe => self.ask(MixerRequest::Keyframe)?,
             WorkerCommand::PaceRenditions { every } => {
@@ -353,6 +371,7 @@ impl Controller {
                     }
                 }
             }
+            MixerEvent::File { source, wish } => self.on_file_wish(source, wish).await,
             MixerEvent::Still { request, still } => self.give_still(request, still).await,
             MixerEvent::Failed { detail } => self.tell(WorkerEvent::ProgramFailed { detail }).await,
         }
@@ -393,6 +412,7 @@ impl Controller {
         let program = ProgramReport { encoder, encoder_fallbacks, ..self.mixer.meter().report() };
         // A full way out means control does not read: the heartbeat it then misses is the right sign.
         let _ = self.out.try_send(WorkerEvent::Heartbeat(WorkerReport { program, sources, link_drops }));
+        self.report_files();
         Ok(())
     }
 

@@ -55,6 +55,8 @@ pub enum Role {
     IngestOpus,
     /// An RTP stream that nobody wants.
     IngestDiscard,
+    /// A media file in, decoded frames and samples out.
+    File,
     /// One webrtcbin that sends to a subscriber.
     Forward,
     /// RTP packets in, for a subscriber's webrtcbin.
@@ -65,7 +67,7 @@ pub enum Role {
 
 impl Role {
     /// All of them: for the test that loads each, and for `doctor`.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Card,
         Self::Encoder,
         Self::EncodeNvenc,
@@ -88,6 +90,7 @@ impl Role {
         Self::IngestVp8,
         Self::IngestOpus,
         Self::IngestDiscard,
+        Self::File,
         Self::Forward,
         Self::ForwardRtp,
         Self::Broadcast,
@@ -118,6 +121,7 @@ impl Role {
             Self::IngestVp8 => "ingest-vp8.toml",
             Self::IngestOpus => "ingest-opus.toml",
             Self::IngestDiscard => "ingest-discard.toml",
+            Self::File => "file.toml",
             Self::Forward => "forward.toml",
             Self::ForwardRtp => "forward-rtp.toml",
             Self::Broadcast => "broadcast.toml",
@@ -148,6 +152,7 @@ impl Role {
             Self::IngestVp8 => include_str!("../../pipelines/ingest-vp8.toml"),
             Self::IngestOpus => include_str!("../../pipelines/ingest-opus.toml"),
             Self::IngestDiscard => include_str!("../../pipelines/ingest-discard.toml"),
+            Self::File => include_str!("../../pipelines/file.toml"),
             Self::Forward => include_str!("../../pipelines/forward.toml"),
             Self::ForwardRtp => include_str!("../../pipelines/forward-rtp.toml"),
             Self::Broadcast => include_str!("../../pipelines/broadcast.toml"),

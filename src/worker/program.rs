@@ -15,6 +15,8 @@ pub mod overlay;
 pub mod passthrough;
 pub mod picture;
 pub mod players;
+pub mod projector;
+pub mod reel;
 pub mod scene;
 pub mod snapshot;
 pub mod sound;

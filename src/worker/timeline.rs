@@ -41,3 +41,11 @@ pub fn running_time(segment: &gst::Segment, buffer: &gst::BufferRef) -> Option<M
     let segment = segment.downcast_ref::<gst::ClockTime>()?;
     Some(MediaTime(segment.to_running_time(buffer.pts()?)?.nseconds()))
 }
+
+/// Where in its file a sample is, and how long it lasts, nanoseconds.
+pub fn stream_time(sample: &gst::Sample) -> Option<(u64, Option<u64>)> {
+    let buffer = sample.buffer()?;
+    let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
+    let at = segment.to_stream_time(buffer.pts()?)?;
+    Some((at.nseconds(), buffer.duration().map(gst::ClockTime::nseconds)))
+}

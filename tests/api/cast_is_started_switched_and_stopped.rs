@@ -19,7 +19,7 @@ async fn the_cast_object_is_there_before_the_first_start() {
         reply.json(),
         json!({
             "conference": "room", "state": "idle", "source": null, "source_state": "absent",
-            "source_age_ms": null, "audio": "source", "started_at": null, "stopped_at": null,
+            "file": null, "source_age_ms": null, "audio": "source", "started_at": null, "stopped_at": null,
             "encoding": null, "play": {"hls": null, "rtmp": null, "whep": null}, "outputs": [],
             "shed": [],
             "program": {

@@ -3,7 +3,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The contract's table, and the pages.
-const ROUTES: [&str; 54] = [
+const ROUTES: [&str; 61] = [
     "GET /v1/conferences",
     "PUT /v1/conferences/{conference}",
     "GET /v1/conferences/{conference}",
@@ -28,6 +28,7 @@ const ROUTES: [&str; 54] = [
     "GET /v1/conferences/{conference}/cast",
     "POST /v1/conferences/{conference}/cast/start",
     "POST /v1/conferences/{conference}/cast/switch",
+    "POST /v1/conferences/{conference}/cast/file",
     "POST /v1/conferences/{conference}/cast/stop",
     "POST /v1/conferences/{conference}/cast/cues",
     "GET /v1/conferences/{conference}/cast/cues",
@@ -43,6 +44,7 @@ const ROUTES: [&str; 54] = [
     "PUT /v1/conferences/{conference}/pictures/{picture}",
     "DELETE /v1/conferences/{conference}/pictures/{picture}",
     "GET /v1/layouts",
+    "GET /v1/media",
     "GET /v1/recordings",
     "GET /v1/recordings/{recording}",
     "DELETE /v1/recordings/{recording}",

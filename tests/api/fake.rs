@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use meetingcast::{
     control::{
         cast::{
-            AudioChoice, CastState, CastView, CueState, CueView, OutputKind, OutputSpec, OutputView,
+            AudioChoice, CastState, CastView, CueState, CueView, FileView, OutputKind, OutputSpec, OutputView,
             RundownView, Source, SourceState, Switch, SwitchResult,
         },
         conference::{
@@ -18,7 +18,7 @@ use meetingcast::{
     },
     egress::{output::OutputStatus, rtmp::url::RtmpUrl},
     ids::{ConferenceId, ParticipantId, SessionId, StreamName},
-    ipc::{Candidate, LevelReport, ProgramReport},
+    ipc::{Candidate, LevelReport, ProgramReport, file::FileAction},
     units::MediaTime,
 };
 use std::{
@@ -177,6 +177,7 @@ impl Actor {
             outputs: Vec::new(),
             shed: Vec::new(),
             program: ProgramReport::default(),
+            file: None,
             decoders: 0,
             levels: LevelReport::default(),
             error: None,
@@ -325,6 +326,25 @@ impl Actor {
                     answer
                         .send(found.ok_or(ControlError::CueNotFound(cue)).and_then(|index| self.take(index))),
                 );
+            }
+            ConferenceRequest::ControlFile { action, answer } => {
+                let shows_file = matches!(self.cast.source, Some(Source::File(_)));
+                let result = match (self.running(), shows_file) {
+                    (Err(error), _) => Err(error),
+                    (Ok(()), false) => {
+                        Err(ControlError::FileNotPlaying("no file is on the program".to_owned()))
+                    }
+                    (Ok(()), true) => {
+                        let position_ms = match action {
+                            FileAction::Seek { to_ms } => to_ms,
+                            FileAction::Pause | FileAction::Play => 1234,
+                        };
+                        let paused = action == FileAction::Pause;
+                        self.cast.file = Some(FileView { position_ms, duration_ms: Some(60_000), paused });
+                        Ok(self.cast.clone())
+                    }
+                };
+                drop(answer.send(result));
             }
             ConferenceRequest::Snapshot { answer } => {
                 let jpeg = self.running().map(|()| bytes::Bytes::from_static(b"\xff\xd8\xff a picture"));

@@ -24,6 +24,7 @@ mod health_says_when_it_drains;
 #[path = "../support/hook_receiver.rs"]
 mod hook_receiver;
 mod layouts_are_listed_and_checked;
+mod media_files_are_listed_and_checked;
 mod outputs_come_and_go;
 mod overlays_are_changed_and_pictures_uploaded;
 mod overload_is_said;

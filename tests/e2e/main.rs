@@ -9,6 +9,8 @@ mod capture_clock;
 mod clip;
 #[path = "../support/coturn.rs"]
 mod coturn;
+#[path = "../support/counting_clip.rs"]
+mod counting_clip;
 #[path = "../support/film.rs"]
 mod film;
 #[path = "../support/flv.rs"]
@@ -55,6 +57,7 @@ mod join_leave;
 mod layouts;
 mod loudness;
 mod motion;
+mod media_file;
 mod mutes;
 mod neighbours;
 mod outputs_come_and_go;

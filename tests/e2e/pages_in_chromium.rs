@@ -1,6 +1,9 @@
 //! The pages, used as people use them, in Chromium.
 
-use crate::server::{Server, browser, one_at_a_time};
+use crate::{
+    counting_clip::counting_clip,
+    server::{Server, browser, one_at_a_time},
+};
 use std::{path::PathBuf, process::Command, time::Duration};
 
 /// A dozen pages' starts and half a minute on air, on a busy machine.
@@ -9,13 +12,16 @@ const LIMIT: Duration = Duration::from_secs(240);
 #[test]
 fn studio_watch_and_call_work_and_axe_finds_no_serious_fault() {
     let _turn = one_at_a_time();
-    let server = Server::start();
+    let media = tempfile::tempdir().unwrap();
+    counting_clip(&media.path().join("clip.mp4"), 3, "-c:v libx264 -preset veryfast -c:a aac");
+    let server = Server::start_with(&[("MEDIA__DIR", media.path().to_str().unwrap())]);
     let pictures = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("pages");
-    let arguments = ["--server", server.base.as_str(), "--pictures", pictures.to_str().unwrap()];
+    let arguments =
+        ["--server", server.base.as_str(), "--pictures", pictures.to_str().unwrap(), "--media", "clip.mp4"];
     let events = browser("look.mjs", &arguments).succeed(LIMIT);
     let count = |name: &str| events.iter().filter(|event| event["event"] == name).count();
-    let counts = ["plays", "device", "layout", "overlay", "rundown"].map(count);
-    assert_eq!(counts, [6, 2, 4, 1, 1], "{events:?}");
+    let counts = ["plays", "device", "layout", "overlay", "rundown", "file"].map(count);
+    assert_eq!(counts, [6, 2, 4, 1, 1, 1], "{events:?}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What the worker makes, judged by its content and its timestamps.
 
+#[path = "../support/counting_clip.rs"]
+mod counting_clip;
 #[path = "../support/direct_publisher.rs"]
 mod direct_publisher;
 #[path = "../support/flv_file.rs"]
@@ -15,6 +17,7 @@ mod encoders;
 mod forwarding;
 mod join_leave;
 mod levels;
+mod media_file;
 mod offer_webrtcbin;
 mod passthrough;
 mod program_cadence;

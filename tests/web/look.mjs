@@ -5,7 +5,7 @@ import { openBrowser } from './chromium.mjs';
 import { check, pictures } from './judged-page.mjs';
 import { address, CheckFailed, emit, options, run } from './report.mjs';
 
-const values = options({ server: { type: 'string' }, pictures: { type: 'string' } });
+const values = options({ server: { type: 'string' }, pictures: { type: 'string' }, media: { type: 'string' } });
 const server = address(values, 'server').replace(/\/$/, '');
 const folder = values.pictures ?? 'pictures';
 const conference = `look-${process.pid}`;
@@ -96,6 +96,7 @@ async function studio(browser) {
   await layouts(page);
   await rundown(page);
   await overlay(page);
+  if (values.media) await mediaFile(page, values.media);
   await page.getByRole('button', { name: 'Stop', exact: true }).click();
   await watch.getByText('The program is over').waitFor({ timeout: 30_000 });
   await pictures(watch, folder, 'over');
@@ -188,6 +189,31 @@ async function overlay(page) {
   await page.waitForTimeout(1500);
   await check(page, 'overlay');
   await pictures(page, folder, 'overlay');
+}
+
+/** A file of the server is chosen, stands still, is moved and goes on. */
+async function mediaFile(page, name) {
+  const state = () => page.evaluate((id) => fetch(`/v1/conferences/${id}/cast`).then((answer) => answer.json()).then(({ source, file }) => ({ source, file })), conference);
+  const until = async (what, is) => {
+    for (let turn = 0; !is(await state()); turn += 1) {
+      if (turn > 50) throw new CheckFailed(`the file is not ${what}: ${JSON.stringify(await state())}`);
+      await page.waitForTimeout(200);
+    }
+  };
+  await page.getByText('Media files').click();
+  await page.locator('#file').selectOption(name);
+  await page.getByLabel('again and again').check();
+  await page.getByRole('button', { name: 'Show the file' }).click();
+  await until('on air', ({ source, file }) => source.file === name && source.loop === true && file !== null);
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await until('paused', ({ file }) => file.paused);
+  await page.getByLabel('Place').fill('1500');
+  await until('moved', ({ file }) => file.paused && Math.abs(file.position_ms - 1500) < 50);
+  await check(page, 'file');
+  await pictures(page, folder, 'file');
+  await page.getByRole('button', { name: 'Play', exact: true }).click();
+  await until('going on', ({ file }) => !file.paused);
+  emit('file', { name });
 }
 
 async function call(browser) {

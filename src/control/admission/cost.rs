@@ -38,6 +38,8 @@ pub fn decoders(source: &Source, people: usize, standby: usize) -> usize {
         // Here a camera and a screen of one may be seen.
         Source::Screen { .. } => (2, people + 1),
         Source::Arranged { arrangement, .. } => (arrangement.tiles(), 2 * people),
+        // It has a decoder of its own, and one for what comes after it.
+        Source::File(_) => (2, people + 1),
         Source::Slate => (0, people),
     };
     (seen + standby).min(streams)

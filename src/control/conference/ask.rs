@@ -14,7 +14,7 @@ use crate::{
         overlay::{OverlayPatch, OverlayView, PicturePut, PictureView},
     },
     ids::{CueId, OutputId, ParticipantId, PictureName, SessionId},
-    ipc::{Candidate, overlay::PictureFile},
+    ipc::{Candidate, file::FileAction, overlay::PictureFile},
 };
 use bytes::Bytes;
 
@@ -60,6 +60,7 @@ pub enum Ask {
     PutCues(Vec<Cue>),
     NextCue,
     GoCue(CueId),
+    ControlFile(FileAction),
     Snapshot,
     /// A seat wants to be told levels, or no longer.
     Levels {
@@ -215,6 +216,7 @@ impl ConferenceRequest {
             Self::PutCues { cues, answer } => (Ask::PutCues(cues), Held::Rundown(answer)),
             Self::NextCue { answer } => (Ask::NextCue, Held::Switched(answer)),
             Self::GoCue { cue, answer } => (Ask::GoCue(cue), Held::Switched(answer)),
+            Self::ControlFile { action, answer } => (Ask::ControlFile(action), Held::Cast(answer)),
             Self::Snapshot { answer } => (Ask::Snapshot, Held::Snapshot(answer)),
             Self::Levels { seat, on, answer } => (Ask::Levels { seat, on }, Held::Done(answer)),
             Self::Overlay { answer } => (Ask::Overlay, Held::Overlay(answer)),

@@ -474,6 +474,9 @@ fn log_event(event: &WorkerEvent) {
     match event {
         WorkerEvent::SessionEnded { session, reason } => tracing::info!(%session, ?reason, "session ended"),
         WorkerEvent::SessionConnected { session } => tracing::info!(%session, "session connected"),
+        WorkerEvent::FileFailed { source, fault } => {
+            tracing::warn!(%source, error = %fault, "media file failed")
+        }
         WorkerEvent::ProgramFailed { detail } => tracing::error!(error = detail, "program failed"),
         WorkerEvent::Reply { result: Err(error), .. } => tracing::warn!(%error, "worker refused a command"),
         _ => {}

@@ -50,6 +50,7 @@ pub fn check(source: &Source, roster: &Roster) -> Result<(), ControlError> {
         | Source::Grid { participants: None }
         | Source::Speaker { .. }
         | Source::Arranged { .. }
+        | Source::File(_)
         | Source::Slate => Ok(()),
     }
 }
@@ -84,6 +85,10 @@ pub fn scene(source: &Source, audio: AudioChoice, roster: &Roster) -> SceneSpec 
         Source::Arranged { arrangement, participants, .. } => {
             arranged(arrangement, &slots(arrangement, participants.as_deref(), roster), roster)
         }
+        // Who plays it is the cast's business.
+        Source::File(file) => {
+            PictureSpec::Full(TileSpec { source: None, label: file.name.to_string(), video_muted: false })
+        }
         Source::Slate => PictureSpec::Slate,
     };
     SceneSpec { picture, sound: sound(source, audio, roster) }
@@ -108,7 +113,7 @@ pub fn on_picture<'a>(source: &'a Source, roster: &'a Roster) -> Vec<&'a Partici
         Source::Arranged { arrangement, participants, .. } => {
             arrangement.named().chain(slots(arrangement, participants.as_deref(), roster)).collect()
         }
-        Source::Slate => Vec::new(),
+        Source::File(_) | Source::Slate => Vec::new(),
     }
 }
 

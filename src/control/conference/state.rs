@@ -396,6 +396,7 @@ impl ConferenceState {
             Ask::PutCues(cues) => self.put_cues(now, ticket, cues),
             Ask::NextCue => self.next_cue(now, ticket),
             Ask::GoCue(cue) => self.go_cue(now, ticket, &cue),
+            Ask::ControlFile(action) => self.control_file(now, ticket, action),
             Ask::Snapshot => self.snapshot(now, ticket),
             Ask::Levels { seat, on } => self.listen_to_levels(ticket, seat, on),
             Ask::Overlay => self.read_overlay(ticket),

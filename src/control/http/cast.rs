@@ -2,6 +2,7 @@
 
 use super::{
     extract::{InConference, JsonBody, Named, ToCast, ToSubscribe},
+    media,
     problem::{HttpError, Problem},
     state::AppState,
     wire::{
@@ -41,12 +42,13 @@ pub async fn get(
     (status = 201, body = CastJson),
     (status = 400, body = Problem, description = "`invalid_request`"),
     (status = 401, body = Problem, description = "`token_missing`, `token_expired`, `token_invalid`"),
-    (status = 403, body = Problem, description = "`forbidden`, `cast_disabled`, `output_url_forbidden`"),
-    (status = 404, body = Problem, description = "`conference_not_found`, `participant_not_found`, `stream_not_found`"),
+    (status = 403, body = Problem, description = "`forbidden`, `cast_disabled`, `output_url_forbidden`, `media_disabled`"),
+    (status = 404, body = Problem, description = "`conference_not_found`, `participant_not_found`, `stream_not_found`, \
+        `file_not_found`"),
     (status = 409, body = Problem, description = "`cast_already_started`, `output_exists`, `media_not_ready`, \
         `codec_unsupported`: `passthrough` of who does not send H.264"),
     (status = 422, body = Problem, description = "`invalid_id`, `output_url_invalid`, \
-        `source_unsupported`: `passthrough` of a layout or the slate"),
+        `source_unsupported`: `passthrough` of a layout, a file or the slate"),
     (status = 429, body = Problem, description = "`too_many_outputs`"),
     (status = 501, body = Problem, description = "`not_implemented`"),
     (status = 502, body = Problem, description = "`cast_failed`"),
@@ -60,6 +62,7 @@ pub async fn start(
         return Err(ControlError::CastDisabled.into());
     }
     let start = body.into_start(&app.config)?;
+    media::check(&app, &start.source).await?;
     let conference = app.conferences.find(&at.conference).await?;
     let room = CastRoom::new(app.admission.clone(), app.config.clone());
     let cast = conference.ask(|answer| ConferenceRequest::StartCast { start, room, answer }).await?;
@@ -73,12 +76,13 @@ pub async fn start(
     (status = 200, body = SwitchResultJson),
     (status = 400, body = Problem, description = "`invalid_request`"),
     (status = 401, body = Problem, description = "`token_missing`, `token_expired`, `token_invalid`"),
-    (status = 403, body = Problem, description = "`forbidden`"),
-    (status = 404, body = Problem, description = "`conference_not_found`, `participant_not_found`, `stream_not_found`"),
+    (status = 403, body = Problem, description = "`forbidden`, `media_disabled`"),
+    (status = 404, body = Problem, description = "`conference_not_found`, `participant_not_found`, `stream_not_found`, \
+        `file_not_found`"),
     (status = 409, body = Problem, description = "`cast_not_started`, `media_not_ready`, `switch_superseded`, \
         `codec_unsupported`: `passthrough` of who does not send H.264"),
-    (status = 422, body = Problem, description = "`invalid_id`, `source_unsupported`: `passthrough` of a layout \
-        or the slate"),
+    (status = 422, body = Problem, description = "`invalid_id`, `source_unsupported`: `passthrough` of a layout, a \
+        file or the slate, `file_unsupported`: nothing in it can be played"),
     (status = 504, body = Problem, description = "`switch_timeout`: the old source stays")))]
 pub async fn switch(
     State(app): State<AppState>,
@@ -86,6 +90,7 @@ pub async fn switch(
     JsonBody(body): JsonBody<SwitchBody>,
 ) -> Result<Json<SwitchResultJson>, HttpError> {
     let switch = body.into_switch(&app.config.layouts)?;
+    media::check(&app, &switch.source).await?;
     let conference = app.conferences.find(&at.conference).await?;
     let result = conference.ask(|answer| ConferenceRequest::Switch { switch, answer }).await?;
     Ok(Json(SwitchResultJson::from(&result)))

@@ -1,8 +1,8 @@
 //! The API's routes and, from the same list, their description: `/openapi.json` and `/docs`.
 
 use super::{
-    cast, conferences, cues, events, health, layouts, metrics, overlay, pages, participants, pictures, recordings,
-    sessions, signal, snapshot, state::AppState, webhooks, whep, whip, wire,
+    cast, conferences, cues, events, health, layouts, media, metrics, overlay, pages, participants, pictures,
+    recordings, sessions, signal, snapshot, state::AppState, webhooks, whep, whip, wire,
 };
 use axum::{
     Extension,
@@ -75,6 +75,8 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(overlay::get, overlay::patch))
         .routes(routes!(pictures::list))
         .routes(routes!(pictures::put, pictures::delete))
+        .routes(routes!(media::list))
+        .routes(routes!(media::control))
         .routes(routes!(recordings::list))
         .routes(routes!(recordings::get, recordings::delete))
         .routes(routes!(recordings::download))

@@ -7,6 +7,7 @@ pub mod cue;
 pub mod encoding;
 pub mod event;
 pub mod layout;
+pub mod media;
 pub mod output;
 pub mod overlay;
 pub mod participant;

@@ -206,6 +206,20 @@ impl Director {
         Some(Verdict { request: pending.request, outcome })
     }
 
+    /// A file has ended: this comes after it, by a cut. A waiting switch goes on waiting.
+    pub fn follow(&mut self, scene: SceneSpec) {
+        self.scene = scene;
+        self.change = Some(Change::Cut);
+    }
+
+    /// What the change that was not taken yet fades from.
+    pub fn fades_from(&self) -> Option<&SceneSpec> {
+        match &self.change {
+            Some(Change::Fade { from, .. }) => Some(from),
+            _ => None,
+        }
+    }
+
     /// Something the scene stands on changed: it is to be applied again.
     pub fn touch(&mut self) {
         self.change.get_or_insert(Change::Touched);

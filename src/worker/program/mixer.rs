@@ -17,6 +17,7 @@ use super::{
     overlay::{Ground, Overlay},
     passthrough::{Passthrough, StartPassthrough},
     players::Players,
+    projector::FileRequest,
     scene::{self, Content},
     snapshot::Still,
     sound::{self, Move},
@@ -47,9 +48,11 @@ use std::{
 };
 use tokio::sync::mpsc;
 
+mod files;
 mod meter;
 mod running;
 
+pub use files::FileWish;
 pub use meter::ProgramMeter;
 use running::Running;
 
@@ -74,6 +77,8 @@ pub enum MixerRequest {
     Pass(Box<StartPassthrough>),
     /// Show another scene.
     Compose { request: RequestId, scene: SceneSpec, wait_ready: bool, patience: Duration, manner: Manner },
+    /// What happens to a media file.
+    File { source: SourceId, request: FileRequest },
     /// Other encoders take over: they get the pictures that have not come out of those before.
     Encode(Box<PicturesInput>),
     /// An IDR, soon.
@@ -108,6 +113,8 @@ pub enum MixerEvent {
     Reply { request: RequestId, result: Result<ReplyOk, ReplyError> },
     /// A source's keyframe is needed; `hurry`: for a picture that is on the program, or about to be.
     WantsKeyframe { source: SourceId, hurry: bool },
+    /// What is to be done about a media file.
+    File { source: SourceId, wish: FileWish },
     /// A picture that was asked for, or none since no program runs.
     Still { request: RequestId, still: Option<Still> },
     /// The picture cannot be drawn.
@@ -274,6 +281,11 @@ impl MixerRunner {
                     return;
                 };
                 let next = program.time_of(program.next);
+                if !wait_ready && self.is_past(&scene) {
+                    self.reply(Verdict { request, outcome: Ok(Duration::ZERO) }, next);
+                    self.program = Some(program);
+                    return;
+                }
                 if let Some(verdict) =
                     program.director.compose(request, scene, wait_ready, now, patience, manner)
                 {
@@ -285,6 +297,7 @@ impl MixerRunner {
                 self.attend(&mut program, now);
                 self.program = Some(program);
             }
+            MixerRequest::File { source, request } => self.serve_file(source, request),
             MixerRequest::Encode(input) => {
                 // A program that was stopped meanwhile needs none.
                 if let Some(program) = &mut self.program {
@@ -322,6 +335,7 @@ impl MixerRunner {
                 }
                 let Some(program) = self.program.take() else { return };
                 program.stills.iter().for_each(|request| self.still(*request, None));
+                self.close_files(|_, _| true);
                 if let Some(verdict) = program.director.stop() {
                     self.reply(verdict, now);
                 }
@@ -357,6 +371,7 @@ impl MixerRunner {
     fn idle(&mut self, now: MediaTime) {
         let due = now - self.setup.delay;
         self.players.set_demand(|_| Demand::Nothing);
+        self.idle_files(now);
         self.players.advance(due, IDLE_RATE);
         self.players.skip_sound(sound::sample_at(due.0));
     }
@@ -390,9 +405,11 @@ impl MixerRunner {
             self.program = Some(program);
             return;
         }
+        self.tick_files(&mut program, pts, due, rate);
         if let Some(verdict) = program.director.tick(now, pts, |source| self.players.look(source, now, due)) {
             self.reply(verdict, pts);
         }
+        self.roll_files(&program, now, due, rate);
         self.attend(&mut program, now);
         let changed = self.change_scene(&mut program, rate);
         program.picture.advance();
@@ -459,9 +476,11 @@ impl MixerRunner {
     /// Says whose pictures are to be decoded, and asks for the keyframes that this needs.
     fn attend(&mut self, program: &mut Running, now: MediaTime) {
         let (scene, coming) = (program.director.scene(), program.director.coming());
+        let due = program.time_of(program.next) - self.setup.delay;
+        let nearing = tiles(scene).filter_map(|source| self.players.look_up_file(source)?.nears_end(due.0));
         let chosen = program.standby.choose(
             scene,
-            coming.into_iter().chain(program.picture.under()),
+            coming.into_iter().chain(program.picture.under()).chain(nearing),
             &self.players.candidates(now),
             now,
         );
@@ -469,7 +488,6 @@ impl MixerRunner {
             true => Demand::Decoded,
             false => Demand::Nothing,
         });
-        let due = program.time_of(program.next) - self.setup.delay;
         let awaited = program.director.awaited(|source| self.players.look(source, now, due));
         for source in self.players.pleas(&awaited, now) {
             let hurry = tiles(scene).chain(coming.into_iter().flat_map(tiles)).any(|tile| tile == source);

@@ -9,6 +9,7 @@ use super::{
         line::{CodedLine, Unit},
     },
     picture::PictureLine,
+    projector::{Projector, Told},
     scene::Sight,
     sound::{self, Move, Voice},
     standby::Candidate,
@@ -50,6 +51,10 @@ struct Player {
     /// The tick brought a new picture.
     moved: bool,
     voice: Voice,
+    /// A media file, which no session feeds.
+    file: Option<Projector>,
+    /// How loud the scene has it.
+    level: f32,
 }
 
 /// The sources.
@@ -80,9 +85,14 @@ impl Players {
         let period = rate.frame_duration().as_nanos() as u64;
         self.0.retain(|_, player| {
             player.fetch();
+            if let Some(file) = &mut player.file {
+                file.advance(due.0, period, &mut player.picture, &mut player.voice);
+            }
             player.moved = player.picture.advance(due.0, period);
             let recent = |pts: u64| due.0.saturating_sub(pts) < FORGET_NS;
-            player.feed.is_some() || player.picture.current().is_some_and(|shown| recent(shown.pts))
+            player.feed.is_some()
+                || player.file.is_some()
+                || player.picture.current().is_some_and(|shown| recent(shown.pts))
         });
     }
 
@@ -164,6 +174,14 @@ impl Players {
     /// What a tile can show of a source; a picture older than `hold` nanoseconds is none.
     pub fn sight(&self, source: SourceId, due: MediaTime, hold: u64) -> Sight {
         let Some(player) = self.0.get(&source) else { return Sight::Gone };
+        if let Some(file) = &player.file {
+            // It may stand still, and its pictures may be far apart.
+            return match player.picture.current() {
+                Some(shown) => Sight::Seen(shown.frame.width(), shown.frame.height()),
+                None if file.has_pictures() => Sight::Stalled,
+                None => Sight::SoundOnly,
+            };
+        }
         match (player.picture.current(), &player.feed) {
             (Some(shown), _) if due.0.saturating_sub(shown.pts) <= hold => {
                 Sight::Seen(shown.frame.width(), shown.frame.height())
@@ -181,14 +199,18 @@ impl Players {
 
     /// There is a picture, and the last tick brought no new one.
     pub fn repeats(&self, source: SourceId) -> bool {
-        self.0.get(&source).is_some_and(|player| player.picture.current().is_some() && !player.moved)
+        let repeats =
+            |player: &Player| player.picture.current().is_some() && !player.moved && player.file.is_none();
+        self.0.get(&source).is_some_and(repeats)
     }
 
     /// Who is heard from now on, and how loud.
     pub fn set_gains(&mut self, scene: &SceneSpec, how: Move) {
         for (source, player) in &mut self.0 {
             let gain = scene.sound.iter().find(|spec| spec.source == *source).map_or(0.0, |spec| spec.gain);
-            player.voice.gain.set(gain, how);
+            player.level = gain;
+            let silent = player.file.as_ref().is_some_and(Projector::is_silent);
+            player.voice.gain.set(if silent { 0.0 } else { gain }, how);
         }
     }
 
@@ -209,6 +231,63 @@ impl Players {
     }
 }
 
+/// Media files among them.
+impl Players {
+    /// A file is being opened.
+    pub fn add_file(&mut self, source: SourceId, file: Projector) {
+        self.0.insert(source, Player { file: Some(file), ..Player::default() });
+    }
+
+    /// A file.
+    pub fn file(&mut self, source: SourceId) -> Option<&mut Projector> {
+        self.0.get_mut(&source)?.file.as_mut()
+    }
+
+    /// The same, to look at.
+    pub fn look_up_file(&self, source: SourceId) -> Option<&Projector> {
+        self.0.get(&source)?.file.as_ref()
+    }
+
+    /// The tick of every file; `on` says which are on the program.
+    pub fn tick_files(
+        &mut self,
+        due: MediaTime,
+        rate: FrameRate,
+        on: impl Fn(SourceId) -> bool,
+    ) -> Vec<(SourceId, Told)> {
+        let times = (due.0, rate.frame_duration().as_nanos() as u64);
+        let tick = |(source, player): (&SourceId, &mut Player)| {
+            let Player { file: Some(file), level, picture, voice, .. } = player else { return None };
+            Some((*source, file.tick(times, on(*source), *level, picture, voice)))
+        };
+        self.0.iter_mut().filter_map(tick).collect()
+    }
+
+    /// Notes which of them some scene has.
+    pub fn use_files(&mut self, kept: impl Fn(SourceId) -> bool) {
+        for (source, player) in &mut self.0 {
+            if let Some(file) = player.file.as_mut().filter(|_| kept(*source)) {
+                file.use_it();
+            }
+        }
+    }
+
+    /// Closes the files that are of no use any more.
+    pub fn close_files(
+        &mut self,
+        of_no_use: impl Fn(SourceId, &Projector) -> bool,
+    ) -> Vec<(SourceId, Projector)> {
+        let mut closed = Vec::new();
+        for (source, player) in &mut self.0 {
+            if let Some(file) = player.file.take_if(|file| of_no_use(*source, file)) {
+                player.picture.clear();
+                closed.push((*source, file));
+            }
+        }
+        closed
+    }
+}
+
 impl Lines<CodedPicture> for Players {
     fn line(&mut self, source: SourceId) -> Option<&mut CodedLine<CodedPicture>> {
         self.0.get_mut(&source).map(|player| &mut player.coded)
@@ -225,6 +304,9 @@ impl Lines<CodedPicture> for Players {
 
 impl Player {
     fn look(&self, now: MediaTime, picture_age_ms: Option<u64>) -> Look {
+        if let Some(file) = &self.file {
+            return look_at_file(file);
+        }
         let Some(feed) = &self.feed else { return Look::Absent };
         Look::Present {
             has_video: feed.meter.has_video(),
@@ -276,6 +358,18 @@ impl Player {
     }
 }
 
-fn samples(bytes: &[u8]) -> Vec<f32> {
+/// A file delivers when it can begin.
+fn look_at_file(file: &Projector) -> Look {
+    let (coming, ready) = (file.is_coming().then_some(0), file.is_ready().then_some(0));
+    Look::Present {
+        has_video: file.has_pictures(),
+        rtp_age_ms: coming,
+        came_age_ms: coming,
+        picture_age_ms: ready,
+        sound_age_ms: ready,
+    }
+}
+
+pub(super) fn samples(bytes: &[u8]) -> Vec<f32> {
     bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
 }

@@ -598,6 +598,13 @@ var k = (e) => encodeURIComponent(e), A = class extends l {
 	switch(e) {
 		return this.#e.json("POST", `${this.#t}/switch`, e);
 	}
+	async controlFile(e) {
+		let t = typeof e == "string" ? { action: e } : {
+			action: "seek",
+			...e
+		};
+		return this.update(await this.#e.json("POST", `${this.#t}/file`, t));
+	}
 	async stop() {
 		return this.update(await this.#e.json("POST", `${this.#t}/stop`));
 	}
@@ -637,16 +644,18 @@ var k = (e) => encodeURIComponent(e), A = class extends l {
 		return this.#r ? [this] : [];
 	}
 };
-function j({ state: e, source: t, source_state: n, audio: r, play: i, outputs: a, shed: o, error: s }) {
+function j({ state: e, source: t, source_state: n, file: r, audio: i, play: a, outputs: o, shed: s, error: c }) {
 	return JSON.stringify([
 		e,
 		t,
 		n,
-		r,
+		r?.paused,
+		r?.duration_ms,
 		i,
-		o,
+		a,
 		s,
-		a.map((e) => [
+		c,
+		o.map((e) => [
 			e.id,
 			e.state,
 			e.retries,

@@ -10,6 +10,7 @@ export type Source =
   | { layout: 'screen'; participant: string }
   | { layout: 'custom'; tiles: LayoutTile[]; participants?: string[] }
   | NamedLayout
+  | FileSource
   | { follow: 'active_speaker'; hold_ms?: number }
   | { slate: true };
 
@@ -17,6 +18,31 @@ export type Source =
 export interface NamedLayout {
   layout: string;
   participants?: string[];
+}
+
+/** A media file of the server's folder, full frame. */
+export interface FileSource {
+  file: string;
+  /** Again and again. */
+  loop?: boolean;
+  /** Where it begins the first time. */
+  from_ms?: number;
+  /** What comes when it ends; what was on before it when absent. Not with `loop`. */
+  then?: 'previous' | 'slate' | 'hold';
+}
+
+/** What `GET /v1/media` tells of each. */
+export interface MediaFile {
+  file: string;
+  bytes: number;
+}
+
+/** Where the file on the program stands. */
+export interface FileState {
+  position_ms: number;
+  /** `null` where it is not known (yet). */
+  duration_ms: number | null;
+  paused: boolean;
 }
 
 export type Corner = 'top_left' | 'top_right' | 'bottom_left' | 'bottom_right';
@@ -153,6 +179,8 @@ export interface Cast {
   source: Source | null;
   source_state: 'live' | 'stalled' | 'absent';
   source_age_ms: number | null;
+  /** `null` when it shows none. */
+  file?: FileState | null;
   audio: Audio;
   /** Who is on by speaking, where the source follows the active speaker. */
   speaker?: string;

@@ -93,6 +93,12 @@ export class MeetingCast extends Emitter<MeetingCastEvents> {
     this.emit('cues_changed', this);
   }
 
+  /** Resolves when the file on the program stands still, or goes on; `to_ms` of it: when that is seen. */
+  async controlFile(action: 'pause' | 'play' | { to_ms: number }): Promise<Cast> {
+    const body = typeof action === 'string' ? { action } : { action: 'seek', ...action };
+    return this.update(await this.#rest.json<Cast>('POST', `${this.#path}/file`, body));
+  }
+
   async stop(): Promise<Cast> {
     return this.update(await this.#rest.json<Cast>('POST', `${this.#path}/stop`));
   }
@@ -155,7 +161,7 @@ export class MeetingCast extends Emitter<MeetingCastEvents> {
 }
 
 /** What a change is made of: figures that always move are not a change. */
-function told({ state, source, source_state, audio, play, outputs, shed, error }: Cast): string {
-  return JSON.stringify([state, source satisfies Source | null, source_state, audio, play, shed, error,
+function told({ state, source, source_state, file, audio, play, outputs, shed, error }: Cast): string {
+  return JSON.stringify([state, source satisfies Source | null, source_state, file?.paused, file?.duration_ms, audio, play, shed, error,
     outputs.map((output) => [output.id, output.state, output.retries, output.last_error])]);
 }

@@ -1,6 +1,6 @@
 // The browser SDK's face: everything a page may import.
 export { Call, type CallEvents, type CallState } from './call.js';
-export type { Audio, Cast, Corner, Cue, CueNow, Encoding, Fit, LayoutLine, LayoutTile, NamedLayout, Output, OutputRequest, Rundown, ShedRendition, Source, StartCast, Switch, SwitchResult } from './cast.js';
+export type { Audio, Cast, Corner, Cue, CueNow, Encoding, FileSource, FileState, Fit, LayoutLine, LayoutTile, MediaFile, NamedLayout, Output, OutputRequest, Rundown, ShedRendition, Source, StartCast, Switch, SwitchResult } from './cast.js';
 export { Client, type CallOptions, type ClientEvents } from './client.js';
 export { type CodecWanted, Conference, type ConferenceEvents, type ConferenceOptions, type ConferenceState, type Load } from './conference.js';
 export { connect, type ConnectOptions } from './connect.js';

@@ -1,6 +1,7 @@
 // The director's desk: start, stop, who, how, with which sound.
 import type { Audio, Client, Conference, Source, StartCast, Switch } from '../../sdk/src/meetingcast.js';
 import { chosen, element } from './element.js';
+import { Files } from './files.js';
 import { Layouts } from './layouts.js';
 import { Monitor } from './monitor.js';
 import { attempt, show } from './notice.js';
@@ -23,6 +24,7 @@ export class Control {
   readonly #monitor: Monitor;
   readonly #more: Layouts;
   readonly #rundown: RunDown;
+  readonly #files: Files;
   readonly #start = element('start', HTMLButtonElement);
   readonly #stop = element('stop', HTMLButtonElement);
   readonly #state = element('state', HTMLElement);
@@ -40,6 +42,7 @@ export class Control {
     this.#more = new Layouts(client, conference);
     this.#rundown = new RunDown(conference, this);
     new OverlayDesk(conference);
+    this.#files = new Files(client, conference, (source) => this.#show(source));
     element('control', HTMLFormElement).onsubmit = (event) => {
       event.preventDefault();
       void attempt(this.#start, () => this.#begin());
@@ -100,6 +103,7 @@ export class Control {
     this.#outputs.draw();
     this.#more.draw();
     this.#rundown.draw();
+    this.#files.draw();
     if (state === 'live') this.#monitor.open();
     else this.#monitor.close();
     if (cast?.audio && isStarted) {
@@ -152,6 +156,7 @@ export class Control {
   }
 
   #tell(): void {
+    this.#files.tell();
     const { cast } = this.#conference.meetingCast;
     const on = cast?.state === 'live' && cast.started_at !== null;
     this.#clock.hidden = !on;

@@ -17,6 +17,7 @@ use crate::{
     egress::output::OutputStatus,
     ipc::{ProgramMode, ProgramReport, ReplyError, ReplyOk, SceneSpec, WorkerCommand},
 };
+use files::Files;
 use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
@@ -28,6 +29,7 @@ use timed::TimedSwitch;
 mod following;
 mod cues;
 mod lane;
+mod files;
 mod media;
 mod outputs;
 mod passthrough;
@@ -64,6 +66,7 @@ pub(super) struct CastRun {
     /// Switches whose time has not come, in order of it.
     timed: Vec<TimedSwitch>,
     reflowing: bool,
+    files: Files,
     /// As the present worker was told: [`WorkerCommand::PaceRenditions`].
     pub(super) paced: Vec<u8>,
     /// Counters of the workers before the present one.
@@ -179,7 +182,7 @@ impl CastRun {
         };
         let waits = |switching: &&Switching| switching.ticket.is_some() || switching.cue.is_some();
         let switch = self.switches.values().filter(waits).map(|switching| switching.deadline).min();
-        [phase, program, switch].into_iter().flatten().min()
+        [phase, program, switch, self.next_asked()].into_iter().flatten().min()
     }
 }
 
@@ -212,6 +215,7 @@ impl ConferenceState {
             switches: BTreeMap::new(),
             timed: Vec::new(),
             reflowing: false,
+            files: Files::default(),
             paced,
             earlier: ProgramReport::default(),
         });
@@ -232,6 +236,7 @@ impl ConferenceState {
             self.check_output(output, start.outputs[..index].iter())?;
         }
         scene::check(&start.source, &self.roster)?;
+        self.check_file(&start.source)?;
         self.check_mode(start.encoding.mode, &start.source)
     }
 
@@ -277,7 +282,8 @@ impl ConferenceState {
         let waiting = std::mem::take(&mut run.switches).into_values().filter_map(|one| one.ticket);
         let adding = run.outputs.iter_mut().filter_map(|output| output.adding.take());
         let timed = std::mem::take(&mut run.timed).into_iter().map(|one| one.ticket);
-        for ticket in waiting.chain(adding).chain(timed).collect::<Vec<_>>() {
+        let asked = std::mem::take(&mut run.files).into_asked();
+        for ticket in waiting.chain(adding).chain(timed).chain(asked).collect::<Vec<_>>() {
             self.refuse(ticket, ControlError::CastNotStarted);
         }
         if was_live {
@@ -328,6 +334,7 @@ impl ConferenceState {
         run.reflowing = false;
         let report = report.unwrap_or_default();
         run.earlier = add(run.earlier, report);
+        let asked = run.take_asked();
         for switching in std::mem::take(&mut run.switches).into_values() {
             let error = ControlError::WorkerUnavailable;
             match (switching.cue, switching.ticket) {
@@ -339,6 +346,9 @@ impl ConferenceState {
             if let Some(ticket) = switching.ticket {
                 self.refuse(ticket, error);
             }
+        }
+        for ticket in asked {
+            self.refuse(ticket, ControlError::WorkerUnavailable);
         }
         self.lose_snapshot(&ControlError::WorkerUnavailable);
     }
@@ -366,6 +376,7 @@ impl ConferenceState {
                 self.refuse(ticket, error);
             }
         }
+        self.expire_asked(now);
         self.switch_in_time(now);
         let Some(run) = &self.cast else { return };
         if let Phase::Starting { deadline, .. } = run.phase
@@ -401,11 +412,15 @@ impl ConferenceState {
     pub(super) fn drive_program(&mut self, now: Now) {
         let start_timeout = self.start_timeout();
         let slate = self.slate();
+        let begins = |run: &CastRun| run.program == ProgramPhase::Off && run.needs_worker();
+        if self.worker.is_ready() && self.cast.as_ref().is_some_and(begins) {
+            self.reopen_file(now);
+        }
         let Some(run) = &mut self.cast else { return };
         let wanted = run.needs_worker();
         match run.program {
             ProgramPhase::Off if wanted && self.worker.is_ready() => {
-                let scene = scene::scene(&run.source, run.audio, &self.roster);
+                let scene = run.scene(&self.roster);
                 run.timeline.take_over(self.worker.incarnation());
                 run.program = ProgramPhase::Starting { deadline: now.at + start_timeout };
                 run.shown = Some(scene.clone());
@@ -423,9 +438,9 @@ impl ConferenceState {
                 self.command(WorkerCommand::StartProgram { request, program });
             }
             ProgramPhase::On if wanted && run.switches.is_empty() && !run.reflowing => {
-                let scene = scene::scene(&run.source, run.audio, &self.roster);
+                let scene = run.scene(&self.roster);
                 if run.shown.as_ref() == Some(&scene) {
-                    return;
+                    return self.keep_after();
                 }
                 run.shown = Some(scene.clone());
                 run.reflowing = true;

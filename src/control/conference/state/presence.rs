@@ -187,6 +187,9 @@ fn same(known: &CastView, cast: &CastView) -> bool {
     let coarse = |cast: &CastView| {
         let mut coarse = cast.clone();
         coarse.source_age_ms = None;
+        if let Some(file) = &mut coarse.file {
+            file.position_ms = 0;
+        }
         coarse.program = Default::default();
         coarse.decoders = 0;
         coarse.levels = Default::default();

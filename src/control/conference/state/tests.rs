@@ -4,6 +4,7 @@ mod announcing;
 mod bench;
 mod casts;
 mod cues;
+mod files;
 mod forwarding;
 mod layouts;
 mod listeners;

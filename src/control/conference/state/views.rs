@@ -49,6 +49,7 @@ impl ConferenceState {
                 state: CastState::Idle,
                 source: None,
                 source_state: SourceState::Absent,
+                file: None,
                 source_age_ms: None,
                 audio: AudioChoice::default(),
                 speaker: None,
@@ -73,6 +74,7 @@ impl ConferenceState {
             state: run.state(),
             source: Some(run.source.clone()),
             source_state,
+            file: if run.is_active() { run.file_view(now) } else { None },
             source_age_ms,
             audio: run.audio,
             speaker: self.speaker_on_air(),
@@ -92,6 +94,10 @@ impl ConferenceState {
     pub(super) fn source_state(&self, now: Now, source: &Source) -> (SourceState, Option<u32>) {
         let sources: Vec<SourceId> = match source {
             Source::Slate => return (SourceState::Live, None),
+            Source::File(_) => {
+                let broken = self.cast.as_ref().is_some_and(casting::CastRun::has_broken_file);
+                return (if broken { SourceState::Stalled } else { SourceState::Live }, None);
+            }
             Source::Participant { participant, stream } => {
                 let found = self.roster.participant(participant).ok();
                 let stream = found.and_then(|found| found.stream(stream));

@@ -29,6 +29,7 @@ pub(super) enum Expected {
     StartProgram,
     Switch,
     Reflow,
+    File,
     Snapshot,
     Overlay,
     Picture,
@@ -215,6 +216,9 @@ impl ConferenceState {
             WorkerEvent::RenditionFrame { rendition, frame } => self.rendition_frame(rendition, frame),
             WorkerEvent::Levels(report) => self.hear_levels(now, report),
             WorkerEvent::Heartbeat(report) => self.worker.report = Some((report, now.at)),
+            WorkerEvent::File(report) => self.file_stands(now, report),
+            WorkerEvent::FileEnded { source, pts } => self.file_ended(source, pts),
+            WorkerEvent::FileFailed { source, fault } => self.file_failed(source, fault),
             WorkerEvent::ProgramFailed { .. } => self.kill_worker(now),
         }
     }
@@ -237,6 +241,7 @@ impl ConferenceState {
             Some(Expected::StartProgram) => self.program_started(now, result),
             Some(Expected::Switch) => self.switch_reply(now, request, result),
             Some(Expected::Reflow) => self.reflow_reply(result),
+            Some(Expected::File) => self.file_reply(now, request, result),
             Some(Expected::Snapshot) => self.snapshot_reply(request, result),
             Some(Expected::Overlay) => self.overlay_reply(request, result),
             Some(Expected::Picture) => self.picture_reply(request, result),

@@ -144,6 +144,7 @@ mod tests {
                 encoder_fallbacks: 1,
                 ..ProgramReport::default()
             },
+            file: None,
             decoders: 3,
             levels: LevelReport {
                 sources: vec![(SourceId(4), Dbov::below(23))],

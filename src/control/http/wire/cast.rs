@@ -2,6 +2,7 @@
 
 use super::{
     encoding::EncodingJson,
+    media::FileJson,
     output::OutputJson,
     source::{AudioJson, SourceJson},
 };
@@ -26,6 +27,8 @@ pub struct CastJson {
     /// `live`, `stalled` or `absent`.
     #[schema(example = "live")]
     pub source_state: &'static str,
+    /// Where the media file on the program stands; `null` when it shows none.
+    pub file: Option<FileJson>,
     /// Since the source's last frame; `null` when it never had one.
     pub source_age_ms: Option<u32>,
     /// Who is heard.
@@ -138,6 +141,7 @@ impl CastJson {
             state: state_name(cast.state),
             source: cast.source.as_ref().map(SourceJson::from),
             source_state: source_state_name(cast.source_state),
+            file: cast.file.as_ref().map(FileJson::from),
             source_age_ms: cast.source_age_ms,
             audio: cast.audio.into(),
             speaker: cast.speaker.as_ref().map(ToString::to_string),

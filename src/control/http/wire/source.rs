@@ -1,5 +1,6 @@
 //! `source`: what the program shows.
 
+use super::media::AfterJson;
 use crate::{
     config::layouts::{CornerName, FitName, LayoutsConfig, TileNumbers},
     control::{
@@ -94,6 +95,24 @@ pub enum SourceJson {
         #[schema(required = false, default = 1500, maximum = 30000)]
         hold_ms: u64,
     },
+    /// A media file of the server's folder (`GET /v1/media`), full frame, with its sound. Its first picture is on the frame of
+    /// the switch; `POST …/cast/file` pauses it and moves in it.
+    #[schema(title = "file")]
+    File {
+        /// Which.
+        #[schema(example = "intro.mp4")]
+        file: String,
+        /// Again and again, without a seam.
+        #[serde(rename = "loop")]
+        #[schema(required = false, default = false)]
+        repeat: bool,
+        /// Where it begins the first time, milliseconds.
+        #[schema(required = false, default = 0, maximum = 86_400_000)]
+        from_ms: u64,
+        /// What comes, by a cut, at the frame after its last one.
+        #[schema(required = false)]
+        then: AfterJson,
+    },
     /// Nobody.
     #[schema(title = "slate")]
     Slate {
@@ -142,6 +161,7 @@ impl From<&Source> for SourceJson {
             Source::Arranged { name, arrangement, participants } => {
                 Self::arranged(name.as_ref(), arrangement, participants.as_deref())
             }
+            Source::File(file) => Self::from(file),
             Source::Slate => Self::Slate { slate: true },
         }
     }
@@ -163,6 +183,11 @@ pub struct SourceBody {
     pub(super) tiles: Option<Vec<TileNumbers>>,
     pub(super) follow: Option<String>,
     pub(super) hold_ms: Option<u32>,
+    pub(super) file: Option<String>,
+    #[serde(rename = "loop")]
+    pub(super) repeat: Option<bool>,
+    pub(super) from_ms: Option<u64>,
+    pub(super) then: Option<AfterJson>,
     slate: Option<bool>,
 }
 
@@ -176,6 +201,7 @@ impl SourceBody {
             // One layout is of a participant.
             ("participant", self.participant.is_some() && self.layout.as_deref() != Some("screen")),
             ("layout", self.layout.is_some()),
+            ("file", self.file.is_some()),
             // One layout may follow somebody.
             ("follow", self.follow.is_some() && self.layout.as_deref() != Some("speaker")),
             ("slate", self.slate.is_some()),
@@ -186,7 +212,7 @@ impl SourceBody {
             [] => {
                 return Err(ControlError::invalid(
                     "source",
-                    "source names nothing; allowed: one of participant, layout, slate",
+                    "source names nothing; allowed: one of participant, layout, file, slate",
                 ));
             }
             _ => {
@@ -207,6 +233,9 @@ impl SourceBody {
             ("size", self.size.is_some(), "layout \"pip\"", is_layout),
             ("fit", self.fit.is_some(), "layout \"side_by_side\"", is_layout),
             ("tiles", self.tiles.is_some(), "layout \"custom\"", is_layout),
+            ("loop", self.repeat.is_some(), "file", kind == "file"),
+            ("from_ms", self.from_ms.is_some(), "file", kind == "file"),
+            ("then", self.then.is_some(), "file", kind == "file"),
             ("hold_ms", self.hold_ms.is_some(), "follow", self.follow.is_some()),
         ];
         for (field, there, home, at_home) in companions {
@@ -219,6 +248,7 @@ impl SourceBody {
         }
         match kind {
             "participant" => participant(self.participant.unwrap_or_default(), self.stream),
+            "file" => self.into_file(),
             "layout" => self.into_layout(&layout.unwrap_or_default(), layouts),
             "follow" => Ok(Source::Follow { hold: self.hold()? }),
             _ => match self.slate {

@@ -4,7 +4,7 @@
 //! one length, so that the compiler takes many at once.
 
 use super::rgba::Rgba;
-use crate::worker::program::frame::yuv;
+use crate::{layout::Rect, worker::program::frame::yuv};
 use gst_video::{VideoFrameRef, prelude::*};
 use std::sync::Arc;
 

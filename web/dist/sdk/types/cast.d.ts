@@ -24,7 +24,7 @@ export type Source = {
     layout: 'custom';
     tiles: LayoutTile[];
     participants?: string[];
-} | NamedLayout | {
+} | NamedLayout | FileSource | {
     follow: 'active_speaker';
     hold_ms?: number;
 } | {
@@ -34,6 +34,28 @@ export type Source = {
 export interface NamedLayout {
     layout: string;
     participants?: string[];
+}
+/** A media file of the server's folder, full frame. */
+export interface FileSource {
+    file: string;
+    /** Again and again. */
+    loop?: boolean;
+    /** Where it begins the first time. */
+    from_ms?: number;
+    /** What comes when it ends; what was on before it when absent. Not with `loop`. */
+    then?: 'previous' | 'slate' | 'hold';
+}
+/** What `GET /v1/media` tells of each. */
+export interface MediaFile {
+    file: string;
+    bytes: number;
+}
+/** Where the file on the program stands. */
+export interface FileState {
+    position_ms: number;
+    /** `null` where it is not known (yet). */
+    duration_ms: number | null;
+    paused: boolean;
 }
 export type Corner = 'top_left' | 'top_right' | 'bottom_left' | 'bottom_right';
 export type Fit = 'contain' | 'cover';
@@ -167,6 +189,8 @@ export interface Cast {
     source: Source | null;
     source_state: 'live' | 'stalled' | 'absent';
     source_age_ms: number | null;
+    /** `null` when it shows none. */
+    file?: FileState | null;
     audio: Audio;
     started_at: string | null;
     stopped_at: string | null;

@@ -7,7 +7,6 @@ use crate::{
         conference::{
             ask::{Reply, Ticket},
             rundown::{Clock, CueKey, CueNow, Due},
-            scene,
             state::{Effect, working::Expected},
         },
         error::ControlError,
@@ -153,7 +152,7 @@ impl ConferenceState {
         if !waits || somebody || run.program != ProgramPhase::On {
             return;
         }
-        let scene = scene::scene(&run.source, run.audio, &self.roster);
+        let scene = run.scene(&self.roster);
         run.shown = Some(scene.clone());
         run.reflowing = true;
         let request = self.worker.expect(Expected::Reflow);

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     control::{
         cast::{CastState, Transition},
-        conference::{scene, state::working::Expected},
+        conference::state::working::Expected,
     },
     ids::ParticipantId,
     ipc::{ReplyError, TransitionSpec, WorkerCommand},
@@ -73,7 +73,7 @@ impl ConferenceState {
         let before = self.roster.set_speaker(speaker);
         let timeout_ms = self.config.switching.switch_timeout_ms;
         let Some(run) = &mut self.cast else { return };
-        let scene = scene::scene(&run.source, run.audio, &self.roster);
+        let scene = run.scene(&self.roster);
         if run.shown.as_ref() == Some(&scene) {
             return;
         }
@@ -89,6 +89,7 @@ impl ConferenceState {
                 audio: run.audio,
                 transition: Transition::Cut,
                 scene: scene.clone(),
+                file: None,
                 deadline: now.at + Duration::from_millis(timeout_ms.into()),
             },
         );

@@ -1,6 +1,11 @@
 //! Switches of a live cast: checked, told to the worker, answered when they happened.
 
-use super::{CastRun, ConferenceState, MAX_SWITCHES, Now, ProgramPhase, lane::PATIENCE, passthrough};
+use super::{
+    CastRun, ConferenceState, MAX_SWITCHES, Now, ProgramPhase,
+    files::{Playing, scene_of},
+    lane::PATIENCE,
+    passthrough,
+};
 use crate::{
     control::{
         cast::{AudioChoice, Source, Switch, SwitchResult, Transition},
@@ -45,6 +50,8 @@ pub(super) struct Switching {
     pub(super) audio: AudioChoice,
     pub(super) transition: Transition,
     pub(super) scene: SceneSpec,
+    /// The file that it is to show.
+    pub(super) file: Option<Playing>,
     pub(super) deadline: Instant,
 }
 
@@ -73,6 +80,7 @@ impl ConferenceState {
     pub(super) fn check_switch(&self, switch: &Switch) -> Result<(), ControlError> {
         let run = self.live_cast()?;
         scene::check(&switch.source, &self.roster)?;
+        self.check_file(&switch.source)?;
         self.check_mode(run.encoding.mode, &switch.source)?;
         passthrough::check_transition(run.encoding.mode, switch.transition)
     }
@@ -102,8 +110,11 @@ impl ConferenceState {
         let Some(run) = &mut self.cast else { return };
         let For { ticket, cue } = whose;
         let audio = switch.audio.unwrap_or(run.audio);
-        let scene = scene::scene(&switch.source, audio, &self.roster);
+        let file = self.open_file(&switch.source, audio);
+        let player = file.as_ref().map(|playing| playing.player);
+        let scene = scene_of(&switch.source, audio, &self.roster, player);
         let request = self.worker.expect(Expected::Switch);
+        let Some(run) = &mut self.cast else { return };
         run.switches.insert(
             request.0,
             Switching {
@@ -115,6 +126,7 @@ impl ConferenceState {
                 audio,
                 transition: switch.transition,
                 scene: scene.clone(),
+                file,
                 deadline: now.at
                     + at.map_or(Duration::ZERO, |at| at.since(now.media))
                     + Duration::from_millis(timeout_ms.into())
@@ -159,16 +171,21 @@ impl ConferenceState {
                 run.source = switching.source.clone();
                 run.audio = switching.audio;
                 run.shown = Some(switching.scene);
+                let file = switching.file;
                 let switched = SwitchResult {
                     source: switching.source,
                     took: Duration::from_millis(took_ms.into()),
                     program_pts: run.timeline.relative(pts),
                     transition: switching.transition,
                 };
+                self.file_is_on(file);
                 self.announce(News::CastSwitched(switched.clone()));
                 Ok(Reply::Switched(switched))
             }
             Ok(_) => Err(ControlError::Internal),
+            Err(ReplyError::MediaNotReady { which }) if which.is_file() => {
+                Err(switching.file_error(which).unwrap_or(ControlError::Internal))
+            }
             Err(ReplyError::MediaNotReady { which }) => {
                 let owner = self.roster.owner(which);
                 let name = owner.map_or_else(|| "the source".to_owned(), |(who, _)| who.to_string());

@@ -4,13 +4,16 @@
 use super::{super::*, bench, listeners::Listeners, outsiders::Outsiders};
 use crate::{
     control::{
-        cast::{Arrangement, AudioChoice, CueTime, Focus, Source, Switch, SwitchTime, Transition},
+        cast::{
+            AfterFile, Arrangement, AudioChoice, CueTime, FileSource, Focus, Source, Switch, SwitchTime, Transition,
+        },
         conference::{Join, ParticipantPatch, Publish, presence::Absence},
         overlay::OverlayPatch,
     },
     ids::{ParticipantId, PictureId, RequestId, SourceId, StreamName},
     ipc::{
         LevelReport, ReplyError, ReplyOk, SessionEndReason, WorkerReport,
+        file::{FileAction, FileFault, FileReport},
         overlay::{BackgroundSpec, PictureFile, PictureKind},
     },
     layout::Fit,
@@ -43,6 +46,9 @@ enum Op {
     Cues(Vec<(usize, u8, u64)>),
     NextCue,
     GoCue(usize),
+    /// What is asked of a file, and what a file does by itself.
+    ControlFile(u8),
+    FileEvent(u8),
     Stop,
     Snapshot,
     Overlay(u8),
@@ -76,11 +82,13 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0..8_usize).prop_map(Op::Trickle),
         1 => (0..5_usize).prop_map(Op::Remove),
         1 => (0..5_usize, any::<bool>()).prop_map(|(who, mute)| Op::Patch(who, mute)),
-        3 => (0..12_usize, any::<bool>()).prop_map(|(source, push)| Op::Start(source, push)),
-        4 => (0..12_usize).prop_map(Op::Switch),
-        2 => prop::collection::vec((0..12_usize, 0..4_u8, 0..8_000_u64), 0..5).prop_map(Op::Cues),
+        3 => (0..14_usize, any::<bool>()).prop_map(|(source, push)| Op::Start(source, push)),
+        4 => (0..14_usize).prop_map(Op::Switch),
+        2 => prop::collection::vec((0..14_usize, 0..4_u8, 0..8_000_u64), 0..5).prop_map(Op::Cues),
         2 => Just(Op::NextCue),
         1 => (0..5_usize).prop_map(Op::GoCue),
+        2 => any::<u8>().prop_map(Op::ControlFile),
+        3 => any::<u8>().prop_map(Op::FileEvent),
         1 => Just(Op::Stop),
         2 => Just(Op::Snapshot),
         3 => any::<u8>().prop_map(Op::Overlay),
@@ -132,6 +140,8 @@ struct World {
     outputs: Vec<OutputKey>,
     stopping: Vec<OutputKey>,
     outputs_fail: bool,
+    /// The files that this worker was told to open.
+    files: Vec<SourceId>,
     hub_open: bool,
     last_frame: HashMap<Track, MediaTime>,
     listeners: Listeners,
@@ -141,7 +151,9 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let bench::Bench { state, now, .. } = bench::Bench::new();
+        let mut config = bench::config();
+        config.media.dir = "/media".to_owned();
+        let bench::Bench { state, now, .. } = bench::Bench::with(config, false);
         Self {
             state,
             now,
@@ -158,6 +170,7 @@ impl World {
             outputs: Vec::new(),
             stopping: Vec::new(),
             outputs_fail: false,
+            files: Vec::new(),
             hub_open: false,
             last_frame: HashMap::new(),
             listeners: Listeners::default(),
@@ -277,6 +290,7 @@ impl World {
             }
             WorkerCommand::StartProgram { request, .. }
             | WorkerCommand::Compose { request, .. }
+            | WorkerCommand::ControlFile { request, .. }
             | WorkerCommand::Snapshot { request }
             | WorkerCommand::CheckPicture { request, .. }
             | WorkerCommand::StopProgram { request } => self.unanswered.push((*request, command)),
@@ -299,6 +313,11 @@ impl World {
             | WorkerCommand::MuteForwards { .. }
             | WorkerCommand::CloseForward { .. } => panic!("nobody subscribes here: {command:?}"),
             WorkerCommand::RequestKeyframe | WorkerCommand::MeasureLevels { .. } => {}
+            WorkerCommand::OpenFile { source, .. } => {
+                assert!(source.is_file() && !self.files.contains(source), "{source} is not a new file");
+                self.files.push(*source);
+            }
+            WorkerCommand::AfterFile { source, .. } => assert!(self.files.contains(source)),
             WorkerCommand::PaceRenditions { .. } => panic!("no cast here has renditions: {command:?}"),
             WorkerCommand::Configure(_) | WorkerCommand::Shutdown => panic!("{command:?} is not the state's"),
         }
@@ -308,6 +327,7 @@ impl World {
         self.worker = WorkerModel::None;
         self.unanswered.clear();
         self.worker_pictures.clear();
+        self.files.clear();
         self.worker_sessions.clear();
     }
 
@@ -335,7 +355,14 @@ impl World {
         let result = match (&command, how % 6) {
             (WorkerCommand::Compose { .. }, 1) => Err(ReplyError::Superseded),
             (WorkerCommand::Compose { .. }, 2) => Err(ReplyError::Timeout),
-            (WorkerCommand::Compose { .. }, 3) => Err(ReplyError::MediaNotReady { which: SourceId(0) }),
+            (WorkerCommand::Compose { .. }, 3) => {
+                let which = self.files.last().copied().unwrap_or(SourceId(0));
+                Err(ReplyError::MediaNotReady { which })
+            }
+            (WorkerCommand::ControlFile { .. }, 1) => Err(ReplyError::WrongState { detail: String::new() }),
+            (WorkerCommand::ControlFile { source, .. }, 0 | 2) => {
+                Ok(ReplyOk::FileMoved(self.file_report(*source)))
+            }
             (WorkerCommand::Snapshot { .. }, 0..=2) => Ok(ReplyOk::Snapshot { jpeg: vec![1].into() }),
             (WorkerCommand::CheckPicture { .. }, 0..=2) => {
                 Ok(ReplyOk::PictureChecked { width: 1, height: 1 })
@@ -359,6 +386,11 @@ impl World {
         self.feed(Input::Worker(WorkerEvent::Reply { request, result }));
     }
 
+    fn file_report(&self, source: SourceId) -> FileReport {
+        let position_ms = self.now.media.as_millis() % 10_000;
+        FileReport { source, position_ms, duration_ms: Some(10_000), paused: position_ms % 2 == 0 }
+    }
+
     fn pass(&mut self, ms: u64) {
         let end = self.now.at + Duration::from_millis(ms);
         while let Some(deadline) = self.state.next_deadline().filter(|deadline| *deadline <= end) {
@@ -376,6 +408,10 @@ impl World {
     }
 
     fn run(&mut self, op: Op) {
+        let file = |name: &str, then| {
+            let (name, from) = (name.parse().unwrap(), Duration::ZERO);
+            Source::File(FileSource { name, repeat: then == AfterFile::Hold, from, then })
+        };
         let source = |index: usize| match index {
             5 => Source::Grid { participants: None },
             6 => Source::Speaker { focus: Focus::Participant(bench::who("alice")) },
@@ -388,6 +424,8 @@ impl World {
                 arrangement: Arc::new(Arrangement::SideBySide { fit: Fit::Cover }),
                 participants: None,
             },
+            12 => file("intro.mp4", AfterFile::Previous),
+            13 => file("loop.webm", AfterFile::Hold),
             who => bench::camera(PEOPLE[who]),
         };
         let output = |id: usize| ["x", "y", "z"][id].parse().unwrap();
@@ -468,6 +506,21 @@ impl World {
             }
             Op::NextCue => self.ask(Ask::NextCue),
             Op::GoCue(index) => self.ask(Ask::GoCue(format!("c{index}").parse().unwrap())),
+            Op::ControlFile(how) => self.ask(Ask::ControlFile(match how % 3 {
+                0 => FileAction::Pause,
+                1 => FileAction::Play,
+                _ => FileAction::Seek { to_ms: u64::from(how) * 100 },
+            })),
+            Op::FileEvent(how) => {
+                let Some(source) = self.files.get(usize::from(how) % self.files.len().max(1)).copied() else {
+                    return;
+                };
+                self.event(match how % 4 {
+                    0 => WorkerEvent::FileEnded { source, pts: self.now.media },
+                    1 => WorkerEvent::FileFailed { source, fault: FileFault::NotFound },
+                    _ => WorkerEvent::File(self.file_report(source)),
+                });
+            }
             Op::Stop => self.ask(Ask::StopCast),
             Op::Snapshot => self.ask(Ask::Snapshot),
             Op::Overlay(how) => {
