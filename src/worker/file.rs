@@ -203,7 +203,8 @@ impl FileRunner {
             }
             Err(error) => self.fail(error).await,
         }
-        if deck.running.stop().await.is_err() {
+        let sinks = put([&deck.pictures, &deck.sound], gst::State::Null).await;
+        if sinks.is_err() || deck.running.stop().await.is_err() {
             self.tell(FileEvent::Frozen).await;
         }
     }
@@ -242,9 +243,16 @@ impl FileRunner {
             tell_first(sink, &messages);
         }
         let name = format!("file {}", self.setup.source);
+        put([&deck.0, &deck.1], gst::State::Playing).await?;
         let running =
-            RunningPipeline::start(pipeline, name, &self.setup.timeline, messages, Message::Pipeline).await?;
-        Ok(Deck { running, pictures: deck.0, sound: deck.1, found })
+            RunningPipeline::start(pipeline, name, &self.setup.timeline, messages, Message::Pipeline).await;
+        match running {
+            Ok(running) => Ok(Deck { running, pictures: deck.0, sound: deck.1, found }),
+            Err(error) => {
+                put([&deck.0, &deck.1], gst::State::Null).await?;
+                Err(error.into())
+            }
+        }
     }
 
     /// Waits until each stream has something to show, where it is to begin; its length, milliseconds.
@@ -274,7 +282,6 @@ impl FileRunner {
                 break;
             }
         }
-        settled(deck.running.pipeline().clone()).await?;
         let leader = deck.leader();
         if let Some((width, height)) = size(&deck.pictures)
             && (width > LARGEST || height > LARGEST)
@@ -412,14 +419,20 @@ fn size(sink: &gst_app::AppSink) -> Option<(i32, i32)> {
     structure.get("width").ok().zip(structure.get("height").ok())
 }
 
-/// Waits until the whole pipeline plays. A sink that is full keeps a lock that its change of state needs: a seek before that
-/// (GStreamer 1.22) fills one while the others still wait for theirs, and nothing moves any more.
-async fn settled(pipeline: gst::Pipeline) -> Result<(), OpenError> {
-    let patience = gst::ClockTime::try_from(SEEK_DEADLINE).ok();
-    let settled = tokio::task::spawn_blocking(move || pipeline.state(patience)).await;
-    match settled {
-        Ok((Ok(_), gst::State::Playing, _)) => Ok(()),
-        _ => Err(unsupported("it cannot be read in time")),
+/// Puts the sinks into a state of their own, whatever the pipeline's is. One that is full holds a lock that a change of its state
+/// needs: a seek while the pipeline changed state (GStreamer 1.22) filled one while the other waited for its state, and nothing
+/// moved any more. They do not wait for the clock, so that there is no reason to change with the others.
+async fn put(sinks: [&gst_app::AppSink; 2], state: gst::State) -> Result<(), PipelineError> {
+    let sinks = sinks.map(Clone::clone);
+    let change = tokio::task::spawn_blocking(move || {
+        sinks.iter().all(|sink| {
+            sink.set_locked_state(true);
+            sink.set_state(state).is_ok()
+        })
+    });
+    match tokio::time::timeout(SEEK_DEADLINE, change).await {
+        Ok(Ok(true)) => Ok(()),
+        _ => Err(PipelineError::Frozen { name: "file".to_owned() }),
     }
 }
 

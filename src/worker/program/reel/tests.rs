@@ -30,7 +30,7 @@ impl File {
                 reel.finish_pictures();
                 break;
             }
-            let duration = (read.0 % 2 == 0).then_some(FRAME);
+            let duration = read.0.is_multiple_of(2).then_some(FRAME);
             reel.push_picture(self.zero + at(read.0), duration, 1, read.0);
             read.0 += 1;
         }

@@ -388,7 +388,7 @@ impl World {
 
     fn file_report(&self, source: SourceId) -> FileReport {
         let position_ms = self.now.media.as_millis() % 10_000;
-        FileReport { source, position_ms, duration_ms: Some(10_000), paused: position_ms % 2 == 0 }
+        FileReport { source, position_ms, duration_ms: Some(10_000), paused: position_ms.is_multiple_of(2) }
     }
 
     fn pass(&mut self, ms: u64) {
