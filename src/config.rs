@@ -11,8 +11,8 @@ mod forms;
 pub mod ice;
 pub mod layouts;
 pub mod load;
-pub mod pictures;
 pub mod media;
+pub mod pictures;
 pub mod recording;
 pub mod webhooks;
 

@@ -16,8 +16,8 @@ use crate::{
     units::{Dbov, MediaTime},
 };
 use bytes::Bytes;
-use overlay::{OverlaySpec, PictureFile};
 use file::{FileAction, FileFault, FileReport, FileSpec};
+use overlay::{OverlaySpec, PictureFile};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use meetingcast::{
     control::{
         cast::{
-            AudioChoice, CastState, CastView, CueState, CueView, FileView, OutputKind, OutputSpec, OutputView,
-            RundownView, Source, SourceState, Switch, SwitchResult,
+            AudioChoice, CastState, CastView, CueState, CueView, FileView, OutputKind, OutputSpec,
+            OutputView, RundownView, Source, SourceState, Switch, SwitchResult,
         },
         conference::{
             Conference, ConferenceRequest, ConferenceSettings, ConferenceView, ParticipantView, Publish,

@@ -17,8 +17,8 @@ use crate::{
         error::ControlError,
         events::{Events, news::News},
         figures,
-        store::RundownRecord,
         overlay::ServerPictures,
+        store::RundownRecord,
         supervisor::{Worker, WorkerLauncher, WorkerSignal},
     },
     egress::{

@@ -568,7 +568,8 @@ impl MixerRunner {
                         let frame = frame.clone();
                         let inner = rect.shrunk(edge.border);
                         // While it moves it has the name of its place.
-                        let home = if motion.is_some() { place.rect.shrunk(place.edge.border) } else { inner };
+                        let home =
+                            if motion.is_some() { place.rect.shrunk(place.edge.border) } else { inner };
                         let name = self.overlay.name(&place.tile.label, home);
                         let name = name.and_then(|name| name.moved(home, inner));
                         layers.push(Layer { rect, frame, fit, edge, name });

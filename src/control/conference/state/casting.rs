@@ -26,10 +26,10 @@ use std::{
 use switching::Switching;
 use timed::TimedSwitch;
 
-mod following;
 mod cues;
-mod lane;
 mod files;
+mod following;
+mod lane;
 mod media;
 mod outputs;
 mod passthrough;

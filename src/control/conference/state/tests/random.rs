@@ -5,7 +5,8 @@ use super::{super::*, bench, listeners::Listeners, outsiders::Outsiders};
 use crate::{
     control::{
         cast::{
-            AfterFile, Arrangement, AudioChoice, CueTime, FileSource, Focus, Source, Switch, SwitchTime, Transition,
+            AfterFile, Arrangement, AudioChoice, CueTime, FileSource, Focus, Source, Switch, SwitchTime,
+            Transition,
         },
         conference::{Join, ParticipantPatch, Publish, presence::Absence},
         overlay::OverlayPatch,
