@@ -598,6 +598,24 @@ var k = (e) => encodeURIComponent(e), A = class extends l {
 	switch(e) {
 		return this.#e.json("POST", `${this.#t}/switch`, e);
 	}
+	rundown() {
+		return this.#e.json("GET", `${this.#t}/cues`);
+	}
+	putCues(e) {
+		return this.#e.json("POST", `${this.#t}/cues`, { cues: e });
+	}
+	async clearCues() {
+		await this.#e.json("DELETE", `${this.#t}/cues`);
+	}
+	nextCue() {
+		return this.#e.json("POST", `${this.#t}/cues/next`);
+	}
+	goCue(e) {
+		return this.#e.json("POST", `${this.#t}/cues/${k(e)}/go`);
+	}
+	cuesChanged() {
+		this.emit("cues_changed", this);
+	}
 	async controlFile(e) {
 		let t = typeof e == "string" ? { action: e } : {
 			action: "seek",
@@ -640,8 +658,8 @@ var k = (e) => encodeURIComponent(e), A = class extends l {
 		let t = this.#r;
 		return this.#r = e, t && j(t) === j(e) || this.emit("state_changed", this), e;
 	}
-	current() {
-		return this.#r ? [this] : [];
+	current(e) {
+		return this.#r && e === "state_changed" ? [this] : [];
 	}
 };
 function j({ state: e, source: t, source_state: n, file: r, audio: i, play: a, outputs: o, shed: s, error: c }) {
@@ -786,6 +804,7 @@ var R = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, z = class extends l 
 	#i;
 	#a;
 	#o = !1;
+	#s = !1;
 	constructor(e, t, n = {}) {
 		super(), this.id = t, this.#e = e, this.#n = n, this.#t = n.token ? new O(e.rest.base, n.token) : e.rest, this.meetingCast = new A(this.#t, t);
 	}
@@ -806,8 +825,15 @@ var R = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, z = class extends l 
 		} catch (e) {
 			let t = m(e);
 			if (t.code === "network_lost" || t.code === "not_connected") return;
-			this.#r === "connecting" ? this.#m(t) : this.#h(t);
+			this.#r === "connecting" ? this.#h(t) : this.#g(t);
 		}
+	}
+	async tellLevels(e) {
+		this.#s = e, await this.#e.socket.request({
+			type: "levels",
+			conference: this.id,
+			on: e
+		});
 	}
 	publish(e, t = "camera") {
 		if (this.#r === "failed" || this.#r === "disconnected") throw new d("not_connected", "This conference was left.");
@@ -833,32 +859,35 @@ var R = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, z = class extends l 
 			type: "leave",
 			conference: this.id
 		}).catch(() => void 0), t = [...this.publications.values()].map((e) => e.close());
-		this.#h(), await Promise.all([e, ...t]);
+		this.#g(), await Promise.all([e, ...t]);
 	}
 	take(e) {
 		if (this.#r !== "failed" && this.#r !== "disconnected") switch (e.type) {
-			case "joined": return this.#s(e.participants, e.cast);
-			case "participant.connected": return this.#l(e.participant);
-			case "participant.disconnected": return this.#f(e.id, e.reason);
-			case "stream.added": return e.participant === this.localId ? void 0 : this.#u(e.participant).addStream({
+			case "joined": return this.#c(e.participants, e.cast);
+			case "participant.connected": return this.#u(e.participant);
+			case "participant.disconnected": return this.#p(e.id, e.reason);
+			case "stream.added": return e.participant === this.localId ? void 0 : this.#d(e.participant).addStream({
 				name: e.stream,
 				audio: e.audio,
 				video: e.video
 			});
 			case "stream.removed": return this.participants.get(e.participant)?.removeStream(e.stream);
-			case "cast.changed": return this.#c(e.cast);
+			case "cast.changed": return this.#l(e.cast);
+			case "cast.cues":
+			case "cast.cue": return this.meetingCast.cuesChanged();
 			case "load.shed":
 			case "load.restored": return this.#a = {
 				snapshots: e.snapshots,
 				renditions: e.renditions
 			}, this.emit("load", this.#a);
+			case "levels": return this.emit("levels", e);
 			case "worker.restarted":
 				for (let { session: e } of this.publications.values()) e.restart();
 				for (let e of this.participants.values()) e.restart();
 				return;
 			case "ended": {
 				let t = e.reason === "removed";
-				return this.#h(new d(t ? "removed" : "conference_ended", t ? "You were removed from the conference." : "The conference was ended."));
+				return this.#g(new d(t ? "removed" : "conference_ended", t ? "You were removed from the conference." : "The conference was ended."));
 			}
 		}
 	}
@@ -869,7 +898,7 @@ var R = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, z = class extends l 
 		});
 	}
 	lose(e) {
-		this.#r === "connecting" ? this.#m(e) : this.#h(e);
+		this.#r === "connecting" ? this.#h(e) : this.#g(e);
 	}
 	current(e) {
 		return {
@@ -880,14 +909,14 @@ var R = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, z = class extends l 
 			load: this.#a ? [this.#a] : []
 		}[e] ?? [];
 	}
-	#s(e, t) {
+	#c(e, t) {
 		let n = this.#r === "connecting";
-		this.#r = "connected", this.#c(t), n && (this.emit("connected", this.id), this.#n.stream && this.publish(this.#n.stream));
+		this.#r = "connected", this.#l(t), n && (this.emit("connected", this.id), this.#n.stream && this.publish(this.#n.stream)), this.#s && !n && this.tellLevels(!0).catch(() => void 0);
 		let r = new Set(e.map(({ id: e }) => e));
-		for (let e of [...this.participants.keys()]) r.has(e) || this.#f(e);
-		for (let t of e) this.#l(t);
+		for (let e of [...this.participants.keys()]) r.has(e) || this.#p(e);
+		for (let t of e) this.#u(t);
 	}
-	#c(e) {
+	#l(e) {
 		this.meetingCast.update(e);
 		let t = this.meetingCast.isPassingThrough && !this.#o;
 		if (this.#o = this.meetingCast.isPassingThrough, !t) return;
@@ -898,21 +927,21 @@ var R = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, z = class extends l 
 			republished: n
 		}), n && r.restart());
 	}
-	#l(e) {
-		e.id !== this.localId && (this.participants.get(e.id) ?? this.#d(e)).update(e);
-	}
 	#u(e) {
-		return this.participants.get(e) ?? this.#d({ id: e });
+		e.id !== this.localId && (this.participants.get(e.id) ?? this.#f(e)).update(e);
 	}
 	#d(e) {
-		let t = new M(e, (e, t) => this.#p(e, t));
+		return this.participants.get(e) ?? this.#f({ id: e });
+	}
+	#f(e) {
+		let t = new M(e, (e, t) => this.#m(e, t));
 		return this.participants.set(e.id, t), this.emit("participant_connected", t), t;
 	}
-	#f(e, t) {
+	#p(e, t) {
 		let n = this.participants.get(e);
 		n && (this.participants.delete(e), n.leave(t), this.emit("participant_disconnected", n));
 	}
-	#p(e, { name: t, audio: n, video: r }) {
+	#m(e, { name: t, audio: n, video: r }) {
 		if (this.#n.subscribe === !1) return new C(t);
 		let i = new URLSearchParams({ stream: t }), a = `/v1/conferences/${k(this.id)}/participants/${k(e)}/whep?${i}`;
 		return new C(t, {
@@ -923,10 +952,10 @@ var R = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, z = class extends l 
 			video: r
 		});
 	}
-	#m(e) {
+	#h(e) {
 		this.#e.forget(this), this.#r = "failed", this.#i = e, this.emit("connect_failed", e);
 	}
-	#h(e) {
+	#g(e) {
 		if (this.#r !== "disconnected") {
 			this.#e.forget(this), this.#r = "disconnected", this.#i = e;
 			for (let e of this.participants.values()) e.leave();
@@ -1342,11 +1371,11 @@ function $(e) {
 	return t ? new d("device_unavailable", t, { cause: e }) : m(e, "device_unavailable");
 }
 // sdk/src/program.ts
-function he({ url: e, token: t, conference: n, rtc: r = {} }) {
+function he({ url: e, token: t, conference: n, without: r, rtc: i = {} }) {
 	return new C("program", {
 		rest: new O(e ?? location.origin, t),
-		path: `/v1/conferences/${k(n)}/program/whep`,
-		configuration: () => r,
+		path: `/v1/conferences/${k(n)}/program/whep${r === void 0 ? "" : `?without=${encodeURIComponent(r)}`}`,
+		configuration: () => i,
 		audio: !0,
 		video: !0
 	});

@@ -8,6 +8,10 @@ export type Source = {
     layout: 'speaker';
     focus: string;
 } | {
+    layout: 'speaker';
+    follow: 'active_speaker';
+    hold_ms?: number;
+} | {
     layout: 'pip';
     focus: string;
     inset: string;
@@ -122,6 +126,8 @@ export interface Switch {
         type: 'fade';
         duration_ms?: number;
     };
+    /** With a cut from one layout to another: tiles move to their new places within so long. */
+    animate_ms?: number;
     /** The program's time at which it is to happen; the promise waits for it. Not with `at`. */
     at_pts_ms?: number;
     /** The same by the server's clock, RFC 3339. */
@@ -192,6 +198,8 @@ export interface Cast {
     /** `null` when it shows none. */
     file?: FileState | null;
     audio: Audio;
+    /** Who is on by speaking, where the source follows the active speaker. */
+    speaker?: string;
     started_at: string | null;
     stopped_at: string | null;
     encoding: Encoding | null;

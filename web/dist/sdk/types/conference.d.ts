@@ -3,7 +3,7 @@ import type { Client } from './client.js';
 import { Emitter } from './emitter.js';
 import type { LocalStream } from './local-stream.js';
 import { MeetingCast } from './meeting-cast.js';
-import type { ConferenceMessage, QualityMessage } from './messages.js';
+import type { ConferenceMessage, LevelsMessage, QualityMessage } from './messages.js';
 import { Participant } from './participant.js';
 import { MeetingCastError } from './problem.js';
 import { Publication } from './publication.js';
@@ -42,6 +42,8 @@ export interface ConferenceEvents {
     participant_disconnected: Participant;
     /** The server sheds load, or takes it back. */
     load: Load;
+    /** Five times a second, after `tellLevels(true)`. */
+    levels: LevelsMessage;
     /** The cast passes pictures through, and a stream of ours is not of the codec that it takes. */
     codec_wanted: CodecWanted;
     /** A stream of ours cannot be published. What cannot be received, its own stream tells. */
@@ -59,6 +61,8 @@ export declare class Conference extends Emitter<ConferenceEvents> {
     get localId(): string;
     /** Goes in, also again after a session that was not resumed. */
     enter(): Promise<void>;
+    /** Has the server tell how loud everybody and the cast is, or no longer: the event `levels`. */
+    tellLevels(on: boolean): Promise<void>;
     /** Publishes a stream beside the others, as `screen`. */
     publish(stream: LocalStream, name?: string): Publication;
     unpublish(name?: string): Promise<void>;

@@ -1,8 +1,11 @@
-import type { Cast, Output, OutputRequest, StartCast, Switch, SwitchResult } from './cast.js';
+import type { Cast, Cue, Output, OutputRequest, Rundown, StartCast, Switch, SwitchResult } from './cast.js';
 import { Emitter } from './emitter.js';
+import type { Overlay, OverlayPatch, Picture } from './overlay.js';
 import { type Rest } from './rest.js';
 interface MeetingCastEvents {
     state_changed: MeetingCast;
+    /** The run-down is another, or one of its cues is: ask for it. */
+    cues_changed: MeetingCast;
 }
 export declare class MeetingCast extends Emitter<MeetingCastEvents> {
     #private;
@@ -21,6 +24,17 @@ export declare class MeetingCast extends Emitter<MeetingCastEvents> {
     /** Resolves when viewers see and hear the new one. */
     switchParticipant(participant: string): Promise<SwitchResult>;
     switch(to: Switch): Promise<SwitchResult>;
+    /** The run-down; without one it has no cues. */
+    rundown(): Promise<Rundown>;
+    /** Puts a run-down, with or without a cast. Cues that stand in the one there is, under their ids and unchanged, stay as they are. */
+    putCues(cues: Cue[]): Promise<Rundown>;
+    clearCues(): Promise<void>;
+    /** Takes the next cue now. Resolves when viewers see it. */
+    nextCue(): Promise<SwitchResult>;
+    /** Takes a certain cue now. */
+    goCue(id: string): Promise<SwitchResult>;
+    /** The server said so. */
+    cuesChanged(): void;
     /** Resolves when the file on the program stands still, or goes on; `to_ms` of it: when that is seen. */
     controlFile(action: 'pause' | 'play' | {
         to_ms: number;
@@ -28,12 +42,21 @@ export declare class MeetingCast extends Emitter<MeetingCastEvents> {
     stop(): Promise<Cast>;
     addOutput(output: OutputRequest): Promise<Output>;
     removeOutput(id: string): Promise<void>;
+    /** What is drawn over the program. */
+    overlay(): Promise<Overlay>;
+    /** Resolves when viewers see the change; at once when nothing is on air. */
+    setOverlay(patch: OverlayPatch): Promise<Overlay>;
+    /** What an overlay may name. */
+    pictures(): Promise<Picture[]>;
+    /** Uploads a PNG, JPEG or SVG, by its type; `name` is 1 to 32 characters of a-z 0-9 _ -. */
+    putPicture(name: string, file: Blob): Promise<Picture>;
+    removePicture(name: string): Promise<void>;
     /** Asks now, for the figures that change without an event. */
     refresh(): Promise<Cast>;
     /** Called for every change, whoever made it, and at once with what is now. */
     onStateChanged(callback: (cast: MeetingCast) => void): () => void;
     /** The server's word; anything that changed is told. */
     update(cast: Cast): Cast;
-    protected current(): readonly [MeetingCast] | readonly [];
+    protected current(name: keyof MeetingCastEvents): readonly [MeetingCast] | readonly [];
 }
 export {};

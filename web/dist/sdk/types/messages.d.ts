@@ -41,6 +41,19 @@ export interface CallSignal {
     sdp?: RTCSessionDescriptionInit;
     candidate?: RTCIceCandidateInit | null;
 }
+/** How loud everything was in the last fifth of a second, in decibels below full scale: 0 the loudest, -127 silence. */
+export interface LevelsMessage {
+    type: 'levels';
+    conference: string;
+    /** Before mutes and gains. */
+    inputs: {
+        participant: string;
+        stream: string;
+        dbov: number;
+    }[];
+    /** Of what the cast's audience hears; `null` without a cast. */
+    program_dbov: number | null;
+}
 export type ConferenceMessage = {
     type: 'joined';
     conference: string;
@@ -84,7 +97,7 @@ export type ConferenceMessage = {
     conference: string;
     snapshots: boolean;
     renditions: ShedRendition[];
-} | {
+} | LevelsMessage | {
     type: 'worker.restarted';
     conference: string;
 } | {
@@ -124,6 +137,10 @@ export type ClientMessage = {
 } | {
     type: 'leave';
     conference: string;
+} | {
+    type: 'levels';
+    conference: string;
+    on: boolean;
 } | {
     type: 'call.invite';
     to: string;
