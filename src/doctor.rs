@@ -39,7 +39,7 @@ const fn needs(element: &'static str, package: &'static str, needed_for: &'stati
 }
 
 /// Sorted by what they are needed for; each element once, named for its first use.
-static REQUIRED: [Requirement; 59] = [
+static REQUIRED: [Requirement; 60] = [
     needs("appsink", BASE, PROGRAM),
     needs("appsrc", BASE, PROGRAM),
     needs("capsfilter", CORE, PROGRAM),
@@ -87,6 +87,7 @@ static REQUIRED: [Requirement; 59] = [
     needs("opusdec", BASE, INGEST_OPUS),
     needs("opusenc", BASE, BROADCAST),
     needs("vp8enc", GOOD, PUBLISH),
+    needs("level", GOOD, PUBLISH),
     needs("rtph264pay", GOOD, BROADCAST),
     needs("rtpopuspay", GOOD, BROADCAST),
     needs("rtpvp8pay", GOOD, PUBLISH),

@@ -43,7 +43,7 @@ async fn one_participant_is_a_whole_start() {
     assert_eq!(
         cast["encoding"],
         json!({"mode": "compose", "width": 1280, "height": 720, "fps": 30, "video_kbps": 2500,
-               "audio_kbps": 128, "keyframe_ms": 2000, "renditions": []})
+               "audio_kbps": 128, "keyframe_ms": 2000, "loudness_lufs": null, "renditions": []})
     );
     assert_eq!(cast["outputs"][0]["id"], "hls");
     assert_eq!(cast["outputs"][0]["state"], "connecting");
@@ -79,7 +79,7 @@ async fn a_passthrough_cast_says_so_and_refuses_what_needs_an_encoder() {
     assert_eq!(
         reply.json()["encoding"],
         json!({"mode": "passthrough", "width": 1280, "height": 720, "fps": 30, "video_kbps": null,
-               "audio_kbps": 128, "keyframe_ms": 2000, "renditions": []})
+               "audio_kbps": 128, "keyframe_ms": 2000, "loudness_lufs": null, "renditions": []})
     );
 }
 

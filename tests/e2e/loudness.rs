@@ -27,7 +27,7 @@ fn measure(path: &Path, from_s: u32) -> (f64, f64) {
 #[test]
 fn quiet_participants_come_to_the_target_and_peaks_stay_below_it() {
     let _turn = one_at_a_time();
-    let stage = Stage::set(&[("MEETINGCAST_ENCODING__LOUDNESS_LUFS", "-16")]);
+    let stage = Stage::set(&[("ENCODING__LOUDNESS_LUFS", "-16")]);
     let quiet = stage.join(stage.options(0, "quiet"));
     let loud = stage.join(stage.options(1, "loud"));
     stage.seen("quiet");

@@ -59,7 +59,8 @@ async fn a_tone_is_as_loud_as_it_is() {
     assert!((middle(of(0)) + 23).abs() <= 1, "{:?}", of(0));
     assert!(of(0).iter().any(|level| *level > -16), "{:?}", of(0));
     assert!((middle(program.clone()) + 29).abs() <= 1, "{program:?}");
-    assert!(middle(of(1)) < -80, "{:?}", of(1));
+    // What GStreamer says of nothing at all.
+    assert!(middle(of(1)) < -55, "{:?}", of(1));
     ann.vanish().await;
     bob.vanish().await;
 }
