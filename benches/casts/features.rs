@@ -4,7 +4,7 @@
 
 use crate::{
     Bench,
-    costs::TILE,
+    costs::{CAMERA, TILE},
     ours, process,
     row::{Mode, Row},
     server::Server,
@@ -27,9 +27,11 @@ struct Feature {
     with: [Value; 2],
     /// What is asked for again and again meanwhile.
     again: Option<fn(usize) -> Value>,
+    /// What lies over the program.
+    overlay: Option<Value>,
 }
 
-fn features() -> Vec<Feature> {
+fn features(file: &str) -> Vec<Feature> {
     let grid = || [json!({"layout": "grid"}), json!({})];
     let tile = |n: usize, more: Value| {
         let mut tile = json!({
@@ -55,24 +57,44 @@ fn features() -> Vec<Feature> {
                 let source = json!({"layout": "grid", "participants": people});
                 json!({"source": source, "transition": {"type": "fade", "duration_ms": 1000}})
             }),
+            overlay: None,
         },
         Feature {
             name: "custom tiles with border and round corners",
             without: tiles(json!({})),
             with: tiles(json!({"border": {"width": 0.006, "color": "#ffffff"}, "radius": 0.03})),
             again: None,
+            overlay: None,
         },
         Feature {
             name: "speaker layout by voice (levels ten times a second)",
             without: [json!({"layout": "speaker", "focus": "p0"}), json!({})],
             with: [json!({"layout": "speaker", "follow": "active_speaker"}), json!({})],
             again: None,
+            overlay: None,
         },
         Feature {
             name: "loudness towards -16 LUFS",
             without: grid(),
             with: [json!({"layout": "grid"}), json!({"loudness_lufs": -16})],
             again: None,
+            overlay: None,
+        },
+        Feature {
+            name: "names, title and clock over the grid",
+            without: grid(),
+            with: grid(),
+            again: None,
+            overlay: Some(
+                json!({"labels": true, "title": {"text": "Good evening"}, "clock": {"corner": "top_right"}}),
+            ),
+        },
+        Feature {
+            name: "a media file (720p30 H.264) instead of a participant (640x360)",
+            without: [json!({"participant": "p0"}), json!({})],
+            with: [json!({"file": file, "loop": true}), json!({})],
+            again: None,
+            overlay: None,
         },
     ]
 }
@@ -85,12 +107,20 @@ pub fn run(bench: &Bench) {
     println!("\n| feature | without, cores | with, cores | ratio |\n|---|---|---|---|");
     let row = Row { name: "features", clip: TILE, told: TILE, people: 4, mode: Mode::Composed };
     let clips = row.clips();
-    for feature in features() {
-        let server = Server::start_with(&[("LIMITS__MAX_LOAD", "0")]);
+    let camera = CAMERA.file(0);
+    let (Some(folder), Some(file)) = (camera.parent(), camera.file_name()) else { return };
+    let (folder, file) = (folder.to_string_lossy(), file.to_string_lossy());
+    for feature in features(&file) {
+        let server = Server::start_with(&[("LIMITS__MAX_LOAD", "0"), ("MEDIA__DIR", &folder)]);
         let _publishers = ours::publishers(&server, "bench", &clips);
         let mut pairs = Vec::new();
         for _ in 0..bench.rounds {
+            let nothing = json!({"labels": false, "title": null, "clock": null});
+            server.ok("PATCH", &format!("{CAST}/overlay"), Some(nothing));
             let without = cast(bench, &server, &feature.without, None);
+            if let Some(overlay) = &feature.overlay {
+                server.ok("PATCH", &format!("{CAST}/overlay"), Some(overlay.clone()));
+            }
             let with = cast(bench, &server, &feature.with, feature.again);
             eprintln!("{}: without {without:.3}, with {with:.3}", feature.name);
             pairs.push((without, with));

@@ -13,7 +13,7 @@ const FRAME: Duration = Duration::from_nanos(33_333_333);
 /// Of a test picture that fills 640x360: between its code and its text there is nothing but its colour.
 const BAND: Rect = Rect { x: 250, y: 194, width: 200, height: 14 };
 /// A sound is looked at in steps of, milliseconds.
-const STEP_MS: u64 = 100;
+const STEP_MS: u64 = 150;
 /// A tone that is heard is louder than this.
 const HEARD: f32 = 0.02;
 

@@ -15,10 +15,12 @@ use meetingcast::{
 const REPORTS: usize = 30;
 
 fn reports(worker: &WorkerProcess) -> Vec<&LevelReport> {
-    let level = |event| match event {
-        &WorkerEvent::Levels(ref report) => Some(report),
-        _ => None,
-    };
+    fn level(event: &WorkerEvent) -> Option<&LevelReport> {
+        match event {
+            WorkerEvent::Levels(report) => Some(report),
+            _ => None,
+        }
+    }
     worker.others.iter().filter_map(level).collect()
 }
 

@@ -104,7 +104,7 @@ mod tests {
             widths.push(motion.rect(Some(SourceId(1)), goal).width);
         }
         assert!(widths.is_sorted_by(|a, b| a > b), "{widths:?}");
-        assert_eq!(widths[5], (1280 + goal.width) / 2 & !1, "half way at half time");
+        assert_eq!(widths[5], even((1280 + goal.width) / 2), "half way at half time");
         assert_eq!(motion.rect(Some(SourceId(1)), goal), goal);
         let fresh = self::motion(&from, None, 400).rect(Some(SourceId(2)), goal);
         assert_eq!((fresh.width, fresh.height), (2, 2), "who is new is small at first");
