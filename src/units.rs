@@ -88,6 +88,12 @@ impl FrameRate {
         MediaTime((n as u128 * 1_000_000_000 / self.0 as u128) as u64)
     }
 
+    /// As many frames as come nearest to `length`.
+    pub fn frames_in(self, length: Duration) -> u32 {
+        let frames = (length.as_nanos() * u128::from(self.0) + 500_000_000) / 1_000_000_000;
+        u32::try_from(frames).unwrap_or(u32::MAX)
+    }
+
     /// How long one frame lasts.
     pub const fn frame_duration(self) -> Duration {
         Duration::from_nanos(1_000_000_000 / self.0 as u64)
@@ -153,6 +159,7 @@ mod tests {
     fn frame_times_do_not_drift() {
         assert_eq!(FrameRate(30).frame_time(30 * 3600), MediaTime::from_millis(3_600_000));
         assert_eq!(FrameRate(30).frame_time(1).0, 33_333_333);
+        assert_eq!([16, 17, 500].map(|ms| FrameRate(30).frames_in(Duration::from_millis(ms))), [0, 1, 15]);
     }
 
     #[test]

@@ -36,8 +36,7 @@ pub struct Fade {
 impl Fade {
     /// As many frames as come nearest to `length`; `None` when that is one or none: a cut.
     pub fn new(length: Duration, rate: FrameRate) -> Option<Self> {
-        let frames = (length.as_nanos() * u128::from(rate.0) + 500_000_000) / 1_000_000_000;
-        let frames = u32::try_from(frames).unwrap_or(u32::MAX);
+        let frames = rate.frames_in(length);
         (frames > 1).then_some(Self { frames, shown: 0, rate })
     }
 

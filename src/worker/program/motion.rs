@@ -25,8 +25,7 @@ impl Motion {
         length: Duration,
         rate: FrameRate,
     ) -> Option<Self> {
-        let frames = (length.as_nanos() * u128::from(rate.0) + 500_000_000) / 1_000_000_000;
-        let frames = u32::try_from(frames).unwrap_or(u32::MAX);
+        let frames = rate.frames_in(length);
         let at = |place: &Place<'_>| {
             let rect = before.map_or(place.rect, |before| before.rect(place.tile.source, place.rect));
             Some((place.tile.source?, rect))

@@ -87,7 +87,7 @@ impl Passthrough {
             last_plea: None,
             start: now,
             next: 0,
-            next_sample: sound::sample_at((now - delay).0),
+            next_sample: sound::sample_before(now, delay),
             loudness: Loudness::towards(encoding.loudness_lufs),
             spec,
             delay,
@@ -139,7 +139,7 @@ impl Passthrough {
         let look = players.looks(now);
         let steps = self.cutter.tick(window, now, look, players);
 
-        let mut block = vec![0.0; self.samples_until(window.until) * sound::CHANNELS];
+        let mut block = vec![0.0; self.samples_until(until) * sound::CHANNELS];
         let mut mixed = 0;
         for step in steps {
             match step {
@@ -193,9 +193,9 @@ impl Passthrough {
         players.mix(self.next_sample + (done / sound::CHANNELS) as i64, out, minuses);
     }
 
-    /// From the next sample to that time.
+    /// From the next sample to what is heard at that time of the program.
     fn samples_until(&self, until: MediaTime) -> usize {
-        (sound::sample_at(until.0) - self.next_sample).max(0) as usize
+        (sound::sample_before(until, self.delay) - self.next_sample).max(0) as usize
     }
 
     /// The rhythm is that of whose pictures are on the program.

@@ -4,7 +4,7 @@
 //! that the mixer never asks what time it is.
 
 use crate::units::MediaTime;
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 /// Samples a second; also the encoder's rate.
 pub const RATE: u64 = 48_000;
@@ -28,6 +28,13 @@ type Frame = [f32; CHANNELS];
 /// The sample number of a time in nanoseconds, to the nearest.
 pub const fn sample_at(nanos: u64) -> i64 {
     ((nanos as u128 * RATE as u128 + 500_000_000) / 1_000_000_000) as i64
+}
+
+/// The sample that sources had so long before `at`. Negative within the delay of the first conference's moments: there is
+/// nothing then, and it lasts as long as anything else.
+pub const fn sample_before(at: MediaTime, delay: Duration) -> i64 {
+    // A delay of a century would fit.
+    sample_at(at.0) - sample_at(delay.as_nanos() as u64)
 }
 
 /// One source's samples, in order of time.
@@ -422,6 +429,18 @@ mod tests {
         // Heard before and after: nothing happens.
         gain.set(1.0, Move::Fade(24_000));
         assert!(course(&mut gain, 24_000).iter().all(|gain| *gain == 1.0));
+    }
+
+    #[test]
+    fn time_before_the_first_moment_is_as_long_as_any() {
+        let delay = Duration::from_millis(260);
+        let at = |ms| sample_before(MediaTime::from_millis(ms), delay);
+        assert_eq!([at(0), at(100), at(260), at(1260)], [-12_480, -7680, 0, 48_000]);
+        let mut voice = voice(1.0);
+        voice.line.push(0, &vec![0.5; 960 * 2]);
+        let mut out = vec![0.0; 1600 * 2];
+        mix([&mut voice].into_iter(), -800, &mut out);
+        assert!(out[..1600].iter().all(|s| *s == 0.0) && out[(800 + EDGE) * 2] == 0.5);
     }
 
     #[test]

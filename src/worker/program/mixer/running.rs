@@ -60,7 +60,7 @@ impl Running {
             start: now,
             next: 0,
             gop_begins: 0,
-            next_sample: sound::sample_at((now - delay).0),
+            next_sample: sound::sample_before(now, delay),
             motion: None,
             loudness: Loudness::towards(spec.encoding.loudness_lufs),
             spec,
