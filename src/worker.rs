@@ -18,6 +18,7 @@ pub mod level;
 pub mod pipeline;
 pub mod pipeline_file;
 pub mod program;
+pub mod rtp;
 pub mod source;
 pub mod timeline;
 

@@ -8,7 +8,7 @@ use crate::{
     ids::SessionId,
     worker::{
         encoder::feed::{self, FedFrame, ProgramFeed},
-        forward::relay::{PacketRelay, RelayedMedium},
+        forward::relay::{self, PacketRelay, RelayedMedium},
         ingest::keyframes::{self, KeyframeThrottle},
         pipeline::{PipelineError, PipelineEvent, RunningPipeline},
         pipeline_file::{ParamValue, PipelineFile, PipelineFileError, Role},
@@ -145,8 +145,7 @@ impl BroadcastRunner {
     /// Until nobody needs it; then `None`.
     async fn serve(&mut self) -> Option<String> {
         let mut frames = self.feed.listen();
-        // As good as the program's where there is none: only one of them is heard.
-        let mut sound = self.own.as_ref().map_or(&self.feed, |own| &own.sound.feed).listen();
+        let mut own_sound = self.own.as_ref().map(|own| own.sound.feed.listen());
         let mut keyframes = KeyframeThrottle::default();
         loop {
             tokio::select! {
@@ -160,7 +159,7 @@ impl BroadcastRunner {
                 }
                 frame = frames.recv() => match frame {
                     Ok(frame) => {
-                        if frame.medium == RelayedMedium::Video {
+                        if own_sound.is_none() || frame.medium == RelayedMedium::Video {
                             self.push(&frame);
                         }
                     }
@@ -169,12 +168,8 @@ impl BroadcastRunner {
                     // Cannot be, while this task holds the feed.
                     Err(RecvError::Closed) => return None,
                 },
-                frame = sound.recv() => match frame {
-                    Ok(frame) => {
-                        if frame.medium == RelayedMedium::Audio {
-                            self.push(&frame);
-                        }
-                    }
+                frame = relay::next(&mut own_sound) => match frame {
+                    Ok(frame) => self.push(&frame),
                     // Sound that is missing is missing.
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return None,

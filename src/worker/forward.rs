@@ -213,7 +213,7 @@ impl ForwardRunner {
                     }
                 },
                 () = peer.wants_keyframe() => self.setup.origin.request_keyframe(),
-                packet = next(&mut packets) => match packet {
+                packet = relay::next(&mut packets) => match packet {
                     Ok(packet) => sent_since_watch |= self.send(&mut senders, &packet),
                     // Left behind: the gap is a loss to the subscriber, who asks for a keyframe.
                     Err(broadcast::error::RecvError::Lagged(_)) => {}
@@ -261,15 +261,5 @@ impl ForwardRunner {
             return false;
         }
         sender.send(packet)
-    }
-}
-
-/// The next packet, once there is a connection to send it on.
-async fn next(
-    packets: &mut Option<broadcast::Receiver<RelayedPacket>>,
-) -> Result<RelayedPacket, broadcast::error::RecvError> {
-    match packets {
-        Some(packets) => packets.recv().await,
-        None => std::future::pending().await,
     }
 }

@@ -2,10 +2,11 @@
 //! subscription's own, header extensions and CSRCs (whose numbers mean something to the publisher only) are
 //! left out, the payload stays as it came.
 
-use crate::ipc::VideoCodec;
+use crate::{
+    ipc::VideoCodec,
+    worker::rtp::{self, HEADER, Parts},
+};
 
-/// Bytes of an RTP header without CSRCs and extension (RFC 3550 §5.1).
-const HEADER: usize = 12;
 /// H.264: a key picture or its parameters (RFC 6184 §5.2; types 5, 7).
 const H264_IDR: u8 = 5;
 const H264_SPS: u8 = 7;
@@ -86,20 +87,12 @@ impl Renumbering {
 
 /// What an RTP packet carries, without padding.
 fn payload(packet: &[u8]) -> Option<&[u8]> {
-    let (header, rest) = packet.split_at_checked(HEADER)?;
-    if header[0] >> 6 != 2 {
-        return None;
+    let Parts { header, rest, .. } = rtp::parts(packet)?;
+    if header[0] & 0x20 == 0 {
+        return Some(rest);
     }
-    let mut rest = rest.get(usize::from(header[0] & 0x0f) * 4..)?;
-    if header[0] & 0x10 != 0 {
-        let words = u16::from_be_bytes([*rest.get(2)?, *rest.get(3)?]);
-        rest = rest.get(4 + usize::from(words) * 4..)?;
-    }
-    if header[0] & 0x20 != 0 {
-        let padding = usize::from(*rest.last()?);
-        rest = rest.get(..rest.len().checked_sub(padding)?)?;
-    }
-    Some(rest)
+    let padding = usize::from(*rest.last()?);
+    rest.get(..rest.len().checked_sub(padding)?)
 }
 
 /// Whether a keyframe, or the parameters before it, begins with this payload.

@@ -62,6 +62,16 @@ impl<T: Clone, const KEPT: usize> Relay<T, KEPT> {
     }
 }
 
+/// The next item, where somebody listens; for ever none otherwise.
+pub async fn next<T: Clone>(
+    items: &mut Option<broadcast::Receiver<T>>,
+) -> Result<T, broadcast::error::RecvError> {
+    match items {
+        Some(items) => items.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
 impl PacketRelay {
     /// Passes on what a streaming thread pushes. Costs nothing while nobody listens.
     pub fn pass(&self, medium: Option<RelayedMedium>, info: &gst::PadProbeInfo<'_>) {

@@ -1,9 +1,7 @@
 //! How loud a publisher says that a packet of sound is (RFC 6464): known before anything is decoded.
 
-use crate::units::Dbov;
+use crate::{units::Dbov, worker::rtp};
 
-/// Bytes of an RTP header without CSRCs and extension (RFC 3550 §5.1).
-const HEADER: usize = 12;
 /// The profiles of the one-byte and the two-byte form (RFC 8285 §4.2, §4.3); the latter's last four bits are the
 /// application's.
 const ONE_BYTE: u16 = 0xBEDE;
@@ -11,14 +9,7 @@ const TWO_BYTE: u16 = 0x1000;
 
 /// The level in the header extension `id` of an RTP packet, where it is there.
 pub fn read(packet: &[u8], id: u8) -> Option<Dbov> {
-    let (header, rest) = packet.split_at_checked(HEADER)?;
-    if header[0] >> 6 != 2 || header[0] & 0x10 == 0 {
-        return None;
-    }
-    let rest = rest.get(usize::from(header[0] & 0x0f) * 4..)?;
-    let profile = u16::from_be_bytes([*rest.first()?, *rest.get(1)?]);
-    let words = u16::from_be_bytes([*rest.get(2)?, *rest.get(3)?]);
-    let extension = rest.get(4..4 + usize::from(words) * 4)?;
+    let (profile, extension) = rtp::parts(packet)?.extension?;
     let level = match profile {
         ONE_BYTE => element(extension, id, |head, _| match head {
             // 15 ends the list; length 0 is one byte.

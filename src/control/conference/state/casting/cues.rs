@@ -1,6 +1,9 @@
 //! The run-down on a live cast: cues are taken by hand, or told to the worker when their times come.
 
-use super::{ConferenceState, MAX_SWITCHES, Now, ProgramPhase, switching::For};
+use super::{
+    ConferenceState, MAX_SWITCHES, Now, ProgramPhase,
+    switching::{For, Origin},
+};
 use crate::{
     control::{
         cast::{Cue, CueTime, CueView, RundownView, Source, Transition, in_cue},
@@ -117,14 +120,24 @@ impl ConferenceState {
         if let Some(run) = &mut self.cast {
             run.switches.values_mut().filter(|told| told.cue == Some(key)).for_each(|told| told.cue = None);
         }
-        self.compose(now, switch, None, For { ticket: Some(ticket), cue: Some(key) });
+        self.compose(
+            now,
+            switch,
+            None,
+            For { ticket: Some(ticket), cue: Some(key), origin: Origin::Request },
+        );
     }
 
     /// Its time is near.
     pub(super) fn tell_cue(&mut self, now: Now, due: Due) {
         self.rundown.told(due.key);
         let Some(switch) = self.rundown.cue(due.key).map(Cue::switch) else { return };
-        self.compose(now, switch, Some(due.at), For { ticket: None, cue: Some(due.key) });
+        self.compose(
+            now,
+            switch,
+            Some(due.at),
+            For { ticket: None, cue: Some(due.key), origin: Origin::Request },
+        );
     }
 
     /// Cues that wait in the worker for a time before `at` are not ready, and another takes their place.

@@ -2,15 +2,12 @@
 
 use super::{
     CastRun, ConferenceState, Now, ProgramPhase,
-    switching::{Origin, Switching},
+    switching::{For, Origin},
 };
 use crate::{
-    control::{
-        cast::{CastState, Transition},
-        conference::state::working::Expected,
-    },
+    control::cast::{CastState, Switch, Transition},
     ids::ParticipantId,
-    ipc::{ReplyError, TransitionSpec, WorkerCommand},
+    ipc::ReplyError,
 };
 use std::time::Duration;
 
@@ -71,37 +68,13 @@ impl ConferenceState {
 
     fn switch_to_speaker(&mut self, now: Now, speaker: Option<ParticipantId>) {
         let before = self.roster.set_speaker(speaker);
-        let timeout_ms = self.config.switching.switch_timeout_ms;
-        let Some(run) = &mut self.cast else { return };
-        let scene = run.scene(&self.roster);
-        if run.shown.as_ref() == Some(&scene) {
+        let Some(run) = &self.cast else { return };
+        if run.shown.as_ref() == Some(&run.scene(&self.roster)) {
             return;
         }
-        let request = self.worker.expect(Expected::Switch);
-        run.switches.insert(
-            request.0,
-            Switching {
-                ticket: None,
-                origin: Origin::Speaker { before },
-                cue: None,
-                at: None,
-                source: run.source.clone(),
-                audio: run.audio,
-                transition: Transition::Cut,
-                scene: scene.clone(),
-                file: None,
-                deadline: now.at + Duration::from_millis(timeout_ms.into()),
-            },
-        );
-        let deadline_ms = timeout_ms;
-        self.command(WorkerCommand::Compose {
-            request,
-            scene,
-            wait_ready: true,
-            deadline_ms,
-            transition: TransitionSpec::Cut,
-            at: None,
-        });
+        let switch =
+            Switch { source: run.source.clone(), audio: None, transition: Transition::Cut, at: None };
+        self.compose(now, switch, None, For { ticket: None, cue: None, origin: Origin::Speaker { before } });
     }
 
     /// Who spoke did not come on: whoever was on before still is.

@@ -56,10 +56,11 @@ pub(super) struct Switching {
 }
 
 /// For whom a switch is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct For {
     pub(super) ticket: Option<Ticket>,
     pub(super) cue: Option<CueKey>,
+    pub(super) origin: Origin,
 }
 
 impl ConferenceState {
@@ -98,7 +99,7 @@ impl ConferenceState {
             let retry_after = Duration::from_secs(1);
             return self.refuse(ticket, ControlError::Overloaded { retry_after });
         }
-        self.compose(now, switch, at, For { ticket: Some(ticket), cue: None });
+        self.compose(now, switch, at, For { ticket: Some(ticket), cue: None, origin: Origin::Request });
     }
 
     /// Tells the worker: what is asked for can be shown, and there is a program.
@@ -108,7 +109,7 @@ impl ConferenceState {
             self.overtake_cues(now, at);
         }
         let Some(run) = &mut self.cast else { return };
-        let For { ticket, cue } = whose;
+        let For { ticket, cue, origin } = whose;
         let audio = switch.audio.unwrap_or(run.audio);
         let file = self.open_file(&switch.source, audio);
         let player = file.as_ref().map(|playing| playing.player);
@@ -119,7 +120,7 @@ impl ConferenceState {
             request.0,
             Switching {
                 ticket,
-                origin: Origin::Request,
+                origin,
                 cue,
                 at,
                 source: switch.source,
