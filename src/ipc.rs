@@ -40,6 +40,8 @@ pub enum WorkerCommand {
         offer: IngestOffer,
         mutes: Mutes,
     },
+    /// From now on what a subscriber of the program does not hear, who was opened with something left out.
+    LeaveOut { session: SessionId, without: Vec<SourceId> },
     /// From now on what subscribers of the source do not get.
     MuteForwards { source: SourceId, mutes: Mutes },
     /// Hang a subscriber up. No `SessionEnded` follows. Unknown sessions are ignored.

@@ -5,7 +5,7 @@
 use crate::{
     Bench,
     capture_clock::CaptureClock,
-    number,
+    number, ours,
     part_follower::PartFollower,
     server::wait_for,
     spread::Spread,
@@ -17,7 +17,6 @@ use meetingcast::{
         options::VideoCodec,
         planes::PictureSize,
         recording::{Layout, Recording, VideoSample},
-        subscriber::Subscriber,
         viewer,
     },
 };
@@ -70,11 +69,7 @@ fn measure(mode: &str, codec: VideoCodec) {
     let directory = tempfile::tempdir().expect("a directory");
     let index = cast["play"]["hls"].as_str().expect("a URL");
     let follower = PartFollower::start(&index.replace("index.m3u8", "video/media.m3u8"), directory.path());
-    let (viewer, offer) = Subscriber::open(VideoCodec::H264).expect("a viewer");
-    let path = cast["play"]["whep"].as_str().expect("a URL");
-    let answer = ureq::post(path).header("content-type", "application/sdp").send(&offer);
-    let answer = answer.and_then(|mut answer| answer.body_mut().read_to_string()).expect("an answer");
-    viewer.answer(&answer).expect("the answer is taken");
+    let viewer = ours::viewer(cast["play"]["whep"].as_str().expect("a URL"));
     std::thread::sleep(Duration::from_secs(number("DELAY_SECONDS", SECONDS)));
     let followed = follower.finish();
     let watched = viewer.delays_ms(|counter| captures.capture_ns(counter));

@@ -29,6 +29,8 @@ struct Feature {
     again: Option<fn(usize) -> Value>,
     /// What lies over the program.
     overlay: Option<Value>,
+    /// Participants who hear the program without themselves; in the cast without it they hear it whole.
+    minus: usize,
 }
 
 fn features(file: &str) -> Vec<Feature> {
@@ -52,12 +54,22 @@ fn features(file: &str) -> Vec<Feature> {
             without: grid(),
             with: grid(),
             again: Some(|n| {
-                let mut people: Vec<_> = (0..4).map(|one| format!("p{one}")).collect();
-                people.rotate_left(n % 4);
-                let source = json!({"layout": "grid", "participants": people});
+                let source = json!({"layout": "grid", "participants": rotated(n)});
                 json!({"source": source, "transition": {"type": "fade", "duration_ms": 1000}})
             }),
             overlay: None,
+            minus: 0,
+        },
+        Feature {
+            name: "a move without a pause, grid to grid",
+            without: grid(),
+            with: grid(),
+            again: Some(|n| {
+                let source = json!({"layout": "grid", "participants": rotated(n)});
+                json!({"source": source, "animate_ms": 1000})
+            }),
+            overlay: None,
+            minus: 0,
         },
         Feature {
             name: "custom tiles with border and round corners",
@@ -65,6 +77,7 @@ fn features(file: &str) -> Vec<Feature> {
             with: tiles(json!({"border": {"width": 0.006, "color": "#ffffff"}, "radius": 0.03})),
             again: None,
             overlay: None,
+            minus: 0,
         },
         Feature {
             name: "speaker layout by voice (levels ten times a second)",
@@ -72,6 +85,7 @@ fn features(file: &str) -> Vec<Feature> {
             with: [json!({"layout": "speaker", "follow": "active_speaker"}), json!({})],
             again: None,
             overlay: None,
+            minus: 0,
         },
         Feature {
             name: "loudness towards -16 LUFS",
@@ -79,6 +93,7 @@ fn features(file: &str) -> Vec<Feature> {
             with: [json!({"layout": "grid"}), json!({"loudness_lufs": -16})],
             again: None,
             overlay: None,
+            minus: 0,
         },
         Feature {
             name: "names, title and clock over the grid",
@@ -88,6 +103,23 @@ fn features(file: &str) -> Vec<Feature> {
             overlay: Some(
                 json!({"labels": true, "title": {"text": "Good evening"}, "clock": {"corner": "top_right"}}),
             ),
+            minus: 0,
+        },
+        Feature {
+            name: "mix-minus for one of the listeners",
+            without: grid(),
+            with: grid(),
+            again: None,
+            overlay: None,
+            minus: 1,
+        },
+        Feature {
+            name: "mix-minus for four listeners",
+            without: grid(),
+            with: grid(),
+            again: None,
+            overlay: None,
+            minus: 4,
         },
         Feature {
             name: "a media file (720p30 H.264) instead of a participant (640x360)",
@@ -95,8 +127,16 @@ fn features(file: &str) -> Vec<Feature> {
             with: [json!({"file": file, "loop": true}), json!({})],
             again: None,
             overlay: None,
+            minus: 0,
         },
     ]
+}
+
+/// The four people, another one first each time.
+fn rotated(n: usize) -> Vec<String> {
+    let mut people: Vec<_> = (0..4).map(|one| format!("p{one}")).collect();
+    people.rotate_left(n % 4);
+    people
 }
 
 /// Prints the table.
@@ -117,11 +157,13 @@ pub fn run(bench: &Bench) {
         for _ in 0..bench.rounds {
             let nothing = json!({"labels": false, "title": null, "clock": null});
             server.ok("PATCH", &format!("{CAST}/overlay"), Some(nothing));
-            let without = cast(bench, &server, &feature.without, None);
+            let whole = vec![String::new(); feature.minus];
+            let without = cast(bench, &server, &feature.without, None, &whole);
             if let Some(overlay) = &feature.overlay {
                 server.ok("PATCH", &format!("{CAST}/overlay"), Some(overlay.clone()));
             }
-            let with = cast(bench, &server, &feature.with, feature.again);
+            let minus: Vec<_> = (0..feature.minus).map(|n| format!("?without=p{n}")).collect();
+            let with = cast(bench, &server, &feature.with, feature.again, &minus);
             eprintln!("{}: without {without:.3}, with {with:.3}", feature.name);
             pairs.push((without, with));
         }
@@ -143,6 +185,7 @@ fn cast(
     server: &Server,
     [source, more]: &[Value; 2],
     again: Option<fn(usize) -> Value>,
+    listeners: &[String],
 ) -> f64 {
     let sink = bench.runtime.block_on(RtmpSink::bind("127.0.0.1:0")).expect("a receiver");
     let mut encoding = json!({"width": 1280, "height": 720, "fps": 30, "video_kbps": 2500});
@@ -154,7 +197,9 @@ fn cast(
         {"type": "hls", "low_latency": false},
     ]);
     let body = json!({"source": source, "audio": "mix", "encoding": encoding, "outputs": outputs});
-    server.ok("POST", &format!("{CAST}/start"), Some(body));
+    let play = server.ok("POST", &format!("{CAST}/start"), Some(body));
+    let whep = play["play"]["whep"].as_str().expect("a URL");
+    let _listeners: Vec<_> = listeners.iter().map(|query| ours::viewer(&format!("{whep}{query}"))).collect();
     let over = AtomicBool::new(false);
     let cores = std::thread::scope(|scope| {
         if let Some(body) = again {

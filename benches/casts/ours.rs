@@ -6,7 +6,10 @@ use crate::{
     row::{Mode, Row},
     server::{Helper, Server, publish, wait_for},
 };
-use meetingcast::demo::rtmp_sink::{RtmpSink, TagKind};
+use meetingcast::{
+    demo::rtmp_sink::{RtmpSink, TagKind},
+    publisher::{options::VideoCodec, subscriber::Subscriber},
+};
 use serde_json::{Value, json};
 use std::{path::PathBuf, time::Duration};
 use tokio::runtime::Runtime;
@@ -38,6 +41,15 @@ pub fn connected(server: &Server, conference: &str, people: usize) {
             (server.call("GET", &path, None).body["streams"][0]["connected"] == true).then_some(())
         });
     }
+}
+
+/// Somebody who watches by WHEP, until it is dropped.
+pub fn viewer(url: &str) -> Subscriber {
+    let (viewer, offer) = Subscriber::open(VideoCodec::H264).expect("a viewer");
+    let answer = ureq::post(url).header("content-type", "application/sdp").send(&offer);
+    let answer = answer.and_then(|mut answer| answer.body_mut().read_to_string()).expect("an answer");
+    viewer.answer(&answer).expect("the answer is taken");
+    viewer
 }
 
 /// What is asked for: a program of this row for one RTMP receiver, and HLS.

@@ -227,6 +227,7 @@ impl Controller {
                     self.reply(request, Err(error)).await;
                 }
             }
+            WorkerCommand::LeaveOut { session, without } => self.leave_out(&session, without)?,
             WorkerCommand::MuteForwards { source, mutes } => self.mute_forwards(source, mutes).await,
             WorkerCommand::CloseForward { session } => self.close_forward(&session),
             WorkerCommand::StartProgram { request, program } => {

@@ -43,12 +43,18 @@ fn a_row_of_switches_is_run_to_the_frame() {
     for (at, told) in times.iter().zip(&told) {
         assert!((*at..at + 34).contains(told), "asked for {at} ms, on the program at {told} ms: {told:?}");
     }
-    // By the clock.
+    // By the clock, and one by hand before it, when the worker has been told of it already.
     let wall = Timestamp::now() + SignedDuration::from_secs(1);
-    let last = stage.switch(json!({"participant": "p1", "at": wall.to_string()})).pts_ms;
+    let body = json!({"participant": "p0", "at": wall.to_string()});
+    let (by_hand, last) = std::thread::scope(|scope| {
+        let timed = scope.spawn(|| stage.switch(body).pts_ms);
+        std::thread::sleep(Duration::from_millis(300));
+        (stage.switch(json!({"participant": "p1"})).pts_ms, timed.join().unwrap())
+    });
+    assert!(by_hand < last, "by hand at {by_hand} ms, by the clock at {last} ms");
     assert!(Timestamp::now() >= wall, "answered before it happened");
     for (body, field) in [
-        (json!({"participant": "p0", "at_pts_ms": now}), "at_pts_ms"),
+        (json!({"participant": "p1", "at_pts_ms": now}), "at_pts_ms"),
         (json!({"participant": "p0", "at_pts_ms": now + 600_000}), "at_pts_ms"),
         (json!({"participant": "p0", "at": "tomorrow"}), "at"),
     ] {
@@ -73,9 +79,9 @@ fn a_row_of_switches_is_run_to_the_frame() {
         }
     });
     // What the file begins with, then each of them.
-    assert_eq!(seen.len() as u64, SWITCHES + 2, "{seen:?}");
+    assert_eq!(seen.len() as u64, SWITCHES + 3, "{seen:?}");
     let frames = |from: u64, to: u64| (to - from) as f64 * 30.0 / 1000.0;
-    let promised = told.iter().chain([&last]).collect::<Vec<_>>();
+    let promised = told.iter().chain([&by_hand, &last]).collect::<Vec<_>>();
     for (seen, told) in seen[1..].windows(2).zip(promised.windows(2)) {
         let seen = frames(seen[0].0 / 1_000_000, seen[1].0 / 1_000_000);
         assert!((seen - frames(*told[0], *told[1])).abs() < 0.1, "{seen} frames, {told:?}");

@@ -179,7 +179,8 @@ mod imp {
     fn note(name: &str) {
         let Some(path) = std::env::var_os("FAKE_ENCODERS_LOG") else { return };
         let mut log = std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
-        writeln!(log, "{name}").unwrap();
+        // One write: two encoders note themselves at the same time, and what is formatted piece by piece would mix.
+        log.write_all(format!("{name}\n").as_bytes()).unwrap();
     }
 
     impl GstObjectImpl for FakeEncoder {}

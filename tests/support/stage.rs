@@ -76,10 +76,12 @@ impl Stage {
 
     /// Starts the cast with one HLS output and records it.
     pub fn start(&self, source: Value, width: u32, height: u32) -> Take {
-        let body = json!({
-            "source": source, "encoding": {"width": width, "height": height},
-            "outputs": [{"id": "hls", "type": "hls"}]
-        });
+        self.start_with(json!({"source": source, "encoding": {"width": width, "height": height}}))
+    }
+
+    /// Starts a cast of that body with one HLS output and records it.
+    pub fn start_with(&self, mut body: Value) -> Take {
+        body["outputs"] = json!([{"id": "hls", "type": "hls"}]);
         let cast = self.server.ok("POST", &format!("/v1/conferences/{ROOM}/cast/start"), Some(body));
         let url = cast["play"]["hls"].as_str().unwrap();
         Take { recorder: HlsRecorder::start(url, self.directory.path()).unwrap() }

@@ -433,6 +433,7 @@ impl ConferenceState {
         self.expire_cast(now);
         self.staff(now);
         self.open_ingests();
+        self.drive_left_out();
         self.follow_speaker(now);
         self.drive_pictures(now);
         self.drive_overlay(now);

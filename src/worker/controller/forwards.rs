@@ -6,13 +6,12 @@ use crate::{
     ipc::{ForwardOf, IngestOffer, Mutes, ReplyError, ReplyOk, SessionEndReason, WorkerEvent},
     worker::{
         broadcast::{Broadcast, BroadcastEvent, Own},
-        encoder::feed::ProgramFeed,
         forward::{Forward, ForwardSetup, Origin},
         ingest::IngestEvent,
         program::{minus::MixMinus, mixer::MixerRequest},
     },
 };
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// A subscriber.
 pub(super) struct Subscriber {
@@ -22,6 +21,8 @@ pub(super) struct Subscriber {
     pub(super) publisher: Option<SessionId>,
     /// Whom to tell about the answer.
     opening: Option<RequestId>,
+    /// The sound of its own, where something is left out of it.
+    own: Option<Weak<MixMinus>>,
 }
 
 impl Controller {
@@ -34,13 +35,18 @@ impl Controller {
         offer: IngestOffer,
         mutes: Mutes,
     ) -> Result<(), ReplyError> {
-        let (publisher, origin) = match of {
+        let (publisher, origin, own) = match of {
             ForwardOf::Source(source) => {
                 let (publisher, origin) = self.publisher(source)?;
-                (Some(publisher), origin)
+                (Some(publisher), origin, None)
             }
-            ForwardOf::Program if without.is_empty() => (None, Origin::Program(self.broadcast().await?)),
-            ForwardOf::Program => (None, Origin::Program(self.own_broadcast(&session, without).await?)),
+            ForwardOf::Program if without.is_empty() => {
+                (None, Origin::Program(self.broadcast().await?), None)
+            }
+            ForwardOf::Program => {
+                let (broadcast, own) = self.own_broadcast(&session, without).await?;
+                (None, Origin::Program(broadcast), Some(own))
+            }
         };
         let setup = ForwardSetup {
             session: session.clone(),
@@ -52,8 +58,16 @@ impl Controller {
             origin,
         };
         let forward = Forward::open(setup, self.forward_events_in.clone());
-        self.subscribers.insert(session, Subscriber { forward, of, publisher, opening: Some(request) });
+        self.subscribers.insert(session, Subscriber { forward, of, publisher, opening: Some(request), own });
         Ok(())
+    }
+
+    /// What a listener with a sound of their own does not hear from now on.
+    pub(super) fn leave_out(&mut self, session: &SessionId, without: Vec<SourceId>) -> Result<(), Finish> {
+        match self.subscribers.get(session).and_then(|one| one.own.clone()) {
+            Some(of) => self.ask(MixerRequest::Minus { of, without }),
+            None => Ok(()),
+        }
     }
 
     /// Who delivers a source's media. While one publication replaces another there are two for a moment: the
@@ -85,18 +99,20 @@ impl Controller {
         &mut self,
         session: &SessionId,
         without: Vec<SourceId>,
-    ) -> Result<Broadcast, ReplyError> {
+    ) -> Result<(Broadcast, Weak<MixMinus>), ReplyError> {
         let Some(program) = &self.program else {
             return Err(ReplyError::WrongState { detail: "no program runs".to_owned() });
         };
         let (feed, events) = (program.encoder.feed().clone(), self.broadcast_events_in.clone());
-        let sound = Arc::new(MixMinus { without, feed: ProgramFeed::default() });
+        let sound = Arc::new(MixMinus::default());
+        let of = Arc::downgrade(&sound);
         self.mixer
-            .ask(MixerRequest::Minus(Arc::downgrade(&sound)))
+            .ask(MixerRequest::Minus { of: of.clone(), without })
             .map_err(|error| ReplyError::Internal { detail: chain(&error) })?;
         let own = Own { session: session.clone(), sound };
         let started = Broadcast::start(feed, Some(own), program.audio_kbps, &self.timeline, events).await;
-        started.map_err(|error| ReplyError::Internal { detail: chain(&error) })
+        let broadcast = started.map_err(|error| ReplyError::Internal { detail: chain(&error) })?;
+        Ok((broadcast, of))
     }
 
     /// Nobody watches the program any more: it is made into packets no longer.

@@ -8,11 +8,9 @@ use crate::{
 };
 use std::sync::Weak;
 
-/// One listener's wish, and where their sound goes. It is made as long as somebody holds this.
-#[derive(Debug)]
+/// Where one listener's sound goes. It is made as long as somebody holds this.
+#[derive(Debug, Default)]
 pub struct MixMinus {
-    /// Who is left out.
-    pub without: Vec<SourceId>,
     /// Sound only.
     pub feed: ProgramFeed,
 }
@@ -34,10 +32,11 @@ pub struct Minuses {
 }
 
 impl Minuses {
-    /// Somebody listens.
-    pub fn add(&mut self, of: Weak<MixMinus>) {
-        if let Some(minus) = of.upgrade() {
-            self.wanted.push(Minus { of, without: minus.without.clone(), own: Vec::new() });
+    /// Somebody listens, from now on without those.
+    pub fn set(&mut self, of: Weak<MixMinus>, without: Vec<SourceId>) {
+        match self.wanted.iter_mut().find(|minus| minus.of.ptr_eq(&of)) {
+            Some(minus) => minus.without = without,
+            None => self.wanted.push(Minus { of, without, own: Vec::new() }),
         }
     }
 
@@ -103,12 +102,12 @@ mod tests {
     #[test]
     fn each_hears_everybody_but_themselves() {
         gst::init().unwrap();
-        let minus = |n| Arc::new(MixMinus { without: vec![SourceId(n)], feed: ProgramFeed::default() });
-        let (first, second) = (minus(1), minus(2));
+        let (first, second) = (Arc::new(MixMinus::default()), Arc::new(MixMinus::default()));
         let (mut at_first, mut at_second) = (first.feed.listen(), second.feed.listen());
         let mut minuses = Minuses::default();
-        minuses.add(Arc::downgrade(&first));
-        minuses.add(Arc::downgrade(&second));
+        minuses.set(Arc::downgrade(&first), vec![SourceId(1)]);
+        minuses.set(Arc::downgrade(&second), vec![SourceId(3)]);
+        minuses.set(Arc::downgrade(&second), vec![SourceId(2)]);
         // In two stretches, as where a scene changes between them.
         let mut out = [0.0; 4];
         for half in out.chunks_mut(2) {

@@ -82,8 +82,8 @@ pub enum MixerRequest {
     Encode(Box<PicturesInput>),
     /// An IDR, soon.
     Keyframe,
-    /// Somebody listens to the program without some sources, as long as this is held.
-    Minus(Weak<MixMinus>),
+    /// Somebody listens to the program, from now on without some sources, as long as this is held.
+    Minus { of: Weak<MixMinus>, without: Vec<SourceId> },
     /// The next picture, for a still.
     Snapshot { request: RequestId },
     /// From now on what is over the scene.
@@ -312,7 +312,7 @@ impl MixerRunner {
                     passing.want_keyframe();
                 }
             }
-            MixerRequest::Minus(minus) => self.minuses.add(minus),
+            MixerRequest::Minus { of, without } => self.minuses.set(of, without),
             MixerRequest::Snapshot { request } => match &mut self.program {
                 Some(program) => program.stills.push(request),
                 None => self.still(request, None),

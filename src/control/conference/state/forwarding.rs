@@ -26,6 +26,15 @@ const FORWARD_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Forwards {
     opening: BTreeMap<u64, Opening>,
     open: BTreeMap<SessionId, ForwardOf>,
+    /// Of whom listeners of the program do not hear anything.
+    left_out: BTreeMap<SessionId, LeftOut>,
+}
+
+/// Somebody's sources, as the worker knows them.
+#[derive(Debug)]
+struct LeftOut {
+    who: ParticipantId,
+    told: Vec<SourceId>,
 }
 
 #[derive(Debug)]
@@ -53,6 +62,14 @@ impl Forwards {
         self.open.remove(session).is_some()
     }
 
+    /// Nothing is left out for those who are gone.
+    fn forget_left_out(&mut self) {
+        let Self { opening, open, left_out } = self;
+        left_out.retain(|session, _| {
+            open.contains_key(session) || opening.values().any(|one| one.session == *session)
+        });
+    }
+
     /// Somebody receives it, or is about to.
     pub(super) fn has(&self, of: ForwardOf) -> bool {
         self.open.values().chain(self.opening.values().map(|one| &one.of)).any(|one| *one == of)
@@ -70,10 +87,10 @@ impl ConferenceState {
         let max = self.config.limits.max_subscribers;
         let without = match &subscribe.to {
             SubscribeTo::Program { without } => self.left_out(without),
-            SubscribeTo::Participant { .. } => Ok(Vec::new()),
+            SubscribeTo::Participant { .. } => Ok(None),
         };
-        let without = match without {
-            Ok(without) => without,
+        let left_out = match without {
+            Ok(left_out) => left_out,
             Err(error) => return self.refuse(ticket, error),
         };
         let (of, offer, mutes) = match found {
@@ -93,20 +110,39 @@ impl ConferenceState {
             deadline: now.at + FORWARD_TIMEOUT,
         };
         self.forwards.opening.insert(serial, opening);
+        let without = left_out.as_ref().map(|left_out| left_out.told.clone()).unwrap_or_default();
+        if let Some(left_out) = left_out {
+            self.forwards.left_out.insert(session.clone(), left_out);
+        }
         self.command(WorkerCommand::OpenForward { request, session, of, without, offer, mutes });
     }
 
     /// The sources that a listener of the program does not hear.
-    fn left_out(&mut self, without: &Without) -> Result<Vec<SourceId>, ControlError> {
+    fn left_out(&mut self, without: &Without) -> Result<Option<LeftOut>, ControlError> {
         let sends = |who: &ParticipantId| self.roster.publishers().any(|one| one.id == *who);
-        match without {
+        let who = match without {
             Without::Named(who) => {
                 self.roster.participant(who)?;
-                Ok(self.roster.sources_of(who))
+                who
             }
-            Without::Listener(who) if sends(who) => Ok(self.roster.sources_of(who)),
-            Without::Listener(_) | Without::Nobody => Ok(Vec::new()),
+            Without::Listener(who) if sends(who) => who,
+            Without::Listener(_) | Without::Nobody => return Ok(None),
+        };
+        Ok(Some(LeftOut { who: who.clone(), told: self.roster.sources_of(who) }))
+    }
+
+    /// Whoever is left out may send more by now (a screen with sound).
+    pub(super) fn drive_left_out(&mut self) {
+        self.forwards.forget_left_out();
+        let mut changed = Vec::new();
+        for (session, left_out) in &mut self.forwards.left_out {
+            let without = self.roster.sources_of(&left_out.who);
+            if without != left_out.told {
+                left_out.told.clone_from(&without);
+                changed.push(WorkerCommand::LeaveOut { session: session.clone(), without });
+            }
         }
+        changed.into_iter().for_each(|command| self.command(command));
     }
 
     fn find_stream(

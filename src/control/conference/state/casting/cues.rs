@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     control::{
-        cast::{Cue, CueTime, CueView, RundownView, Source, Transition, in_cue},
+        cast::{Cue, CueTime, CueView, RundownView, Transition, in_cue},
         conference::{
             ask::{Reply, Ticket},
             rundown::{Clock, CueKey, CueNow, Due},
@@ -46,12 +46,9 @@ impl ConferenceState {
     fn check_cues(&self, cues: &[Cue]) -> Result<(), ControlError> {
         let Ok(run) = self.live_cast() else { return Ok(()) };
         for (index, cue) in cues.iter().enumerate() {
-            let can = match (run.encoding.mode, &cue.source) {
-                (ProgramMode::Compose, _) => Ok(()),
-                (ProgramMode::Passthrough, Source::Participant { .. }) => self.check_manner(cue),
-                (ProgramMode::Passthrough, _) => Err(ControlError::SourceUnsupported),
-            };
-            can.map_err(|error| in_cue(index, error))?;
+            super::passthrough::check_source(run.encoding.mode, &cue.source)
+                .and_then(|()| self.check_manner(cue))
+                .map_err(|error| in_cue(index, error))?;
         }
         Ok(())
     }

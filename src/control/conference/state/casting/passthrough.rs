@@ -20,6 +20,16 @@ pub(super) fn check_transition(mode: ProgramMode, transition: Transition) -> Res
     ))
 }
 
+/// Whether a cast of this mode can show such a source at all, whoever is there: one participant's picture passes through,
+/// or that of whoever is followed.
+pub(super) fn check_source(mode: ProgramMode, source: &Source) -> Result<(), ControlError> {
+    match (mode, source) {
+        (ProgramMode::Compose, _)
+        | (ProgramMode::Passthrough, Source::Participant { .. } | Source::Follow { .. }) => Ok(()),
+        (ProgramMode::Passthrough, _) => Err(ControlError::SourceUnsupported),
+    }
+}
+
 impl ConferenceState {
     /// Whether a cast of this mode can show `source`, whose names are checked.
     pub(in super::super) fn check_mode(
@@ -27,14 +37,11 @@ impl ConferenceState {
         mode: ProgramMode,
         source: &Source,
     ) -> Result<(), ControlError> {
-        if mode == ProgramMode::Compose {
-            return Ok(());
-        }
-        let (participant, name) = match source {
-            Source::Participant { participant, stream } => (participant, stream),
-            // Whom that can pass through it follows.
-            Source::Follow { .. } => return Ok(()),
-            _ => return Err(ControlError::SourceUnsupported),
+        check_source(mode, source)?;
+        let (participant, name) = match (mode, source) {
+            (ProgramMode::Passthrough, Source::Participant { participant, stream }) => (participant, stream),
+            // Of those who are followed, whom that can pass through.
+            _ => return Ok(()),
         };
         let codec = self.roster.participant(participant)?.stream(name).and_then(|stream| stream.video);
         let sends = match codec {

@@ -48,6 +48,8 @@ pub(super) struct Switching {
     pub(super) at: Option<MediaTime>,
     pub(super) source: Source,
     pub(super) audio: AudioChoice,
+    /// As it was asked for: without, what is on the program by then goes on.
+    pub(super) audio_asked: Option<AudioChoice>,
     pub(super) transition: Transition,
     pub(super) scene: SceneSpec,
     /// The file that it is to show.
@@ -125,6 +127,7 @@ impl ConferenceState {
                 at,
                 source: switch.source,
                 audio,
+                audio_asked: switch.audio,
                 transition: switch.transition,
                 scene: scene.clone(),
                 file,
@@ -155,6 +158,9 @@ impl ConferenceState {
         let Some(switching) = run.switches.remove(&request.0) else { return };
         if let (Origin::Speaker { before }, Err(error)) = (&switching.origin, &result) {
             self.keep_speaker(now, before.clone(), error);
+        }
+        if matches!(result, Err(ReplyError::Superseded)) && self.put_back(now, &switching) {
+            return self.switch_in_time(now);
         }
         let Some(run) = &mut self.cast else { return };
         let mut on = None;

@@ -1,6 +1,6 @@
 //! Switches with a time of their own: kept here until it is near, then given to the worker, which takes them at their frame.
 
-use super::{ConferenceState, MAX_SWITCHES, Now};
+use super::{CastRun, ConferenceState, MAX_SWITCHES, Now, switching::Switching};
 use crate::{
     control::{
         cast::{Switch, SwitchTime},
@@ -21,6 +21,14 @@ pub(super) struct TimedSwitch {
     pub(super) ticket: Ticket,
     pub(super) switch: Switch,
     pub(super) at: MediaTime,
+}
+
+impl CastRun {
+    /// Earliest first; of the same time, in the order of asking.
+    fn wait(&mut self, timed: TimedSwitch) {
+        let place = self.timed.partition_point(|waiting| waiting.at <= timed.at);
+        self.timed.insert(place, timed);
+    }
 }
 
 impl ConferenceState {
@@ -68,9 +76,23 @@ impl ConferenceState {
         if run.timed.len() >= MAX_SWITCHES {
             return self.refuse(ticket, ControlError::Overloaded { retry_after: Duration::from_secs(1) });
         }
-        let place = run.timed.partition_point(|timed| timed.at <= at);
-        run.timed.insert(place, TimedSwitch { ticket, switch, at });
+        run.wait(TimedSwitch { ticket, switch, at });
         self.switch_in_time(now);
+    }
+
+    /// A switch that was asked for meanwhile took the place in the worker of one whose time is still to come: that waits
+    /// again, and is told when the other is done. False of any other, which is over.
+    pub(super) fn put_back(&mut self, now: Now, told: &Switching) -> bool {
+        let Some(run) = &mut self.cast else { return false };
+        let (Some(ticket), None, Some(at)) = (told.ticket, told.cue, told.at) else { return false };
+        if at <= now.media || !run.is_live() {
+            return false;
+        }
+        let (source, transition) = (told.source.clone(), told.transition);
+        // Its time is known since it was asked for, and not looked up again.
+        let switch = Switch { source, audio: told.audio_asked, transition, at: None };
+        run.wait(TimedSwitch { ticket, switch, at });
+        true
     }
 }
 

@@ -315,7 +315,11 @@ fn what_passes_through_is_refused_as_a_switch_is() {
         assert_eq!((error.code_and_status().0, error.field()), ("invalid_request", Some(field)));
     }
     put(&mut bench, &[]);
-    put_list(&mut bench, vec![cue("c0", camera("alice"), CueTime::Manual)]);
+    let follow = Source::Follow { hold: Duration::from_secs(1) };
+    put_list(
+        &mut bench,
+        vec![cue("c0", camera("alice"), CueTime::Manual), cue("c1", follow, CueTime::Manual)],
+    );
 }
 
 #[test]

@@ -147,6 +147,36 @@ fn who_speaks_and_watches_does_not_hear_themselves() {
 }
 
 #[test]
+fn what_who_watches_sends_later_is_left_out_too() {
+    let mut bench = Bench::new();
+    let (_, source) = bench.publish("alice", "camera");
+    bench.publish("bob", "camera");
+    bench.go_live(camera("alice"), &[hls()]);
+    for (session, without) in
+        [("w1", Without::Listener(who("alice"))), ("w2", Without::Named(who("bob"))), ("w3", Without::Nobody)]
+    {
+        let vp8 = Err(ControlError::NoCommonCodec("only H.264".to_owned()));
+        let offers = SubscriberOffers { h264: Ok(offer()), vp8 };
+        let subscribe = Subscribe { to: SubscribeTo::Program { without }, offers };
+        bench.ask(Ask::Subscribe { subscribe, session: session.into() });
+    }
+    bench.commands();
+    let told = |bench: &mut Bench| -> Vec<_> {
+        let leave_out = |command| match command {
+            WorkerCommand::LeaveOut { session, without } => Some((session, without)),
+            _ => None,
+        };
+        bench.commands().into_iter().filter_map(leave_out).collect()
+    };
+    let (_, screen) = bench.publish("alice", "screen");
+    assert_eq!(told(&mut bench), [("w1".into(), vec![source, screen])]);
+    let session = "w1".into();
+    bench.feed(Input::Worker(WorkerEvent::SessionEnded { session, reason: SessionEndReason::Inactive }));
+    bench.publish("alice", "second");
+    assert_eq!(told(&mut bench), [], "who is gone hears nothing at all");
+}
+
+#[test]
 fn who_cannot_take_h264_cannot_watch_the_program() {
     let mut bench = Bench::new();
     bench.publish("alice", "camera");

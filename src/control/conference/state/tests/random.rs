@@ -311,6 +311,7 @@ impl World {
                 assert!(self.worker_sessions.contains(session.as_str()));
             }
             WorkerCommand::OpenForward { .. }
+            | WorkerCommand::LeaveOut { .. }
             | WorkerCommand::MuteForwards { .. }
             | WorkerCommand::CloseForward { .. } => panic!("nobody subscribes here: {command:?}"),
             WorkerCommand::RequestKeyframe | WorkerCommand::MeasureLevels { .. } => {}

@@ -2,9 +2,9 @@
 
 use super::{super::*, bench::*};
 use crate::{
-    control::cast::{Switch, SwitchTime, Transition},
+    control::cast::{AudioChoice, Switch, SwitchTime, Transition},
     ids::RequestId,
-    ipc::ReplyOk,
+    ipc::{ReplyError, ReplyOk},
 };
 
 fn ask(bench: &mut Bench, who: &str, at: SwitchTime) -> Ticket {
@@ -62,6 +62,52 @@ fn each_is_told_when_its_time_is_near_and_the_one_before_is_done() {
         let Reply::Switched(result) = bench.ok(ticket) else { panic!("{ms}") };
         assert_eq!(result.program_pts.as_millis(), now + ms);
     }
+}
+
+#[test]
+fn a_switch_by_hand_before_a_time_comes_between_and_the_timed_one_still_happens() {
+    let mut bench = live();
+    let zero = bench.state.cast.as_ref().unwrap().timeline.zero().unwrap().as_millis();
+    let now = bench.now.media.as_millis() - zero;
+    let timed = ask(&mut bench, "bob", program(now + 1000));
+    let [(first, _)] = told(&mut bench)[..] else { panic!("told at once") };
+    let by_hand = bench.ask(Ask::Switch(Switch {
+        source: camera("alice"),
+        audio: Some(AudioChoice::Mix),
+        transition: Transition::Cut,
+        at: None,
+    }));
+    let commands = bench.commands();
+    let [WorkerCommand::Compose { request: by_hand_request, at: None, .. }] = &commands[..] else {
+        panic!("{commands:?}")
+    };
+    bench.pass(Duration::from_millis(100));
+    bench.reply(first, Err(ReplyError::Superseded));
+    assert_eq!(told(&mut bench), [], "it would take the other's place");
+    reply(&mut bench, *by_hand_request, zero + now + 120);
+    bench.ok(by_hand);
+    let commands = bench.commands();
+    let [WorkerCommand::Compose { request: again, at: Some(at), scene, .. }] = &commands[..] else {
+        panic!("{commands:?}")
+    };
+    assert_eq!(at.as_millis(), zero + now + 1000);
+    assert_eq!(scene.sound.len(), 2, "the sound that was chosen meanwhile goes on: {scene:?}");
+    reply(&mut bench, *again, zero + now + 1000);
+    let Reply::Switched(result) = bench.ok(timed) else { panic!("switched") };
+    assert_eq!(result.program_pts.as_millis(), now + 1000);
+}
+
+#[test]
+fn who_is_superseded_when_the_time_has_come_is_told_so() {
+    let mut bench = live();
+    let zero = bench.state.cast.as_ref().unwrap().timeline.zero().unwrap().as_millis();
+    let now = bench.now.media.as_millis() - zero;
+    let timed = ask(&mut bench, "bob", program(now + 1000));
+    let [(first, _)] = told(&mut bench)[..] else { panic!("told at once") };
+    // Its picture is not there yet.
+    bench.pass(Duration::from_millis(1200));
+    bench.reply(first, Err(ReplyError::Superseded));
+    assert_eq!(bench.error(timed), &ControlError::SwitchSuperseded);
 }
 
 #[test]
