@@ -4,7 +4,7 @@ pub mod keeper;
 pub mod runner;
 
 use self::{
-    keeper::{CueKeeper, CueQueue},
+    keeper::{Keeper, KeeperQueue},
     runner::DirectoryRunner,
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
             setup::{self, InvalidColour},
         },
         error::ControlError,
-        store::{ConferenceRecord, Store, StoreError},
+        store::{ConferenceRecord, Store, StoreError, load_pictures},
     },
     ids::{ConferenceId, SessionId},
 };
@@ -42,8 +42,8 @@ struct Kept {
     store: Arc<dyn Store>,
     /// One writer at a time, so that store and conference agree on which settings came last.
     writing: Mutex<()>,
-    /// Run-downs that wait to be stored.
-    cues: CueQueue,
+    /// What waits to be stored of what they have.
+    queue: KeeperQueue,
 }
 
 impl fmt::Debug for Directory {
@@ -111,11 +111,18 @@ impl Directory {
     pub async fn start(parts: ConferenceParts, store: Arc<dyn Store>) -> Result<Self, DirectoryError> {
         let slate_colour = setup::colour(&parts.config.program.background)?;
         let records = store.conferences().await.map_err(DirectoryError::Load)?;
+        // Files that are left over take room, and nothing else.
+        if let Err(error) = store.tidy().await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "files of pictures are left over");
+        }
         let (mailbox, requests) = mpsc::channel(MAILBOX);
-        let kept = Arc::new(Kept { store, writing: Mutex::new(()), cues: CueQueue::default() });
-        let mut runner = DirectoryRunner::new(parts, slate_colour, requests, CueKeeper::new(&kept));
+        let limits = parts.config.limits.clone();
+        let kept = Arc::new(Kept { store, writing: Mutex::new(()), queue: KeeperQueue::default() });
+        let mut runner = DirectoryRunner::new(parts, slate_colour, requests, Keeper::new(&kept));
         for record in records {
-            runner.restore(record);
+            let pictures = load_pictures(&*kept.store, &record, &limits).await;
+            runner.restore(record, pictures);
         }
         tokio::spawn(runner.run());
         Ok(Self { mailbox, kept })
@@ -139,17 +146,22 @@ impl Directory {
         id: &ConferenceId,
         settings: ConferenceSettings,
     ) -> Result<(bool, ConferenceView), ControlError> {
-        let _writing = self.kept.writing.lock().await;
-        let mut result = Err(ControlError::Internal);
-        for _ in 0..PUT_ATTEMPTS {
-            result = self.try_put(id, &settings).await;
-            if !matches!(result, Err(ControlError::ConferenceNotFound(_))) {
-                break;
+        let result = {
+            let _writing = self.kept.writing.lock().await;
+            let mut result = Err(ControlError::Internal);
+            for _ in 0..PUT_ATTEMPTS {
+                result = self.try_put(id, &settings).await;
+                if !matches!(result, Err(ControlError::ConferenceNotFound(_))) {
+                    break;
+                }
             }
-        }
-        let (created, view) = result?;
-        self.save(id, view.created_at, &settings).await?;
-        Ok((created, view))
+            let (created, view) = result?;
+            self.save(id, view.created_at, &settings).await?;
+            (created, view)
+        };
+        // What it had before it was kept is stored behind its settings.
+        self.stored(id).await?;
+        Ok(result)
     }
 
     async fn try_put(
@@ -176,8 +188,11 @@ impl Directory {
     ) -> Result<(), ControlError> {
         let former =
             self.kept.store.conference(id.clone()).await.map_err(|error| store_failed(id, &error))?;
-        let rundown = former.and_then(|former| former.rundown);
-        let record = ConferenceRecord { rundown, ..ConferenceRecord::new(id.clone(), created_at, settings) };
+        let record = ConferenceRecord::new(id.clone(), created_at, settings);
+        let record = match former {
+            Some(former) => record.with_contents_of(former),
+            None => record,
+        };
         self.kept.store.save_conference(record).await.map_err(|error| store_failed(id, &error))
     }
 
@@ -199,7 +214,7 @@ impl Directory {
         let removed = self.kept.store.remove_conference(id.clone()).await;
         removed.map_err(|error| store_failed(id, &error))?;
         let ended = conference.ask(|answer| ConferenceRequest::End { answer }).await;
-        self.kept.forget_cues(id);
+        self.kept.forget(id);
         match ended {
             // It ended by itself in the meantime.
             Err(ControlError::ConferenceNotFound(_)) => Ok(()),
@@ -207,16 +222,20 @@ impl Directory {
         }
     }
 
-    /// Returns when the run-down that the conference has answered with is stored, if the conference is kept.
-    pub async fn cues_stored(&self, id: &ConferenceId) -> Result<(), ControlError> {
-        self.kept.cues_stored_of(id).await
+    /// Returns when what the conference has answered with (a run-down, an overlay, a picture) is stored, if the
+    /// conference is kept.
+    ///
+    /// # Errors
+    /// `internal`: something of the conference could not be stored.
+    pub async fn stored(&self, id: &ConferenceId) -> Result<(), ControlError> {
+        self.kept.stored_of(id).await
     }
 
     /// Refuses new conferences, ends all casts cleanly and all conferences; returns when done. What is
     /// kept stays kept.
     pub async fn drain(&self) {
         let _ = self.tell(|answer| DirectoryRequest::Drain { answer }).await;
-        self.kept.cues_stored().await;
+        self.kept.stored().await;
     }
 
     /// Sums over all conferences.

@@ -58,6 +58,15 @@ pub struct PictureView {
     pub server: bool,
 }
 
+/// A picture of a conference's own, as it is kept: what a restart of the server is to find.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptPicture {
+    pub name: PictureName,
+    pub file: PictureFile,
+    /// In pixels, as a worker decoded it.
+    pub size: (u32, u32),
+}
+
 /// A picture that was put.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PicturePut {

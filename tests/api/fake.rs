@@ -128,7 +128,7 @@ impl Conferences for Fake {
         })
     }
 
-    fn cues_stored<'a>(&'a self, _: &'a ConferenceId) -> BoxFuture<'a, Result<(), ControlError>> {
+    fn stored<'a>(&'a self, _: &'a ConferenceId) -> BoxFuture<'a, Result<(), ControlError>> {
         Box::pin(async { Ok(()) })
     }
 }

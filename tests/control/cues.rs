@@ -79,7 +79,7 @@ async fn a_restart_keeps_the_list(open: impl Fn() -> Arc<dyn Store>) {
         cue("e", camera("alice"), CueTime::After(Duration::from_secs(5))),
     ];
     put(&room, list.clone()).await.unwrap();
-    server.directory.cues_stored(&room_id()).await.unwrap();
+    server.directory.stored(&room_id()).await.unwrap();
     start(&room, Source::Slate).await.unwrap();
     assert_eq!(next(&room).await, Ok(camera("alice")));
     // Other settings leave it alone.
@@ -101,7 +101,7 @@ async fn a_restart_keeps_the_list(open: impl Fn() -> Arc<dyn Store>) {
     assert_eq!(states(&room).await, [Done, Next, Skipped, Waiting, Waiting]);
     // Cleared is cleared.
     put(&room, Vec::new()).await.unwrap();
-    server.directory.cues_stored(&room_id()).await.unwrap();
+    server.directory.stored(&room_id()).await.unwrap();
     server.directory.drain().await;
     drop((server, room));
     assert_eq!(open().conference(room_id()).await.unwrap().unwrap().rundown, None);
@@ -121,14 +121,14 @@ async fn a_conference_that_was_only_joined_is_not_stored_with_it() {
     let server = Server::with(Config::default(), store.clone()).await;
     let room = server.room().await;
     put(&room, vec![cue("a", Source::Slate, CueTime::Manual)]).await.unwrap();
-    server.directory.cues_stored(&room_id()).await.unwrap();
+    server.directory.stored(&room_id()).await.unwrap();
     assert_eq!(store.conferences().await.unwrap(), []);
     // Set up afterwards, it is kept with what it has.
     server.directory.put(&room_id(), ConferenceSettings::default()).await.unwrap();
-    server.directory.cues_stored(&room_id()).await.unwrap();
+    server.directory.stored(&room_id()).await.unwrap();
     let record = store.conference(room_id()).await.unwrap().unwrap();
     assert_eq!(record.rundown.unwrap().cues.len(), 1);
     server.directory.end(&room_id()).await.unwrap();
-    server.directory.cues_stored(&room_id()).await.unwrap();
+    server.directory.stored(&room_id()).await.unwrap();
     assert_eq!(store.conferences().await.unwrap(), []);
 }

@@ -247,6 +247,13 @@ impl FakeWorker {
                 self.program = None;
                 (*request, Ok(ReplyOk::ProgramStopped))
             }
+            WorkerCommand::SetOverlay { request, .. } => {
+                let pts = self.program.is_some().then(|| self.media_time());
+                (*request, Ok(ReplyOk::Overlaid { pts }))
+            }
+            WorkerCommand::CheckPicture { request, .. } => {
+                (*request, Ok(ReplyOk::PictureChecked { width: 64, height: 48 }))
+            }
             WorkerCommand::MeasureLevels { .. } => {
                 let report = LevelReport {
                     sources: vec![(SourceId(0), Dbov::below(23))],

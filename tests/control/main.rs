@@ -8,6 +8,7 @@ mod harness;
 #[path = "../support/hook_receiver.rs"]
 #[allow(dead_code, reason = "tests/api uses more of it")]
 mod hook_receiver;
+mod kept;
 mod publishing;
 mod signalling;
 mod supervisor_process;

@@ -16,11 +16,16 @@ use meetingcast::{
             server::{ConnectionLimits, serve},
             state::{AppState, Readiness, SdpReaders},
         },
+        overlay::OverlayPatch,
         signal::Switchboard,
         store::memory::MemoryStore,
     },
     egress::recording::RecordingLibrary,
-    ipc::WorkerCommand,
+    ids::PictureName,
+    ipc::{
+        WorkerCommand,
+        overlay::{PictureFile, PictureKind, TitlePosition, TitleSpec},
+    },
     redacted::Redacted,
     telemetry,
 };
@@ -256,6 +261,35 @@ async fn those_inside_hear_how_the_run_down_goes() {
     assert_eq!(ann.hear("cast.cue").await["cue"]["id"], "two");
     room.ask(|answer| ConferenceRequest::PutCues { cues: Vec::new(), answer }).await.unwrap();
     assert_eq!(ann.hear("cast.cues").await["count"], 0);
+}
+
+#[tokio::test]
+async fn those_inside_hear_of_another_overlay_and_of_pictures() {
+    let signalling = Signalling::start().await;
+    let room = signalling.server.room().await;
+    publish(&room, "obs").await.unwrap();
+    let mut ann = signalling.client("ann").await;
+    ann.join("room").await;
+    let name: PictureName = "logo".parse().unwrap();
+    let file = PictureFile { kind: PictureKind::Png, data: vec![1, 2, 3].into() };
+    let put = room.ask(|answer| ConferenceRequest::PutPicture { name: name.clone(), file, answer });
+    put.await.unwrap();
+    let told = ann.hear("conference.pictures").await;
+    let logo = json!({
+        "name": "logo", "content_type": "image/png", "bytes": 3, "width": 64, "height": 48, "server": false
+    });
+    assert_eq!((&told["conference"], &told["pictures"]), (&json!("room"), &json!([logo])));
+    start(&room, camera("obs")).await.unwrap();
+    let title = TitleSpec { text: "Hello".to_owned(), position: TitlePosition::Top };
+    let patch = OverlayPatch { title: Some(Some(title)), ..OverlayPatch::default() };
+    let view = room.ask(|answer| ConferenceRequest::PatchOverlay { patch, answer }).await.unwrap();
+    let overlay = json!({
+        "labels": false, "title": {"text": "Hello", "position": "top"}, "logo": null, "background": null,
+        "clock": null, "program_pts_ms": view.program_pts.unwrap().as_millis(),
+    });
+    assert_eq!(ann.hear("cast.overlay").await["overlay"], overlay);
+    room.ask(|answer| ConferenceRequest::RemovePicture { name, answer }).await.unwrap();
+    assert_eq!(ann.hear("conference.pictures").await["pictures"], json!([]));
 }
 
 #[tokio::test]

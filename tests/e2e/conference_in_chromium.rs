@@ -36,6 +36,8 @@ fn three_see_and_hear_each_other_and_a_viewer_follows_each_click() {
     let of = |name: &'static str| events.iter().filter(move |event| event["event"] == name);
     assert_eq!(of("sees_and_hears").count(), 6, "{events:?}");
     assert_eq!(of("quality").count(), 2, "{events:?}");
+    assert_eq!(of("meter").count(), 2, "{events:?}");
+    assert_eq!(of("shed").count(), 1, "{events:?}");
     assert_eq!(of("followed").count(), 8, "{events:?}");
     assert_eq!(of("stopped").count(), 1, "{events:?}");
     for event in of("followed") {

@@ -54,6 +54,7 @@ mod hls_players;
 mod hundred_switches;
 mod ingest_limits;
 mod join_leave;
+mod kept;
 mod layouts;
 mod loudness;
 mod media_file;

@@ -3,6 +3,7 @@
 
 use crate::{
     clip::clip,
+    kept::Kept,
     on_air::OnAir,
     server::{Server, browser, ffprobe, figure, load, one_at_a_time, publish, signal_pid, wait_for},
 };
@@ -109,6 +110,7 @@ fn a_recording_has_every_frame_that_rtmp_has_and_plays() {
     assert_eq!(server.ok("GET", "/v1/recordings", None)["recordings"], json!([]));
 }
 
+/// And what was drawn over it, which its conference keeps.
 #[test]
 fn a_killed_servers_recording_is_there_after_the_next_start() {
     let _turn = one_at_a_time();
@@ -118,6 +120,7 @@ fn a_killed_servers_recording_is_there_after_the_next_start() {
     server.ok("PUT", "/v1/conferences/room", Some(json!({})));
     let slate = json!({"source": {"slate": true}, "outputs": [{"type": "recording"}]});
     server.ok("POST", "/v1/conferences/room/cast/start", Some(slate));
+    let kept = Kept::set(&server, "room");
     let before = wait_for("three fragments", Duration::from_secs(20), || {
         only_if(&server, "recording").filter(|found| found["duration_ms"].as_u64() >= Some(5900))
     });
@@ -135,6 +138,7 @@ fn a_killed_servers_recording_is_there_after_the_next_start() {
     let expected = after["duration_ms"].as_u64().unwrap() * 30 / 1000;
     assert!(frames.abs_diff(expected) <= 2, "{frames} of {expected}");
     figure(&format!("recorded by a killed server: {frames} frames, {} ms", after["duration_ms"]));
+    kept.is_there_again(&server, data.path());
 }
 
 /// Two workers whose encoders differ, even in the picture's size, made one file: Chromium plays all of it.

@@ -75,6 +75,38 @@ async function obeysQuality(pages) {
   }
 }
 
+/** A meter comes to show a level that `is` right. */
+async function shows(meter, what, is) {
+  for (let turn = 0; ; turn += 1) {
+    const db = await meter.evaluate((one) => one.value);
+    if (is(db)) return db;
+    if (turn > 100) throw new CheckFailed(`the meter of ${what} shows ${db} dB`);
+    await meter.page().waitForTimeout(100);
+  }
+}
+
+/** What the server hears of bob is what his meter shows at ann. */
+async function meters({ ann, bob }) {
+  const meter = ann.locator('.tile', { hasText: 'bob' }).locator('meter');
+  const loud = await shows(meter, 'bob, who sounds,', (db) => db > -40);
+  await bob.locator('#mic').click();
+  const silent = await shows(meter, 'bob, who is silent,', (db) => db === -60);
+  await bob.locator('#mic').click();
+  await shows(meter, 'bob, who sounds again,', (db) => Math.abs(db - loud) < 3);
+  emit('meter', { of: 'bob', loud, silent });
+}
+
+/** What an overloaded server does without is said as long as it does, to everybody inside. */
+async function saysWhatIsShed({ bob }) {
+  const shed = bob.locator('#shed');
+  sayToBob({ type: 'load.shed', conference, snapshots: false, renditions: [] });
+  await shed.getByText('no snapshots are made').waitFor();
+  await picture(bob, 'shed');
+  sayToBob({ type: 'load.restored', conference, snapshots: true, renditions: [] });
+  await shed.waitFor({ state: 'hidden' });
+  emit('shed', {});
+}
+
 /** What the director clicks, and what the viewer must then see and hear. */
 const CLICKS = [
   { what: 'tile bob', click: (desk) => take(desk, 'bob'), colours: ['bob'], tones: ['bob'] },
@@ -97,6 +129,8 @@ async function direct(desk, watch) {
   const viewer = await Observer.of(watch, '#video', PEOPLE, 'the viewer');
   const first = await viewer.until({ colours: ['ann'], tones: ['ann'] });
   emit('on_air', { first: 'ann', levels: first.levels });
+  const loud = await shows(desk.locator('#program-level'), 'the program', (db) => db > -40);
+  emit('meter', { of: 'the program', loud });
   await picture(watch, '0-watch');
   let before = ['ann'];
   for (const [at, { what, click, colours, tones }] of CLICKS.entries()) {
@@ -132,6 +166,8 @@ await run(async () => {
     for (const name of NAMES) pages[name] = await enter(await begin(...fakeCapture(folder, name, PEOPLE[name])), name);
     await seeEachOther(pages);
     await obeysQuality(pages);
+    await meters(pages);
+    await saysWhatIsShed(pages);
     const watch = await open(await begin(), `/watch/${conference}`, { width: 640, height: 480 });
     await watch.getByText('has not begun yet').waitFor();
     await direct(pages.ann, watch);

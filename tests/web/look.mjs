@@ -95,7 +95,7 @@ async function studio(browser) {
   await page.locator('button[data-layout=grid][aria-pressed=true]').waitFor();
   await layouts(page);
   await rundown(page);
-  await overlay(page);
+  await overlay(page, bob);
   if (values.media) await mediaFile(page, values.media);
   await page.getByRole('button', { name: 'Stop', exact: true }).click();
   await watch.getByText('The program is over').waitFor({ timeout: 30_000 });
@@ -167,8 +167,9 @@ async function rundown(page) {
   emit('rundown', {});
 }
 
-/** A title, a logo and a colour, as the server has them. */
-async function overlay(page) {
+/** A title, a logo and a colour, as the server has them, and as another operator sees them who is typing a title. */
+async function overlay(page, bob) {
+  await bob.locator('#overlay-title').fill('What Bob is typ');
   await page.locator('#overlay-title').fill('Good evening');
   await page.locator('#overlay-labels').check();
   await page.locator('#overlay-file').setInputFiles({
@@ -185,6 +186,13 @@ async function overlay(page) {
   const seen = await page.evaluate((id) => fetch(`/v1/conferences/${id}/cast/overlay`).then((answer) => answer.json()), conference);
   const right = seen.labels && seen.title?.text === 'Good evening' && seen.logo?.picture === 'our-logo' && seen.background?.color === '#204060' && seen.clock?.corner === 'top_left';
   if (!right) throw new Error(`the overlay is ${JSON.stringify(seen)}`);
+  for (const [field, value] of [['logo', 'our-logo'], ['background', ':color'], ['color', '#204060'], ['clock', 'top_left'], ['title', 'What Bob is typ']]) {
+    const shown = () => bob.locator(`#overlay-${field}`).inputValue();
+    for (let turn = 0; (await shown()) !== value; turn += 1) {
+      if (turn > 50) throw new CheckFailed(`the other operator's ${field} is ${await shown()}, not ${value}`);
+      await bob.waitForTimeout(100);
+    }
+  }
   emit('overlay', { title: seen.title.text });
   await page.waitForTimeout(1500);
   await check(page, 'overlay');

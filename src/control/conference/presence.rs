@@ -3,7 +3,10 @@
 
 use super::{ParticipantView, quality::Quality};
 use crate::{
-    control::cast::{CastView, CueView, ShedRendition},
+    control::{
+        cast::{CastView, CueView, ShedRendition},
+        overlay::{OverlayView, PictureView},
+    },
     ids::{ConferenceId, ParticipantId, StreamName},
     units::Dbov,
 };
@@ -64,6 +67,10 @@ pub enum ConferenceEvent {
     Cues { count: usize },
     /// A cue of the run-down is next, on, done, failed or skipped.
     Cue(Box<CueView>),
+    /// What is drawn over the program was changed.
+    Overlay(Box<OverlayView>),
+    /// A picture for that was put or removed: all there are now.
+    Pictures(Vec<PictureView>),
     /// To a stream's owner: what the server can use of it from now on; `None`: as much as it likes to send.
     Quality { stream: StreamName, quality: Option<Quality> },
     /// The server has less room than before (`worse`), or more. `snapshots`: whether they are made. `renditions`:

@@ -13,12 +13,15 @@ use crate::{
     control::{
         admission::load::LoadMonitor,
         cast::OutputSpec,
-        directory::{keeper::CueKeeper, runner::Notice},
+        directory::{
+            keeper::{Contents, Keeper},
+            runner::Notice,
+        },
         error::ControlError,
         events::{Events, news::News},
         figures,
         overlay::ServerPictures,
-        store::RundownRecord,
+        store::{OverlayRecord, RundownRecord},
         supervisor::{Worker, WorkerLauncher, WorkerSignal},
     },
     egress::{
@@ -87,7 +90,7 @@ pub struct ConferenceRunner {
     ending: bool,
     stop: CancellationToken,
     notices: mpsc::Sender<Notice>,
-    keeper: CueKeeper,
+    keeper: Keeper,
     /// Who listens.
     seats: BTreeMap<SeatId, (ParticipantId, Listener)>,
     held: HashMap<Ticket, Held>,
@@ -125,7 +128,7 @@ impl ConferenceRunner {
         founding: Founding,
         parts: ConferenceParts,
         notices: mpsc::Sender<Notice>,
-        keeper: CueKeeper,
+        keeper: Keeper,
         stop: CancellationToken,
     ) -> (Conference, Self) {
         let (sender, mailbox) = mpsc::channel(MAILBOX);
@@ -307,7 +310,16 @@ impl ConferenceRunner {
                 self.parts.events.publish(&self.id, &news);
             }
             Effect::StoreCues { begun, cues } => {
-                self.keeper.store(&self.id, RundownRecord::new(begun, &cues));
+                let rundown = Some(RundownRecord::new(begun, &cues));
+                self.keeper.store(&self.id, Contents { rundown, ..Contents::default() });
+            }
+            Effect::StoreOverlay(overlay) => {
+                let overlay = Some(OverlayRecord::new(&overlay));
+                self.keeper.store(&self.id, Contents { overlay, ..Contents::default() });
+            }
+            Effect::StorePictures(pictures) => {
+                let pictures = Some(pictures);
+                self.keeper.store(&self.id, Contents { pictures, ..Contents::default() });
             }
             Effect::Unseat(seat) => drop(self.seats.remove(&seat)),
             Effect::SessionClosed(session) => self.notify(Notice::SessionClosed { session }).await,

@@ -43,7 +43,7 @@ use crate::{
         cast::{CueView, OutputSpec},
         error::ControlError,
         events::news::{EndReason, News},
-        overlay::ServerPictures,
+        overlay::{KeptPicture, Overlay, ServerPictures},
     },
     egress::output::OutputStatus,
     ids::{ConferenceId, Incarnation, SessionId},
@@ -127,6 +127,10 @@ pub enum Effect {
         begun: bool,
         cues: Vec<CueView>,
     },
+    /// The same of an overlay that was changed.
+    StoreOverlay(Box<Overlay>),
+    /// The same of pictures that were put or removed: all there are.
+    StorePictures(Vec<KeptPicture>),
     /// The seat's listener hears nothing more.
     Unseat(SeatId),
     /// A new cast, a new hub.
@@ -238,6 +242,8 @@ pub struct Founding {
     pub slate_colour: u32,
     /// As it was kept.
     pub rundown: Rundown,
+    pub overlay: Overlay,
+    pub pictures: Vec<KeptPicture>,
 }
 
 impl ConferenceState {
@@ -259,8 +265,8 @@ impl ConferenceState {
             lane_due: None,
             snapshots: Snapshots::default(),
             speaking: Speaking::default(),
-            overlay: OverlayLife::default(),
-            pictures: Pictures::default(),
+            overlay: OverlayLife::restored(founding.overlay),
+            pictures: Pictures::restored(founding.pictures),
             told: Told::default(),
             announced: Announced::with_rundown(&founding.rundown, now),
             rundown: founding.rundown,
@@ -279,6 +285,7 @@ impl ConferenceState {
     /// With pictures of the server's, which its overlay may name.
     pub fn with_pictures(mut self, server: &ServerPictures) -> Self {
         self.pictures.stock(server);
+        self.drop_missing_pictures();
         self
     }
 
@@ -300,7 +307,10 @@ impl ConferenceState {
                     return std::mem::take(&mut self.out);
                 }
             }
-            Input::WorkerGone => self.worker_gone(now),
+            Input::WorkerGone => {
+                self.blame_pictures(now);
+                self.worker_gone(now);
+            }
             Input::OutputCreated { key, result } => self.output_created(now, key, result),
             Input::OutputPlayable { key, playable } => self.output_playable(key, playable),
             Input::OutputStopped { key, status } => self.output_stopped(key, status),
@@ -374,6 +384,10 @@ impl ConferenceState {
             Ask::Update(settings) => {
                 self.settings = settings;
                 self.kept = true;
+                // Before the answer: what it had before it was kept is kept with it.
+                self.store_cues(now);
+                self.store_overlay();
+                self.store_pictures();
                 self.answer(ticket, Ok(Reply::Conference(Box::new(self.view(now)))));
             }
             Ask::Participant(id) => self.answer_participant(ticket, &id, Ok(())),
@@ -438,6 +452,7 @@ impl ConferenceState {
         self.drive_pictures(now);
         self.drive_overlay(now);
         self.drive_program(now);
+        self.note_drawing(now);
         self.pace_levels();
         self.pace_renditions();
         self.drive_phase(now);

@@ -1,26 +1,48 @@
-//! Stores run-downs behind the conferences that change them: none waits for a disk.
+//! Stores what conferences have (run-downs, overlays, pictures) behind the conferences that change it: none waits for a disk.
 
 use super::Kept;
 use crate::{
     control::{
         error::ControlError,
-        store::{RundownRecord, StoreError},
+        overlay::KeptPicture,
+        store::{OverlayRecord, PictureRecord, RundownRecord, StoreError},
     },
     ids::ConferenceId,
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 use tokio::sync::watch;
 
-/// Where a conference leaves its run-down to be stored, if it is kept itself. Cheap to clone; it holds nothing open.
+/// What of a conference is to be stored; what is `None` stays as it is stored.
+#[derive(Debug, Default)]
+pub struct Contents {
+    pub rundown: Option<RundownRecord>,
+    /// `Some(None)`: there is none any more.
+    pub overlay: Option<Option<OverlayRecord>>,
+    /// All of them. Their bytes are the conference's own, not another copy.
+    pub pictures: Option<Vec<KeptPicture>>,
+}
+
+impl Contents {
+    /// What is to be stored by both; of what both have, this.
+    fn over(self, former: Self) -> Self {
+        Self {
+            rundown: self.rundown.or(former.rundown),
+            overlay: self.overlay.or(former.overlay),
+            pictures: self.pictures.or(former.pictures),
+        }
+    }
+}
+
+/// Where a conference leaves what is to be stored, if it is kept itself. Cheap to clone; it holds nothing open.
 #[derive(Debug, Clone)]
-pub struct CueKeeper(Weak<Kept>);
+pub struct Keeper(Weak<Kept>);
 
 /// What waits to be stored: the latest of each conference, so it is bounded by their number.
 #[derive(Debug)]
-pub(super) struct CueQueue {
+pub(super) struct KeeperQueue {
     waiting: Mutex<Waiting>,
     /// So many were stored, or could not be.
     done: watch::Sender<u64>,
@@ -28,106 +50,114 @@ pub(super) struct CueQueue {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    records: BTreeMap<ConferenceId, RundownRecord>,
+    contents: BTreeMap<ConferenceId, Contents>,
     /// So many were left here.
     asked: u64,
     /// A task stores them.
     running: bool,
-    /// Whose last one could not be stored.
-    failed: BTreeSet<ConferenceId>,
+    /// What could not be stored; it is tried again with the next change of its conference.
+    failed: BTreeMap<ConferenceId, Contents>,
 }
 
-impl Default for CueQueue {
+impl Default for KeeperQueue {
     fn default() -> Self {
         Self { waiting: Mutex::default(), done: watch::Sender::new(0) }
     }
 }
 
-impl CueQueue {
+impl KeeperQueue {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl CueKeeper {
+impl Keeper {
     pub(super) fn new(kept: &Arc<Kept>) -> Self {
         Self(Arc::downgrade(kept))
     }
 
-    /// Leaves a run-down to be stored; what was left before of the same conference is forgotten.
-    pub fn store(&self, id: &ConferenceId, record: RundownRecord) {
+    /// Leaves something to be stored; it takes the place of what was left before of the same.
+    pub fn store(&self, id: &ConferenceId, contents: Contents) {
         // Without a directory nothing is kept.
         let Some(kept) = self.0.upgrade() else { return };
-        let mut waiting = kept.cues.lock();
+        let mut waiting = kept.queue.lock();
         waiting.asked += 1;
-        waiting.records.insert(id.clone(), record);
+        let former = waiting.contents.remove(id).unwrap_or_default();
+        waiting.contents.insert(id.clone(), contents.over(former));
         if !std::mem::replace(&mut waiting.running, true) {
             drop(waiting);
-            tokio::spawn(async move { kept.store_cues().await });
+            tokio::spawn(async move { kept.store_all().await });
         }
     }
 }
 
 impl Kept {
-    async fn store_cues(&self) {
+    async fn store_all(&self) {
         loop {
-            let (records, asked) = {
-                let mut waiting = self.cues.lock();
-                waiting.running = !waiting.records.is_empty();
-                (std::mem::take(&mut waiting.records), waiting.asked)
+            let (all, asked) = {
+                let mut waiting = self.queue.lock();
+                waiting.running = !waiting.contents.is_empty();
+                (std::mem::take(&mut waiting.contents), waiting.asked)
             };
-            if records.is_empty() {
+            if all.is_empty() {
                 return;
             }
-            for (id, rundown) in records {
-                let stored = self.store_rundown(&id, rundown).await;
-                let mut waiting = self.cues.lock();
-                match stored {
-                    Ok(()) => drop(waiting.failed.remove(&id)),
-                    Err(error) => {
-                        let cause =
-                            std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                        tracing::error!(conference = %id, %error, cause, "run-down not stored");
-                        waiting.failed.insert(id);
-                    }
+            for (id, contents) in all {
+                let failed = self.queue.lock().failed.remove(&id).unwrap_or_default();
+                let contents = contents.over(failed);
+                if let Err(error) = self.store_contents(&id, &contents).await {
+                    let cause =
+                        std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                    tracing::error!(conference = %id, %error, cause, "what a conference has is not stored");
+                    self.queue.lock().failed.insert(id, contents);
                 }
             }
-            self.cues.done.send_replace(asked);
+            self.queue.done.send_replace(asked);
         }
     }
 
     /// Of a conference that is kept no more nothing is.
-    async fn store_rundown(&self, id: &ConferenceId, rundown: RundownRecord) -> Result<(), StoreError> {
+    async fn store_contents(&self, id: &ConferenceId, contents: &Contents) -> Result<(), StoreError> {
         let _writing = self.writing.lock().await;
-        match self.store.conference(id.clone()).await? {
-            Some(record) => {
-                let rundown = Some(rundown).filter(|rundown| !rundown.cues.is_empty());
-                self.store.save_conference(super::ConferenceRecord { rundown, ..record }).await
-            }
-            None => Ok(()),
+        let Some(mut record) = self.store.conference(id.clone()).await? else { return Ok(()) };
+        let Contents { rundown, overlay, pictures } = contents;
+        if let Some(rundown) = rundown {
+            record.rundown = Some(rundown.clone()).filter(|rundown| !rundown.cues.is_empty());
         }
+        if let Some(overlay) = overlay {
+            record.overlay.clone_from(overlay);
+        }
+        if let Some(pictures) = pictures {
+            record.pictures = Vec::with_capacity(pictures.len());
+            for picture in pictures {
+                // The files first: a record names nothing that is not there.
+                let saved = self.store.save_picture(id.clone(), picture.file.data.clone()).await?;
+                record.pictures.push(PictureRecord::new(picture, saved));
+            }
+        }
+        self.store.save_conference(record).await
     }
 
     /// Everything that was left before this is on the disk.
-    pub(super) async fn cues_stored(&self) {
-        let asked = self.cues.lock().asked;
+    pub(super) async fn stored(&self) {
+        let asked = self.queue.lock().asked;
         // The sender is ours: it is not gone.
-        let _ = self.cues.done.subscribe().wait_for(|done| *done >= asked).await;
+        let _ = self.queue.done.subscribe().wait_for(|done| *done >= asked).await;
     }
 
     /// The same of one conference.
     ///
     /// # Errors
-    /// `internal`: its last run-down could not be stored.
-    pub(super) async fn cues_stored_of(&self, id: &ConferenceId) -> Result<(), ControlError> {
-        self.cues_stored().await;
-        if self.cues.lock().failed.contains(id) { Err(ControlError::Internal) } else { Ok(()) }
+    /// `internal`: something of it could not be stored.
+    pub(super) async fn stored_of(&self, id: &ConferenceId) -> Result<(), ControlError> {
+        self.stored().await;
+        if self.queue.lock().failed.contains_key(id) { Err(ControlError::Internal) } else { Ok(()) }
     }
 
     /// The conference is gone, and with it what waits.
-    pub(super) fn forget_cues(&self, id: &ConferenceId) {
-        let mut waiting = self.cues.lock();
-        waiting.records.remove(id);
+    pub(super) fn forget(&self, id: &ConferenceId) {
+        let mut waiting = self.queue.lock();
+        waiting.contents.remove(id);
         waiting.failed.remove(id);
     }
 }

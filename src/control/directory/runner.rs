@@ -1,6 +1,6 @@
 //! The task behind the [`Directory`](super::Directory).
 
-use super::{DirectoryRequest, DirectoryStats, keeper::CueKeeper};
+use super::{DirectoryRequest, DirectoryStats, keeper::Keeper};
 use crate::{
     control::{
         conference::{
@@ -12,7 +12,8 @@ use crate::{
         error::ControlError,
         events::news::{EndReason, News},
         figures,
-        store::ConferenceRecord,
+        overlay::{KeptPicture, Overlay},
+        store::{ConferenceRecord, OverlayRecord},
     },
     ids::{ConferenceId, SessionId},
 };
@@ -49,7 +50,7 @@ pub enum Notice {
 pub struct DirectoryRunner {
     parts: ConferenceParts,
     slate_colour: u32,
-    keeper: CueKeeper,
+    keeper: Keeper,
     requests: mpsc::Receiver<DirectoryRequest>,
     notices: mpsc::Receiver<Notice>,
     notice: mpsc::Sender<Notice>,
@@ -79,7 +80,7 @@ impl DirectoryRunner {
         parts: ConferenceParts,
         slate_colour: u32,
         requests: mpsc::Receiver<DirectoryRequest>,
-        keeper: CueKeeper,
+        keeper: Keeper,
     ) -> Self {
         let (notice, notices) = mpsc::channel(NOTICES);
         Self {
@@ -98,12 +99,13 @@ impl DirectoryRunner {
         }
     }
 
-    /// Opens a stored conference again.
-    pub fn restore(&mut self, record: ConferenceRecord) {
+    /// Opens a stored conference again, with its pictures' files.
+    pub fn restore(&mut self, record: ConferenceRecord, pictures: Vec<KeptPicture>) {
         let settings = record.settings();
         let (kept, restored) = (true, true);
         let layouts = &self.parts.config.layouts;
         let rundown = record.rundown.map(|rundown| rundown.rundown(layouts)).unwrap_or_default();
+        let overlay = record.overlay.map(OverlayRecord::overlay).unwrap_or_default();
         self.open(Founding {
             id: record.id,
             settings,
@@ -112,6 +114,8 @@ impl DirectoryRunner {
             created_at: record.created_at,
             slate_colour: self.slate_colour,
             rundown,
+            overlay,
+            pictures,
         });
     }
 
@@ -190,8 +194,17 @@ impl DirectoryRunner {
                 let settings = who.settings.unwrap_or_default();
                 let (restored, created_at) = (false, Timestamp::now());
                 let slate_colour = self.slate_colour;
-                let rundown = Rundown::default();
-                let founding = Founding { id, settings, kept, restored, created_at, slate_colour, rundown };
+                let founding = Founding {
+                    id,
+                    settings,
+                    kept,
+                    restored,
+                    created_at,
+                    slate_colour,
+                    rundown: Rundown::default(),
+                    overlay: Overlay::default(),
+                    pictures: Vec::new(),
+                };
                 Ok((self.open(founding), true))
             }
         };

@@ -29,6 +29,8 @@ kinds! {
     ConferenceCreated = "conference.created",
     /// And no longer.
     ConferenceEnded = "conference.ended",
+    /// A picture for overlays was put or removed.
+    ConferencePictures = "conference.pictures",
     /// Somebody came in.
     ParticipantConnected = "participant.connected",
     /// Somebody went, and why.
@@ -49,6 +51,8 @@ kinds! {
     CastCues = "cast.cues",
     /// A cue of it is next, on, done, failed or skipped.
     CastCue = "cast.cue",
+    /// What is drawn over the program was changed.
+    CastOverlay = "cast.overlay",
     /// It ended as asked, or since nobody was left.
     CastStopped = "cast.stopped",
     /// It ended for a fault.
@@ -151,7 +155,10 @@ mod tests {
                 .map(|kind| kind.name())
                 .collect::<Vec<_>>()
         };
-        assert_eq!(takes(&["conference.*"]), ["conference.created", "conference.ended"]);
+        assert_eq!(
+            takes(&["conference.*"]),
+            ["conference.created", "conference.ended", "conference.pictures"]
+        );
         assert_eq!(takes(&["load.shed", "stream.added"]), ["stream.added", "load.shed"]);
         assert_eq!(takes(&[]).len(), EventKind::ALL.len());
         assert_eq!(takes(&["*"]).len(), EventKind::ALL.len());

@@ -8,6 +8,7 @@ use crate::{
             ConferenceSettings, ParticipantView,
             presence::{Absence, StreamTold},
         },
+        overlay::{OverlayView, PictureView},
     },
     egress::recording::record::{Recording, RecordingState},
     ids::ParticipantId,
@@ -27,6 +28,8 @@ pub enum News {
     ConferenceEnded {
         reason: EndReason,
     },
+    /// All that its overlay may name now.
+    ConferencePictures(Vec<PictureView>),
     ParticipantConnected(ParticipantView),
     ParticipantDisconnected {
         participant: ParticipantId,
@@ -55,6 +58,8 @@ pub enum News {
         count: usize,
     },
     CastCue(CueView),
+    /// As it is by a change, which who made it was answered.
+    CastOverlay(OverlayView),
     CastSourceState {
         source: Source,
         state: SourceState,
@@ -113,6 +118,7 @@ impl News {
         match self {
             Self::ConferenceCreated { .. } => EventKind::ConferenceCreated,
             Self::ConferenceEnded { .. } => EventKind::ConferenceEnded,
+            Self::ConferencePictures(_) => EventKind::ConferencePictures,
             Self::ParticipantConnected(_) => EventKind::ParticipantConnected,
             Self::ParticipantDisconnected { .. } => EventKind::ParticipantDisconnected,
             Self::StreamAdded { .. } => EventKind::StreamAdded,
@@ -125,6 +131,7 @@ impl News {
             Self::CastSpeaker { .. } => EventKind::CastSpeaker,
             Self::CastCues { .. } => EventKind::CastCues,
             Self::CastCue(_) => EventKind::CastCue,
+            Self::CastOverlay(_) => EventKind::CastOverlay,
             Self::CastSourceState { .. } => EventKind::CastSourceState,
             Self::CastEncoderChanged { .. } => EventKind::CastEncoderChanged,
             Self::OutputAdded(_) => EventKind::OutputAdded,

@@ -36,7 +36,7 @@ pub async fn put(
     let cues = body.into_cues(&app.config.layouts)?;
     let conference = app.conferences.find(&at.conference).await?;
     let view = conference.ask(|answer| ConferenceRequest::PutCues { cues, answer }).await?;
-    app.conferences.cues_stored(&at.conference).await?;
+    app.conferences.stored(&at.conference).await?;
     Ok(Json(RundownJson::from(&view)))
 }
 
@@ -68,7 +68,7 @@ pub async fn get(
 pub async fn clear(State(app): State<AppState>, at: InConference<ToCast>) -> Result<StatusCode, HttpError> {
     let conference = app.conferences.find(&at.conference).await?;
     conference.ask(|answer| ConferenceRequest::PutCues { cues: Vec::new(), answer }).await?;
-    app.conferences.cues_stored(&at.conference).await?;
+    app.conferences.stored(&at.conference).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -27,7 +27,8 @@ pub async fn get(
 }
 
 /// Change the overlay: labels, title, logo, background, clock. What is absent stays, `null` removes. Answers when the
-/// change is on the program, all of it at one frame; at once where no program runs. Grant: `cast`.
+/// change is on the program, all of it at one frame; at once where no program runs. Of a conference that was set up it is
+/// stored then. Everybody inside is told by `cast.overlay`. Grant: `cast`.
 #[utoipa::path(patch, path = "/v1/conferences/{conference}/cast/overlay", tag = "cast",
     operation_id = "patch_overlay", params(("conference" = String, Path, description = "Conference id")),
     request_body = OverlayBody, responses(
@@ -47,5 +48,6 @@ pub async fn patch(
     let patch = body.into_patch()?;
     let conference = app.conferences.find(&at.conference).await?;
     let view = conference.ask(|answer| ConferenceRequest::PatchOverlay { patch, answer }).await?;
+    app.conferences.stored(&at.conference).await?;
     Ok(Json(OverlayJson::from(&view)))
 }

@@ -32,10 +32,11 @@ pub async fn list(
 ) -> Result<Json<PicturesJson>, HttpError> {
     let conference = app.conferences.find(&at.conference).await?;
     let views = conference.ask(|answer| ConferenceRequest::Pictures { answer }).await?;
-    Ok(Json(PicturesJson { pictures: views.iter().map(PictureJson::from).collect() }))
+    Ok(Json(PicturesJson::from(&views[..])))
 }
 
-/// Upload a picture, or replace it: the overlay shows the new one. Answers when it was decoded. Grant: `cast`.
+/// Upload a picture, or replace it: the overlay shows the new one. Answers when it was decoded, and, of a conference that
+/// was set up, stored. Everybody inside is told by `conference.pictures`. Grant: `cast`.
 #[utoipa::path(put, path = "/v1/conferences/{conference}/pictures/{picture}", tag = "cast",
     operation_id = "put_picture", params(("conference" = String, Path, description = "Conference id"),
         ("picture" = String, Path, description = "Its name: 1 to 32 characters of a-z 0-9 _ -")),
@@ -69,6 +70,7 @@ pub async fn put(
     }
     let file = PictureFile { kind, data };
     let put = conference.ask(|answer| ConferenceRequest::PutPicture { name, file, answer }).await?;
+    app.conferences.stored(&at.conference).await?;
     let status = if put.created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(PictureJson::from(&put.picture))))
 }
@@ -90,5 +92,6 @@ pub async fn delete(
 ) -> Result<StatusCode, HttpError> {
     let conference = app.conferences.find(&at.conference).await?;
     conference.ask(|answer| ConferenceRequest::RemovePicture { name, answer }).await?;
+    app.conferences.stored(&at.conference).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -68,8 +68,8 @@ pub trait Conferences: Send + Sync + 'static {
     fn by_session<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<Conference, ControlError>>;
     /// See [`Directory::end`].
     fn end<'a>(&'a self, id: &'a ConferenceId) -> BoxFuture<'a, Result<(), ControlError>>;
-    /// See [`Directory::cues_stored`].
-    fn cues_stored<'a>(&'a self, id: &'a ConferenceId) -> BoxFuture<'a, Result<(), ControlError>>;
+    /// See [`Directory::stored`].
+    fn stored<'a>(&'a self, id: &'a ConferenceId) -> BoxFuture<'a, Result<(), ControlError>>;
 }
 
 impl Conferences for Directory {
@@ -95,8 +95,8 @@ impl Conferences for Directory {
     fn end<'a>(&'a self, id: &'a ConferenceId) -> BoxFuture<'a, Result<(), ControlError>> {
         Box::pin(self.end(id))
     }
-    fn cues_stored<'a>(&'a self, id: &'a ConferenceId) -> BoxFuture<'a, Result<(), ControlError>> {
-        Box::pin(self.cues_stored(id))
+    fn stored<'a>(&'a self, id: &'a ConferenceId) -> BoxFuture<'a, Result<(), ControlError>> {
+        Box::pin(self.stored(id))
     }
 }
 

@@ -14,7 +14,9 @@ use crate::{
             wire::{
                 cast::{CastJson, ShedJson},
                 cue::CueJson,
+                overlay::OverlayJson,
                 participant::ParticipantJson,
+                picture::PicturesJson,
             },
         },
         ice::IceServer,
@@ -303,6 +305,8 @@ fn event_value(conference: &ConferenceId, event: &ConferenceEvent, base_url: &st
         }
         ConferenceEvent::Cues { count } => ("cast.cues", json!({"count": count})),
         ConferenceEvent::Cue(cue) => ("cast.cue", json!({"cue": CueJson::from(&**cue)})),
+        ConferenceEvent::Overlay(view) => ("cast.overlay", json!({"overlay": OverlayJson::from(&**view)})),
+        ConferenceEvent::Pictures(views) => ("conference.pictures", json!(PicturesJson::from(&views[..]))),
         ConferenceEvent::Quality { stream, quality } => {
             let mut value = json!({"stream": stream});
             set(&mut value, "max_height", quality.map(|quality| quality.max_height));

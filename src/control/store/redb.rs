@@ -1,8 +1,12 @@
-//! The embedded store: one redb file in the data directory.
+//! The embedded store: one redb file in the data directory, and a folder with the files of pictures.
 
-use super::{ConferenceRecord, Store, StoreError};
+mod files;
+
+use self::files::PictureFiles;
+use super::{ConferenceRecord, PictureRecord, Store, StoreError};
 use crate::ids::ConferenceId;
 use ::redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
 use std::{path::Path, sync::Arc};
 
@@ -16,6 +20,7 @@ const FILE_NAME: &str = "control.redb";
 /// A store on disk. Its I/O blocks, so it runs on the runtime's blocking threads.
 pub struct RedbStore {
     database: Arc<Database>,
+    files: PictureFiles,
 }
 
 impl RedbStore {
@@ -35,16 +40,16 @@ impl RedbStore {
             Ok::<_, ::redb::Error>(())
         })();
         made.map_err(|error| StoreError::Open(error.into()))?;
-        Ok(Self { database: Arc::new(database) })
+        Ok(Self { database: Arc::new(database), files: PictureFiles::new(data_dir) })
     }
 
     fn blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Database) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&Database, &PictureFiles) -> Result<T, StoreError> + Send + 'static,
     ) -> BoxFuture<'_, Result<T, StoreError>> {
-        let database = self.database.clone();
+        let (database, files) = (self.database.clone(), self.files.clone());
         async move {
-            let done = tokio::task::spawn_blocking(move || work(&database)).await;
+            let done = tokio::task::spawn_blocking(move || work(&database, &files)).await;
             done.unwrap_or_else(|error| Err(StoreError::Write(error.into())))
         }
         .boxed()
@@ -79,20 +84,29 @@ fn write(database: &Database, key: &str, value: Option<&[u8]>) -> Result<(), ::r
     Ok(())
 }
 
+fn records(database: &Database) -> Result<Vec<ConferenceRecord>, StoreError> {
+    let rows = read_all(database).map_err(|error| StoreError::Read(error.into()))?;
+    rows.into_iter()
+        .map(|(key, value)| {
+            serde_json::from_slice(&value).map_err(|source| StoreError::Record { key, source })
+        })
+        .collect()
+}
+
+/// Files that could not be removed take room, and the next start tries again: no reason to refuse what was done.
+fn left_over(conference: &ConferenceId, removed: std::io::Result<()>) {
+    if let Err(error) = removed {
+        tracing::warn!(%conference, %error, "files of pictures are left over");
+    }
+}
+
 impl Store for RedbStore {
     fn conferences(&self) -> BoxFuture<'_, Result<Vec<ConferenceRecord>, StoreError>> {
-        self.blocking(|database| {
-            let rows = read_all(database).map_err(|error| StoreError::Read(error.into()))?;
-            rows.into_iter()
-                .map(|(key, value)| {
-                    serde_json::from_slice(&value).map_err(|source| StoreError::Record { key, source })
-                })
-                .collect()
-        })
+        self.blocking(|database, _| records(database))
     }
 
     fn conference(&self, id: ConferenceId) -> BoxFuture<'_, Result<Option<ConferenceRecord>, StoreError>> {
-        self.blocking(move |database| {
+        self.blocking(move |database, _| {
             let key = id.to_string();
             let value = read(database, &key).map_err(|error| StoreError::Read(error.into()))?;
             let record = value.map(|value| serde_json::from_slice(&value)).transpose();
@@ -101,16 +115,37 @@ impl Store for RedbStore {
     }
 
     fn save_conference(&self, record: ConferenceRecord) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.blocking(move |database| {
+        self.blocking(move |database, files| {
             let value = serde_json::to_vec(&record)
                 .map_err(|source| StoreError::Record { key: record.id.to_string(), source })?;
-            write(database, record.id.as_str(), Some(&value)).map_err(|error| StoreError::Write(error.into()))
+            write(database, record.id.as_str(), Some(&value))
+                .map_err(|error| StoreError::Write(error.into()))?;
+            // From here on nobody asks for the others.
+            left_over(&record.id, files.keep_only(&record.id, Some(&record)));
+            Ok(())
         })
     }
 
     fn remove_conference(&self, id: ConferenceId) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.blocking(move |database| {
-            write(database, id.as_str(), None).map_err(|error| StoreError::Write(error.into()))
+        self.blocking(move |database, files| {
+            write(database, id.as_str(), None).map_err(|error| StoreError::Write(error.into()))?;
+            left_over(&id, files.keep_only(&id, None));
+            Ok(())
+        })
+    }
+
+    fn save_picture(&self, id: ConferenceId, data: Bytes) -> BoxFuture<'_, Result<String, StoreError>> {
+        self.blocking(move |_, files| files.save(&id, &data))
+    }
+
+    fn picture(&self, id: ConferenceId, record: PictureRecord) -> BoxFuture<'_, Result<Bytes, StoreError>> {
+        self.blocking(move |_, files| files.read(&id, &record))
+    }
+
+    fn tidy(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.blocking(|database, files| {
+            let records = records(database)?;
+            files.tidy(&records).map_err(|error| StoreError::Write(error.into()))
         })
     }
 }
@@ -127,11 +162,13 @@ mod tests {
             name: Some("Name".to_owned()),
             max_participants: Some(max),
             rundown: None,
+            overlay: None,
+            pictures: Vec::new(),
         }
     }
 
     #[tokio::test]
-    async fn a_record_of_an_older_server_has_no_run_down() {
+    async fn a_record_of_an_older_server_has_its_settings_only() {
         let dir = tempfile::tempdir().unwrap();
         let store = RedbStore::open(dir.path()).unwrap();
         let old = br#"{"id":"a","created_at":"1970-01-01T00:00:00Z","name":"Name","max_participants":7}"#;
@@ -139,7 +176,7 @@ mod tests {
         assert_eq!(store.conference("a".parse().unwrap()).await.unwrap(), Some(record("a", 7)));
         assert_eq!(store.conference("b".parse().unwrap()).await.unwrap(), None);
         let text = serde_json::to_vec(&record("a", 7)).unwrap();
-        assert_eq!(text, old, "and a conference without one is stored as ever");
+        assert_eq!(text, old, "and a conference without more is stored as ever");
     }
 
     #[tokio::test]

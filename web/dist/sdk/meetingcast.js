@@ -616,6 +616,12 @@ var k = (e) => encodeURIComponent(e), A = class extends l {
 	cuesChanged() {
 		this.emit("cues_changed", this);
 	}
+	overlayChanged(e) {
+		this.emit("overlay_changed", e);
+	}
+	picturesChanged(e) {
+		this.emit("pictures_changed", e);
+	}
 	async controlFile(e) {
 		let t = typeof e == "string" ? { action: e } : {
 			action: "seek",
@@ -659,7 +665,7 @@ var k = (e) => encodeURIComponent(e), A = class extends l {
 		return this.#r = e, t && j(t) === j(e) || this.emit("state_changed", this), e;
 	}
 	current(e) {
-		return this.#r && e === "state_changed" ? [this] : [];
+		return { state_changed: this.#r ? [this] : [] }[e] ?? [];
 	}
 };
 function j({ state: e, source: t, source_state: n, file: r, audio: i, play: a, outputs: o, shed: s, error: c }) {
@@ -804,7 +810,7 @@ var R = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, z = class extends l 
 	#i;
 	#a;
 	#o = !1;
-	#s = !1;
+	#s;
 	constructor(e, t, n = {}) {
 		super(), this.id = t, this.#e = e, this.#n = n, this.#t = n.token ? new O(e.rest.base, n.token) : e.rest, this.meetingCast = new A(this.#t, t);
 	}
@@ -875,6 +881,8 @@ var R = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, z = class extends l 
 			case "cast.changed": return this.#l(e.cast);
 			case "cast.cues":
 			case "cast.cue": return this.meetingCast.cuesChanged();
+			case "cast.overlay": return this.meetingCast.overlayChanged(e.overlay);
+			case "conference.pictures": return this.meetingCast.picturesChanged(e.pictures);
 			case "load.shed":
 			case "load.restored": return this.#a = {
 				snapshots: e.snapshots,
@@ -911,7 +919,7 @@ var R = (e, t) => e && t && t > 0 ? Math.max(1, e / t) : 1, z = class extends l 
 	}
 	#c(e, t) {
 		let n = this.#r === "connecting";
-		this.#r = "connected", this.#l(t), n && (this.emit("connected", this.id), this.#n.stream && this.publish(this.#n.stream)), this.#s && !n && this.tellLevels(!0).catch(() => void 0);
+		this.#r = "connected", this.#l(t), n && (this.emit("connected", this.id), this.#n.stream && this.publish(this.#n.stream)), this.#s !== void 0 && !n && this.tellLevels(this.#s).catch(() => void 0);
 		let r = new Set(e.map(({ id: e }) => e));
 		for (let e of [...this.participants.keys()]) r.has(e) || this.#p(e);
 		for (let t of e) this.#u(t);

@@ -71,7 +71,8 @@ export class Conference extends Emitter<ConferenceEvents> {
   #error: MeetingCastError | undefined;
   #load: Load | undefined;
   #passing = false;
-  #levels = false;
+  /** As it was asked last. */
+  #levels: boolean | undefined;
 
   constructor(client: Client, id: string, options: ConferenceOptions = {}) {
     super();
@@ -166,6 +167,10 @@ export class Conference extends Emitter<ConferenceEvents> {
       case 'cast.cues':
       case 'cast.cue':
         return this.meetingCast.cuesChanged();
+      case 'cast.overlay':
+        return this.meetingCast.overlayChanged(message.overlay);
+      case 'conference.pictures':
+        return this.meetingCast.picturesChanged(message.pictures);
       case 'load.shed':
       case 'load.restored':
         this.#load = { snapshots: message.snapshots, renditions: message.renditions };
@@ -214,7 +219,7 @@ export class Conference extends Emitter<ConferenceEvents> {
       if (this.#options.stream) this.publish(this.#options.stream);
     }
     // A session that was not resumed knows nothing of it.
-    if (this.#levels && !first) void this.tellLevels(true).catch(() => undefined);
+    if (this.#levels !== undefined && !first) void this.tellLevels(this.#levels).catch(() => undefined);
     const there = new Set(infos.map(({ id }) => id));
     for (const id of [...this.participants.keys()]) if (!there.has(id)) this.#left(id);
     for (const info of infos) this.#seen(info);

@@ -8,6 +8,10 @@ interface MeetingCastEvents {
   state_changed: MeetingCast;
   /** The run-down is another, or one of its cues is: ask for it. */
   cues_changed: MeetingCast;
+  /** Somebody changed what is drawn over the program: as it is now. */
+  overlay_changed: Overlay;
+  /** Somebody put or removed a picture: all there are now. */
+  pictures_changed: Picture[];
 }
 
 export class MeetingCast extends Emitter<MeetingCastEvents> {
@@ -93,6 +97,16 @@ export class MeetingCast extends Emitter<MeetingCastEvents> {
     this.emit('cues_changed', this);
   }
 
+  /** The server said so. */
+  overlayChanged(overlay: Overlay): void {
+    this.emit('overlay_changed', overlay);
+  }
+
+  /** The server said so. */
+  picturesChanged(pictures: Picture[]): void {
+    this.emit('pictures_changed', pictures);
+  }
+
   /** Resolves when the file on the program stands still, or goes on; `to_ms` of it: when that is seen. */
   async controlFile(action: 'pause' | 'play' | { to_ms: number }): Promise<Cast> {
     const body = typeof action === 'string' ? { action } : { action: 'seek', ...action };
@@ -155,8 +169,9 @@ export class MeetingCast extends Emitter<MeetingCastEvents> {
     return cast;
   }
 
-  protected override current(name: keyof MeetingCastEvents): readonly [MeetingCast] | readonly [] {
-    return this.#cast && name === 'state_changed' ? [this] : [];
+  protected override current<Name extends keyof MeetingCastEvents>(name: Name): readonly MeetingCastEvents[Name][] {
+    const held: { [Key in keyof MeetingCastEvents]?: readonly MeetingCastEvents[Key][] } = { state_changed: this.#cast ? [this] : [] };
+    return held[name] ?? [];
   }
 }
 

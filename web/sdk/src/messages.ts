@@ -1,5 +1,6 @@
 // What goes over the signalling WebSocket.
 import type { Cast, CueNow, ShedRendition } from './cast.js';
+import type { Overlay, Picture } from './overlay.js';
 
 export interface StreamInfo {
   name: string;
@@ -69,6 +70,8 @@ export type ConferenceMessage =
   | { type: 'cast.changed'; conference: string; cast: Cast }
   | { type: 'cast.cues'; conference: string; count: number }
   | { type: 'cast.cue'; conference: string; cue: CueNow }
+  | { type: 'cast.overlay'; conference: string; overlay: Overlay }
+  | { type: 'conference.pictures'; conference: string; pictures: Picture[] }
   | { type: 'load.shed' | 'load.restored'; conference: string; snapshots: boolean; renditions: ShedRendition[] }
   | LevelsMessage
   | { type: 'worker.restarted'; conference: string }

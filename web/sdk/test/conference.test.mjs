@@ -203,6 +203,35 @@ test('the cast is begun, switched and ended by REST, and everybody hears of it',
   await assert.rejects(meetingCast.start('ann'), { code: 'cast_already_started', message: 'It runs already.' });
 });
 
+test('another operator\'s overlay and pictures are told with what they are now', async () => {
+  const { conference } = await inside();
+  const heard = [];
+  conference.meetingCast.on('overlay_changed', ({ title, program_pts_ms }) => heard.push([title.text, program_pts_ms]));
+  conference.meetingCast.on('pictures_changed', (pictures) => heard.push(pictures.map(({ name }) => name)));
+  FakeSocket.last.say({ type: 'conference.pictures', conference: 'room', pictures: [{ name: 'logo' }] });
+  FakeSocket.last.say({ type: 'cast.overlay', conference: 'room', overlay: { labels: false, title: { text: 'Hi', position: 'top' }, program_pts_ms: 40 } });
+  await settle();
+  assert.deepEqual(heard, [['logo'], ['Hi', 40]]);
+});
+
+test('levels that were asked for, or not any more, are asked for so again after a return', async () => {
+  const { conference } = await inside();
+  const heard = [];
+  conference.on('levels', ({ inputs }) => heard.push(inputs[0].dbov));
+  await conference.tellLevels(true);
+  FakeSocket.last.say({ type: 'levels', conference: 'room', inputs: [{ participant: 'ann', stream: 'camera', dbov: -20 }], program_dbov: null });
+  await settle();
+  assert.deepEqual(heard, [-20]);
+  for (const on of [true, false]) {
+    if (!on) await conference.tellLevels(false);
+    FakeSocket.last.drop();
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    FakeSocket.last.say(joined('room'));
+    await settle();
+    assert.deepEqual(FakeSocket.last.of('levels').map((message) => message.on), [on]);
+  }
+});
+
 test('why a WebSocket was refused is asked for without it', async () => {
   http.answer = ({ path }) => path === '/v1/signal' && { status: 401, text: JSON.stringify({ code: 'token_expired', detail: 'The token has expired.' }) };
   const dialled = connect({ url: URL_OF_SERVER, token: 'a.b.c' });

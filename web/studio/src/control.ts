@@ -1,5 +1,5 @@
 // The director's desk: start, stop, who, how, with which sound.
-import type { Audio, Client, Conference, Source, StartCast, Switch } from '../../sdk/src/meetingcast.js';
+import type { Audio, Client, Conference, Load, Source, StartCast, Switch } from '../../sdk/src/meetingcast.js';
 import { chosen, element } from './element.js';
 import { Files } from './files.js';
 import { Layouts } from './layouts.js';
@@ -9,6 +9,7 @@ import { Outputs } from './outputs.js';
 import { OverlayDesk } from './overlay.js';
 import { drawPlay } from './play-list.js';
 import { RunDown } from './rundown.js';
+import { shedSentence } from './shed.js';
 import type { Tile } from './tile.js';
 import type { Tiles } from './tiles.js';
 
@@ -25,14 +26,17 @@ export class Control {
   readonly #more: Layouts;
   readonly #rundown: RunDown;
   readonly #files: Files;
+  readonly #overlay: OverlayDesk;
   readonly #start = element('start', HTMLButtonElement);
   readonly #stop = element('stop', HTMLButtonElement);
   readonly #state = element('state', HTMLElement);
   readonly #clock = element('clock', HTMLElement);
+  readonly #shed = element('shed', HTMLElement);
   readonly #layouts = [...document.querySelectorAll<HTMLButtonElement>('button[data-layout]')];
   readonly #timers: ReturnType<typeof setInterval>[];
   /** What the next start shows. */
   #armed: Source | null = null;
+  #load: Load | null = null;
 
   constructor(client: Client, conference: Conference, tiles: Tiles) {
     this.#conference = conference;
@@ -41,7 +45,7 @@ export class Control {
     this.#monitor = new Monitor(client, conference.id);
     this.#more = new Layouts(client, conference);
     this.#rundown = new RunDown(conference, this);
-    new OverlayDesk(conference);
+    this.#overlay = new OverlayDesk(client, conference);
     this.#files = new Files(client, conference, (source) => this.#show(source));
     element('control', HTMLFormElement).onsubmit = (event) => {
       event.preventDefault();
@@ -60,6 +64,10 @@ export class Control {
     conference.meetingCast.onStateChanged(() => this.draw());
     conference.on('participant_connected', () => this.draw());
     conference.on('participant_disconnected', () => this.draw());
+    conference.on('load', (load) => {
+      this.#load = load;
+      this.#tellShed();
+    });
     this.#timers = [setInterval(() => this.#tell(), 500), setInterval(() => void this.#refresh(), REFRESH_MS)];
   }
 
@@ -73,7 +81,8 @@ export class Control {
     for (const timer of this.#timers) clearInterval(timer);
     this.#monitor.close();
     this.#rundown.close();
-    this.#clock.hidden = true;
+    this.#overlay.close();
+    this.#clock.hidden = this.#shed.hidden = true;
   }
 
   /** What is on the air, or first when it starts. */
@@ -111,6 +120,7 @@ export class Control {
       if (radio) radio.checked = true;
     }
     this.#tell();
+    this.#tellShed();
   }
 
   async #begin(): Promise<void> {
@@ -153,6 +163,14 @@ export class Control {
   async #refresh(): Promise<void> {
     // A moment without network is told elsewhere already.
     if (this.#conference.meetingCast.isStarted) await this.#conference.meetingCast.refresh().catch(() => undefined);
+  }
+
+  /** What the server does without, for want of cores. */
+  #tellShed(): void {
+    const { cast, isStarted } = this.#conference.meetingCast;
+    const text = shedSentence(this.#load?.snapshots ?? true, (isStarted && cast?.shed) || []);
+    this.#shed.textContent = text ?? '';
+    this.#shed.hidden = text === null;
   }
 
   #tell(): void {

@@ -1,12 +1,15 @@
-// Titles and pictures: what is drawn over the program, whether it runs or not.
-import type { Conference, Corner, Overlay, OverlayPatch } from '../../sdk/src/meetingcast.js';
+// Titles and pictures: what is drawn over the program, whether it runs or not. What others change is shown, and what is
+// being typed here stays.
+import type { Client, Conference, Corner, Overlay, OverlayPatch, Picture } from '../../sdk/src/meetingcast.js';
 import { element, make } from './element.js';
+import { Following } from './following.js';
 import { attempt } from './notice.js';
 
 /** Of a picture's name; anything else becomes a dash. */
 const UNNAMED = /[^a-z0-9_-]+/g;
 
 export class OverlayDesk {
+  readonly #client: Client;
   readonly #conference: Conference;
   readonly #form = element('overlay', HTMLFormElement);
   readonly #apply = element('overlay-apply', HTMLButtonElement);
@@ -21,30 +24,57 @@ export class OverlayDesk {
   readonly #clock = element('overlay-clock', HTMLSelectElement);
   readonly #zone = element('overlay-zone', HTMLInputElement);
   readonly #said = element('overlay-said', HTMLElement);
-  #logoSize: number | undefined;
+  readonly #fields = new Following({
+    labels: checkbox(this.#labels),
+    title: this.#title,
+    position: this.#position,
+    logo: this.#logo,
+    corner: this.#corner,
+    background: this.#background,
+    color: this.#color,
+    clock: this.#clock,
+    zone: this.#zone,
+  });
+  readonly #follow = (overlay: Overlay): void => this.#show(overlay);
+  readonly #list = (pictures: readonly Picture[]): void => this.#choose(pictures);
+  /** What was missed while the connection was away. */
+  readonly #again = (): void => void this.#read();
+  /** As the server has it: for what has no field here. */
+  #overlay: Overlay | null = null;
 
-  constructor(conference: Conference) {
+  constructor(client: Client, conference: Conference) {
+    this.#client = client;
     this.#conference = conference;
-    this.#zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
     this.#form.onsubmit = (event) => {
       event.preventDefault();
       void attempt(this.#apply, () => this.#change());
     };
     this.#file.onchange = () => void attempt(this.#apply, () => this.#upload());
     this.#background.onchange = () => this.#draw();
-    // Who may not direct has no use for it, and hears so when he tries.
-    this.#read().catch(() => undefined);
+    this.#fields.take({ zone: Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC' });
+    conference.meetingCast.on('overlay_changed', this.#follow).on('pictures_changed', this.#list);
+    client.on('reconnected', this.#again);
+    void this.#read();
+  }
+
+  close(): void {
+    this.#conference.meetingCast.off('overlay_changed', this.#follow).off('pictures_changed', this.#list);
+    this.#client.off('reconnected', this.#again);
   }
 
   async #read(): Promise<void> {
     const { meetingCast } = this.#conference;
-    const [overlay] = await Promise.all([meetingCast.overlay(), this.#pictures()]);
-    this.#fill(overlay);
+    try {
+      const [overlay, pictures] = await Promise.all([meetingCast.overlay(), meetingCast.pictures()]);
+      this.#choose(pictures);
+      this.#show(overlay);
+    } catch {
+      // Who may not direct has no use for it, and hears so when he tries.
+    }
   }
 
   /** What can be chosen, with the choice that was. */
-  async #pictures(): Promise<void> {
-    const pictures = await this.#conference.meetingCast.pictures();
+  #choose(pictures: readonly Picture[]): void {
     const options = (): HTMLOptionElement[] => pictures.map(({ name }) => make('option', { value: name }, name));
     const fill = (select: HTMLSelectElement, ...first: HTMLOptionElement[]): void => {
       const before = select.value;
@@ -54,20 +84,25 @@ export class OverlayDesk {
     fill(this.#logo, make('option', { value: '' }, 'none'));
     // No picture has a name with a colon.
     fill(this.#background, make('option', { value: '' }, 'as usual'), make('option', { value: ':color' }, 'a colour'));
+    // What could not be chosen before, perhaps.
+    if (this.#overlay) this.#show(this.#overlay);
     this.#draw();
   }
 
-  #fill({ labels, title, logo, background, clock }: Overlay): void {
-    this.#labels.checked = labels;
-    this.#title.value = title?.text ?? '';
-    this.#position.value = title?.position ?? 'bottom';
-    this.#logo.value = logo?.picture ?? '';
-    this.#corner.value = logo?.corner ?? 'top_right';
-    this.#logoSize = logo?.size;
-    this.#background.value = !background ? '' : 'color' in background ? ':color' : background.picture;
-    if (background && 'color' in background) this.#color.value = background.color;
-    this.#clock.value = clock?.corner ?? '';
-    if (clock) this.#zone.value = clock.zone;
+  #show(overlay: Overlay): void {
+    const { labels, title, logo, background, clock } = overlay;
+    this.#overlay = overlay;
+    this.#fields.take({
+      labels: labels ? 'on' : '',
+      title: title?.text ?? '',
+      position: title?.position ?? 'bottom',
+      logo: logo?.picture ?? '',
+      corner: logo?.corner ?? 'top_right',
+      background: !background ? '' : 'color' in background ? ':color' : background.picture,
+      ...(background && 'color' in background ? { color: background.color } : {}),
+      clock: clock?.corner ?? '',
+      ...(clock ? { zone: clock.zone } : {}),
+    });
     this.#draw();
   }
 
@@ -76,18 +111,27 @@ export class OverlayDesk {
     if (label) label.hidden = this.#background.value !== ':color';
   }
 
-  async #change(): Promise<void> {
-    const [text, background] = [this.#title.value.trim(), this.#background.value];
-    const patch: OverlayPatch = {
-      labels: this.#labels.checked,
-      title: text ? { text, position: this.#position.value as 'top' | 'bottom' } : null,
-      logo: this.#logo.value
-        ? { picture: this.#logo.value, corner: this.#corner.value as Corner, ...(this.#logoSize === undefined ? {} : { size: this.#logoSize }) }
-        : null,
-      background: background === '' ? null : background === ':color' ? { color: this.#color.value } : { picture: background },
-      clock: this.#clock.value ? { corner: this.#clock.value as Corner, zone: this.#zone.value.trim() || 'UTC' } : null,
+  /** What was changed here, and nothing else: others may have changed the rest meanwhile. */
+  #patch(): OverlayPatch {
+    const [text, background, had, fields] = [this.#title.value.trim(), this.#background.value, this.#overlay, this.#fields];
+    return {
+      ...(fields.differs('labels') ? { labels: this.#labels.checked } : {}),
+      ...(fields.differs('title', 'position') ? { title: text ? { text, position: this.#position.value as 'top' | 'bottom' } : null } : {}),
+      ...(fields.differs('logo', 'corner')
+        ? { logo: this.#logo.value ? { ...(had?.logo ?? {}), picture: this.#logo.value, corner: this.#corner.value as Corner } : null }
+        : {}),
+      ...(fields.differs('background', 'color')
+        ? { background: background === '' ? null : background === ':color' ? { color: this.#color.value } : { picture: background } }
+        : {}),
+      ...(fields.differs('clock', 'zone')
+        ? { clock: this.#clock.value ? { ...(had?.clock ?? {}), corner: this.#clock.value as Corner, zone: this.#zone.value.trim() || 'UTC' } : null }
+        : {}),
     };
-    const overlay = await this.#conference.meetingCast.setOverlay(patch);
+  }
+
+  async #change(): Promise<void> {
+    const overlay = await this.#conference.meetingCast.setOverlay(this.#patch());
+    this.#show(overlay);
     this.#said.textContent = overlay.program_pts_ms === null ? 'kept for the program' : 'on the program';
   }
 
@@ -97,11 +141,23 @@ export class OverlayDesk {
     const name = file.name.replace(/\.[^.]*$/, '').toLowerCase().replace(UNNAMED, '-').slice(0, 32) || 'picture';
     try {
       await this.#conference.meetingCast.putPicture(name, file);
-      await this.#pictures();
+      this.#choose(await this.#conference.meetingCast.pictures());
       this.#logo.value = name;
       this.#said.textContent = `${name} is uploaded`;
     } finally {
       this.#file.value = '';
     }
   }
+}
+
+/** A checkbox as a field with a value. */
+function checkbox(input: HTMLInputElement): { value: string } {
+  return {
+    get value() {
+      return input.checked ? 'on' : '';
+    },
+    set value(text) {
+      input.checked = text !== '';
+    },
+  };
 }

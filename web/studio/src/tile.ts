@@ -1,7 +1,7 @@
 // One participant's stream: picture, name, level, figures, and the whole of it a button.
 import { LocalStream, type RemoteStream, type StreamStats } from '../../sdk/src/meetingcast.js';
 import { make } from './element.js';
-import { Level } from './level.js';
+import { drawMeter, METER } from './levels.js';
 import { sentence } from './notice.js';
 
 export interface TileOf {
@@ -17,8 +17,7 @@ export class Tile {
   readonly participant: string;
   readonly stream: string;
   readonly #media: TileOf['media'];
-  readonly #level: Level | null;
-  readonly #meter = make('meter', { min: '0', max: '1', value: '0' });
+  readonly #meter = make('meter', METER);
   readonly #kbps = make('dd', {}, '–');
   readonly #loss = make('dd', {}, '–');
   readonly #size = make('dd', {}, '–');
@@ -30,7 +29,6 @@ export class Tile {
     this.participant = participant;
     this.stream = stream;
     this.#media = media;
-    this.#level = media ? new Level(media.mediaStream) : null;
     const shown = stream === 'camera' ? participant : `${participant}, ${stream}`;
     this.#meter.setAttribute('aria-label', `Sound of ${shown}`);
     this.#take.setAttribute('aria-label', `Put ${shown} on air`);
@@ -60,9 +58,9 @@ export class Tile {
     }
   }
 
-  /** Drawn often. */
-  draw(): void {
-    if (this.#level) this.#meter.value = this.#level.read();
+  /** How loud it is for the server, decibels below full scale. Drawn often. */
+  draw(db: number): void {
+    drawMeter(this.#meter, db);
   }
 
   mark(state: 'air' | 'armed' | 'none'): void {

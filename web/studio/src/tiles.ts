@@ -1,18 +1,29 @@
-// Everybody's tiles, in the order of their coming.
-import type { Conference, LocalStream, Participant, RemoteStream } from '../../sdk/src/meetingcast.js';
+// Everybody's tiles, in the order of their coming, and how loud everybody and the program is.
+import type { Conference, Levels, LocalStream, Participant, RemoteStream } from '../../sdk/src/meetingcast.js';
 import { element } from './element.js';
+import { drawMeter, Heard, whileVisible } from './levels.js';
 import { Tile } from './tile.js';
 
-const DRAW_MS = 100;
+/** As often as levels come. */
+const DRAW_MS = 200;
 
 export class Tiles {
   readonly #list = element('tiles', HTMLUListElement);
   readonly #tiles = new Map<string, Tile>();
   readonly #take: (tile: Tile) => void;
   readonly #timer: ReturnType<typeof setInterval>;
+  readonly #program = element('program-level', HTMLMeterElement);
+  readonly #heard = new Heard();
+  readonly #conference: Conference;
+  readonly #hear = (levels: Levels): void => this.#heard.take(levels, performance.now());
+  readonly #quiet: () => void;
 
   constructor(conference: Conference, take: (tile: Tile) => void) {
     this.#take = take;
+    this.#conference = conference;
+    conference.on('levels', this.#hear);
+    // Without a connection there is nothing to ask; the conference asks again when there is one.
+    this.#quiet = whileVisible(document, (on) => void conference.tellLevels(on).catch(() => undefined));
     conference.on('participant_connected', (participant) => this.#follow(participant));
     conference.on('participant_disconnected', ({ id }) => this.#drop(id, ''));
     this.#timer = setInterval(() => this.#draw(), DRAW_MS);
@@ -33,6 +44,8 @@ export class Tiles {
 
   clear(): void {
     clearInterval(this.#timer);
+    this.#quiet();
+    this.#conference.off('levels', this.#hear);
     for (const tile of this.#tiles.values()) tile.remove();
     this.#tiles.clear();
   }
@@ -65,6 +78,8 @@ export class Tiles {
   }
 
   #draw(): void {
-    for (const tile of this.#tiles.values()) tile.draw();
+    const now = performance.now();
+    for (const tile of this.#tiles.values()) tile.draw(this.#heard.of(tile.participant, tile.stream, now));
+    drawMeter(this.#program, this.#heard.program(now));
   }
 }

@@ -86,6 +86,8 @@ impl ConferenceState {
         }
         self.announce_cast(now);
         self.announce_cues(now);
+        self.announce_pictures();
+        self.announce_overlay();
     }
 
     fn announce_cues(&mut self, now: Now) {

@@ -1,13 +1,17 @@
 //! The conference's overlay: kept here, told to each worker, answered when it is on the program.
 
-use super::{ConferenceState, Now, working::Expected};
+use super::{Audience, ConferenceState, Effect, Now, working::Expected};
 use crate::{
     control::{
-        conference::ask::{Reply, Ticket},
+        conference::{
+            ask::{Reply, Ticket},
+            presence::ConferenceEvent,
+        },
         error::ControlError,
+        events::news::News,
         overlay::{Overlay, OverlayPatch, OverlayView},
     },
-    ids::{PictureId, RequestId},
+    ids::{PictureId, PictureName, RequestId},
     ipc::{ReplyError, ReplyOk, WorkerCommand, overlay::OverlaySpec},
     units::MediaTime,
 };
@@ -26,6 +30,12 @@ const MAX_WAITING: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct OverlayLife {
     overlay: Overlay,
+    /// As it was stored last.
+    stored: Overlay,
+    /// As everybody knows it.
+    announced: Overlay,
+    /// The last change that was answered, until it is announced.
+    settled: Option<OverlayView>,
     /// What the present worker was told last; `None`: nothing, so that it draws nothing.
     told: Option<OverlaySpec>,
     /// Pictures that the present worker has.
@@ -38,11 +48,28 @@ pub(super) struct OverlayLife {
 struct Waiting {
     ticket: Ticket,
     deadline: Instant,
+    /// What the change made of it.
+    overlay: Overlay,
     /// What the worker was told with it.
     request: Option<RequestId>,
 }
 
 impl OverlayLife {
+    /// As it was kept over a restart of the server.
+    pub(super) fn restored(overlay: Overlay) -> Self {
+        Self { stored: overlay.clone(), announced: overlay.clone(), overlay, ..Self::default() }
+    }
+
+    /// The pictures that the present worker has.
+    pub(super) const fn sent(&self) -> &BTreeSet<PictureId> {
+        &self.sent
+    }
+
+    #[cfg(test)]
+    pub(super) const fn announced(&self) -> &Overlay {
+        &self.announced
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.waiting.iter().map(|waiting| waiting.deadline).min()
     }
@@ -60,7 +87,19 @@ impl OverlayLife {
 
 impl ConferenceState {
     pub(super) fn read_overlay(&mut self, ticket: Ticket) {
-        self.answer_overlay(ticket, None);
+        let view = OverlayView { overlay: self.overlay.overlay.clone(), program_pts: None };
+        self.answer(ticket, Ok(Reply::Overlay(Box::new(view))));
+    }
+
+    /// What names a picture that is not there, by a restart with another configuration, goes.
+    pub(super) fn drop_missing_pictures(&mut self) {
+        let known = |name: &PictureName| self.pictures.id(name).map(|_| name.clone());
+        let overlay = self.overlay.overlay.renamed(known);
+        for missing in self.overlay.overlay.pictures().filter(|name| self.pictures.id(name).is_none()) {
+            tracing::warn!(conference = %self.id, picture = %missing, "an overlay is kept without a picture that is gone");
+        }
+        self.overlay.announced.clone_from(&overlay);
+        self.overlay.overlay = overlay;
     }
 
     pub(super) fn patch_overlay(&mut self, now: Now, ticket: Ticket, patch: OverlayPatch) {
@@ -74,9 +113,30 @@ impl ConferenceState {
         if let Some(missing) = changed.pictures().find(|name| self.pictures.id(name).is_none()) {
             return self.refuse(ticket, ControlError::PictureNotFound(missing.clone()));
         }
-        self.overlay.overlay = changed;
+        self.overlay.overlay = changed.clone();
         // Answered in `drive_overlay`, at once where no program runs.
-        self.overlay.waiting.push(Waiting { ticket, deadline: now.at + PATIENCE, request: None });
+        let deadline = now.at + PATIENCE;
+        self.overlay.waiting.push(Waiting { ticket, deadline, overlay: changed, request: None });
+        // Before the answer, which says that it is stored.
+        self.store_overlay();
+    }
+
+    /// What a restart of the server is to find.
+    pub(super) fn store_overlay(&mut self) {
+        if self.kept && self.overlay.stored != self.overlay.overlay {
+            self.overlay.stored.clone_from(&self.overlay.overlay);
+            self.out.push(Effect::StoreOverlay(Box::new(self.overlay.overlay.clone())));
+        }
+    }
+
+    /// Tells everybody of a change, when who made it is answered.
+    pub(super) fn announce_overlay(&mut self) {
+        let Some(view) = self.overlay.settled.take() else { return };
+        if self.overlay.announced != view.overlay {
+            self.overlay.announced.clone_from(&view.overlay);
+            self.announce(News::CastOverlay(view.clone()));
+            self.tell(Audience::Everybody, ConferenceEvent::Overlay(Box::new(view)));
+        }
     }
 
     /// Brings the worker's overlay to what it is to be, and answers whoever need not wait.
@@ -85,12 +145,12 @@ impl ConferenceState {
         let over = |waiting: &mut Waiting| !runs || waiting.deadline <= now.at;
         let answered: Vec<Waiting> = self.overlay.waiting.extract_if(.., over).collect();
         for waiting in answered {
-            self.answer_overlay(waiting.ticket, None);
+            self.answer_change(waiting, None);
         }
         if !self.worker.is_ready() {
             return;
         }
-        let spec = self.overlay.overlay.renamed(|name| self.pictures.id(name));
+        let spec = self.overlay.overlay.renamed(|name| self.pictures.drawable(name));
         let fresh = self.overlay.waiting.iter().any(|waiting| waiting.request.is_none());
         if !fresh && *self.overlay.told.as_ref().unwrap_or(&OverlaySpec::default()) == spec {
             return;
@@ -122,7 +182,7 @@ impl ConferenceState {
         let of = |waiting: &mut Waiting| waiting.request == Some(request);
         let answered: Vec<Waiting> = self.overlay.waiting.extract_if(.., of).collect();
         for waiting in answered {
-            self.answer_overlay(waiting.ticket, pts);
+            self.answer_change(waiting, pts);
         }
     }
 
@@ -131,7 +191,7 @@ impl ConferenceState {
         self.overlay.told = None;
         self.overlay.sent.clear();
         for waiting in std::mem::take(&mut self.overlay.waiting) {
-            self.answer_overlay(waiting.ticket, None);
+            self.answer_change(waiting, None);
         }
     }
 
@@ -142,9 +202,10 @@ impl ConferenceState {
         }
     }
 
-    fn answer_overlay(&mut self, ticket: Ticket, pts: Option<MediaTime>) {
+    fn answer_change(&mut self, Waiting { ticket, overlay, .. }: Waiting, pts: Option<MediaTime>) {
         let program_pts = pts.and_then(|pts| Some(self.cast.as_ref()?.timeline.relative(pts)));
-        let view = OverlayView { overlay: self.overlay.overlay.clone(), program_pts };
+        let view = OverlayView { overlay, program_pts };
+        self.overlay.settled = Some(view.clone());
         self.answer(ticket, Ok(Reply::Overlay(Box::new(view))));
     }
 }

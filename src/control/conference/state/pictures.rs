@@ -1,11 +1,18 @@
 //! The conference's pictures: taken when a worker could decode them, kept until they are deleted.
 
-use super::{ConferenceState, Now, working::Expected};
+mod blame;
+
+use self::blame::Drawing;
+use super::{Audience, ConferenceState, Effect, Now, working::Expected};
 use crate::{
     control::{
-        conference::ask::{Reply, Ticket},
+        conference::{
+            ask::{Reply, Ticket},
+            presence::ConferenceEvent,
+        },
         error::ControlError,
-        overlay::{PicturePut, PictureView, ServerPictures},
+        events::news::News,
+        overlay::{KeptPicture, PicturePut, PictureView, ServerPictures},
     },
     ids::{PictureId, PictureName, RequestId},
     ipc::{ReplyError, ReplyOk, WorkerCommand, overlay::PictureFile},
@@ -25,6 +32,8 @@ struct Picture {
     file: PictureFile,
     size: Option<(u32, u32)>,
     server: bool,
+    /// So many workers in a row died while they drew it.
+    deaths: u8,
 }
 
 /// An upload that the worker has not judged.
@@ -43,15 +52,34 @@ pub(super) struct Pictures {
     /// One after the other: the first is with the worker, if it has been told.
     uploads: VecDeque<Upload>,
     judging: Option<RequestId>,
+    drawing: Drawing,
     next: u32,
+    /// So often something was put or removed.
+    revision: u64,
+    /// The revision that was stored, and the one that everybody knows.
+    stored: u64,
+    announced: u64,
 }
 
 impl Pictures {
-    /// With the server's own in it.
+    /// As they were kept over a restart of the server: a worker could decode each of them.
+    pub(super) fn restored(kept: Vec<KeptPicture>) -> Self {
+        let mut pictures = Self::default();
+        for KeptPicture { name, file, size } in kept {
+            let id = pictures.fresh();
+            pictures.kept.insert(name, Picture { id, file, size: Some(size), server: false, deaths: 0 });
+        }
+        pictures
+    }
+
+    /// With the server's own in it. One that was uploaded under such a name before the configuration had it gives way.
     pub(super) fn stock(&mut self, server: &ServerPictures) {
         for (name, file) in server {
             let id = self.fresh();
-            self.kept.insert(name.clone(), Picture { id, file: file.clone(), size: None, server: true });
+            let picture = Picture { id, file: file.clone(), size: None, server: true, deaths: 0 };
+            if self.kept.insert(name.clone(), picture).is_some() {
+                tracing::warn!(picture = %name, "an uploaded picture gives way to one of the configuration");
+            }
         }
     }
 
@@ -90,12 +118,42 @@ impl Pictures {
         let (name, bytes) = (name.clone(), file.data.len());
         PictureView { name, kind: file.kind, bytes, size: *size, server: *server }
     }
+
+    pub(super) fn views(&self) -> Vec<PictureView> {
+        self.kept.iter().map(|(name, picture)| Self::view(name, picture)).collect()
+    }
+
+    /// The conference's own.
+    fn own(&self) -> Vec<KeptPicture> {
+        let own = self.kept.iter().filter_map(|(name, picture)| {
+            let Picture { file, size, server: false, .. } = picture else { return None };
+            Some(KeptPicture { name: name.clone(), file: file.clone(), size: (*size)? })
+        });
+        own.collect()
+    }
 }
 
 impl ConferenceState {
     pub(super) fn list_pictures(&mut self, ticket: Ticket) {
-        let views = self.pictures.kept.iter().map(|(name, picture)| Pictures::view(name, picture)).collect();
-        self.answer(ticket, Ok(Reply::Pictures(views)));
+        self.answer(ticket, Ok(Reply::Pictures(self.pictures.views())));
+    }
+
+    /// What a restart of the server is to find.
+    pub(super) fn store_pictures(&mut self) {
+        let revision = self.pictures.revision;
+        if self.kept && std::mem::replace(&mut self.pictures.stored, revision) != revision {
+            self.out.push(Effect::StorePictures(self.pictures.own()));
+        }
+    }
+
+    /// Tells everybody which there are, when these are others.
+    pub(super) fn announce_pictures(&mut self) {
+        let revision = self.pictures.revision;
+        if std::mem::replace(&mut self.pictures.announced, revision) != revision {
+            let views = self.pictures.views();
+            self.announce(News::ConferencePictures(views.clone()));
+            self.tell(Audience::Everybody, ConferenceEvent::Pictures(views));
+        }
     }
 
     pub(super) fn put_picture(&mut self, now: Now, ticket: Ticket, name: PictureName, file: PictureFile) {
@@ -123,6 +181,9 @@ impl ConferenceState {
             return self.refuse(ticket, ControlError::PictureInUse(name.clone()));
         }
         self.pictures.kept.remove(name);
+        self.pictures.revision += 1;
+        // Before the answer, which says that it is gone from the disk.
+        self.store_pictures();
         self.answer(ticket, Ok(Reply::Done));
     }
 
@@ -156,10 +217,13 @@ impl ConferenceState {
         let Some(Upload { ticket, name, file, .. }) = self.pictures.uploads.pop_front() else { return };
         let answer = match result {
             Ok(ReplyOk::PictureChecked { width, height }) => {
-                let picture =
-                    Picture { id: self.pictures.fresh(), file, size: Some((width, height)), server: false };
+                let (id, size) = (self.pictures.fresh(), Some((width, height)));
+                let picture = Picture { id, file, size, server: false, deaths: 0 };
                 let view = Pictures::view(&name, &picture);
                 let created = self.pictures.kept.insert(name, picture).is_none();
+                self.pictures.revision += 1;
+                // Before the answer, which says that it is stored.
+                self.store_pictures();
                 Ok(Reply::Picture(PicturePut { picture: view, created }))
             }
             Err(ReplyError::PictureInvalid { detail }) => Err(ControlError::PictureInvalid(detail)),

@@ -6,6 +6,7 @@ mod casts;
 mod cues;
 mod files;
 mod forwarding;
+mod kept;
 mod layouts;
 mod listeners;
 mod load;

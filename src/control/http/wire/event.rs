@@ -4,7 +4,9 @@ use super::{
     cast::{CastJson, ShedJson, source_state_name},
     cue::CueJson,
     output::OutputJson,
+    overlay::OverlayJson,
     participant::ParticipantJson,
+    picture::PicturesJson,
     recording::RecordingJson,
     source::SourceJson,
     switch::SwitchResultJson,
@@ -28,11 +30,11 @@ pub struct EventJson {
     /// The same in every delivery of it: what was taken once need not be taken again.
     #[schema(example = "evt_0123456789abcdef0123456789abcdef")]
     pub id: String,
-    /// `conference.created`, `conference.ended`, `participant.connected`, `participant.disconnected`,
+    /// `conference.created`, `conference.ended`, `conference.pictures`, `participant.connected`, `participant.disconnected`,
     /// `stream.added`, `stream.removed`, `cast.starting`, `cast.started`, `cast.switched`, `cast.speaker`, `cast.cues`,
-    /// `cast.cue`, `cast.stopped`, `cast.failed`, `cast.source_state`, `cast.encoder_changed`, `output.added`, `output.changed`,
-    /// `output.removed`, `recording.ready`, `recording.failed`, `load.shed`, `load.restored`,
-    /// `worker.restarted`, `events.lost` (webhooks only), `webhook.test` (webhooks only). More may come.
+    /// `cast.cue`, `cast.overlay`, `cast.stopped`, `cast.failed`, `cast.source_state`, `cast.encoder_changed`,
+    /// `output.added`, `output.changed`, `output.removed`, `recording.ready`, `recording.failed`, `load.shed`,
+    /// `load.restored`, `worker.restarted`, `events.lost` (webhooks only), `webhook.test` (webhooks only). More may come.
     #[serde(rename = "type")]
     #[schema(example = "cast.switched")]
     pub kind: &'static str,
@@ -108,6 +110,7 @@ fn data(news: &News, base_url: &str) -> Value {
             "restored": restored,
         }),
         News::ConferenceEnded { reason } => json!({"reason": reason.name()}),
+        News::ConferencePictures(views) => json!(PicturesJson::from(&views[..])),
         News::ParticipantConnected(view) => json!({"participant": ParticipantJson::from(view)}),
         News::ParticipantDisconnected { participant, reason } => {
             json!({"participant": participant.as_str(), "reason": reason.name()})
@@ -127,6 +130,7 @@ fn data(news: &News, base_url: &str) -> Value {
         }
         News::CastCues { count } => json!({"count": count}),
         News::CastCue(cue) => json!({"cue": CueJson::from(cue)}),
+        News::CastOverlay(view) => json!({"overlay": OverlayJson::from(view)}),
         News::CastSourceState { source, state, age_ms } => json!({
             "source": SourceJson::from(source),
             "source_state": source_state_name(*state),

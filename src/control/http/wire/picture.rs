@@ -30,6 +30,12 @@ pub struct PicturesJson {
     pub pictures: Vec<PictureJson>,
 }
 
+impl From<&[PictureView]> for PicturesJson {
+    fn from(views: &[PictureView]) -> Self {
+        Self { pictures: views.iter().map(PictureJson::from).collect() }
+    }
+}
+
 impl From<&PictureView> for PictureJson {
     fn from(view: &PictureView) -> Self {
         Self {

@@ -6,6 +6,10 @@ interface MeetingCastEvents {
     state_changed: MeetingCast;
     /** The run-down is another, or one of its cues is: ask for it. */
     cues_changed: MeetingCast;
+    /** Somebody changed what is drawn over the program: as it is now. */
+    overlay_changed: Overlay;
+    /** Somebody put or removed a picture: all there are now. */
+    pictures_changed: Picture[];
 }
 export declare class MeetingCast extends Emitter<MeetingCastEvents> {
     #private;
@@ -35,6 +39,10 @@ export declare class MeetingCast extends Emitter<MeetingCastEvents> {
     goCue(id: string): Promise<SwitchResult>;
     /** The server said so. */
     cuesChanged(): void;
+    /** The server said so. */
+    overlayChanged(overlay: Overlay): void;
+    /** The server said so. */
+    picturesChanged(pictures: Picture[]): void;
     /** Resolves when the file on the program stands still, or goes on; `to_ms` of it: when that is seen. */
     controlFile(action: 'pause' | 'play' | {
         to_ms: number;
@@ -57,6 +65,6 @@ export declare class MeetingCast extends Emitter<MeetingCastEvents> {
     onStateChanged(callback: (cast: MeetingCast) => void): () => void;
     /** The server's word; anything that changed is told. */
     update(cast: Cast): Cast;
-    protected current(name: keyof MeetingCastEvents): readonly [MeetingCast] | readonly [];
+    protected current<Name extends keyof MeetingCastEvents>(name: Name): readonly MeetingCastEvents[Name][];
 }
 export {};

@@ -1,4 +1,5 @@
 import type { Cast, CueNow, ShedRendition } from './cast.js';
+import type { Overlay, Picture } from './overlay.js';
 export interface StreamInfo {
     name: string;
     audio: boolean;
@@ -92,6 +93,14 @@ export type ConferenceMessage = {
     type: 'cast.cue';
     conference: string;
     cue: CueNow;
+} | {
+    type: 'cast.overlay';
+    conference: string;
+    overlay: Overlay;
+} | {
+    type: 'conference.pictures';
+    conference: string;
+    pictures: Picture[];
 } | {
     type: 'load.shed' | 'load.restored';
     conference: string;

@@ -189,7 +189,7 @@ impl ConferenceState {
     }
 
     /// What a restart of the server is to find.
-    fn store_cues(&mut self, now: Now) {
+    pub(in super::super) fn store_cues(&mut self, now: Now) {
         let revision = self.rundown.revision();
         if self.kept && self.stored_cues != revision {
             self.stored_cues = revision;

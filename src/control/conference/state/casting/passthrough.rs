@@ -1,6 +1,6 @@
 //! What a cast can show whose pictures pass through: one participant's H.264, since nothing is decoded.
 
-use super::ConferenceState;
+use super::{ConferenceState, ProgramPhase};
 use crate::{
     control::{
         cast::{Source, Transition},
@@ -56,5 +56,12 @@ impl ConferenceState {
     pub(in super::super) fn is_passing_through(&self) -> bool {
         let running = self.cast.as_ref().filter(|run| run.is_active());
         running.is_some_and(|run| run.encoding.mode == ProgramMode::Passthrough)
+    }
+
+    /// A program that is drawn is on in the present worker, or begins.
+    pub(in super::super) fn is_composing(&self) -> bool {
+        let program = self.cast.as_ref().map(|run| run.program);
+        matches!(program, Some(ProgramPhase::Starting { .. } | ProgramPhase::On))
+            && !self.is_passing_through()
     }
 }

@@ -128,6 +128,8 @@ impl Bench {
             created_at: now.wall,
             slate_colour: 0x10_18_20,
             rundown: Default::default(),
+            overlay: Default::default(),
+            pictures: Vec::new(),
         };
         Self {
             state: ConferenceState::new(founding, Arc::new(config), now),

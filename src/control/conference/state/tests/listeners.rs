@@ -92,6 +92,8 @@ fn take(picture: &mut Option<Picture>, event: &ConferenceEvent) {
         | ConferenceEvent::CastChanged(_)
         | ConferenceEvent::Cues { .. }
         | ConferenceEvent::Cue(_)
+        | ConferenceEvent::Overlay(_)
+        | ConferenceEvent::Pictures(_)
         | ConferenceEvent::Quality { .. }
         | ConferenceEvent::WorkerRestarted
         | ConferenceEvent::Ended { .. }

@@ -2,7 +2,10 @@
 
 use super::super::{presence::receivable, *};
 use crate::{
-    control::cast::{CastState, CueState},
+    control::{
+        cast::{CastState, CueState},
+        overlay::{Overlay, PictureView},
+    },
     egress::output::OutputState,
     ids::ParticipantId,
 };
@@ -16,6 +19,8 @@ pub struct Outsiders {
     outputs: BTreeMap<String, OutputState>,
     restarts: u32,
     cues: usize,
+    overlay: Overlay,
+    pictures: Vec<PictureView>,
     ended: bool,
 }
 
@@ -76,6 +81,11 @@ impl Outsiders {
             // What is on the air was taken in a cast.
             News::CastCue(cue) if cue.state == CueState::On => assert_eq!(self.cast, Some(CastState::Live)),
             News::CastCue(_) => assert!(self.cues > 0),
+            News::CastOverlay(view) => {
+                assert_ne!(self.overlay, view.overlay, "that is known");
+                self.overlay = view.overlay;
+            }
+            News::ConferencePictures(pictures) => self.pictures = pictures,
             News::Load { .. } | News::Recording { .. } => {}
         }
     }
@@ -98,6 +108,12 @@ impl Outsiders {
         let outputs: BTreeMap<_, _> =
             outputs.map(|(_, view)| (view.id.to_string(), view.status.state)).collect();
         assert_eq!(self.outputs, outputs);
+        assert_eq!(self.overlay, *state.overlay.announced());
+        // Who changed it and waits still is not the only one who does not know; at the end nobody is told.
+        if !state.overlay.is_awaited() && !state.is_ending() {
+            assert_eq!(self.overlay, *state.overlay.overlay());
+        }
+        assert_eq!(self.pictures, state.pictures.views());
     }
 
     /// They were told of the end.

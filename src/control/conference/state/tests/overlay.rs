@@ -8,7 +8,8 @@ use crate::{
             state::{Effect, Input},
         },
         error::ControlError,
-        overlay::{OverlayPatch, OverlayView, PicturePut},
+        events::news::News,
+        overlay::{Overlay, OverlayPatch, OverlayView, PicturePut},
     },
     ids::{PictureId, RequestId},
     ipc::{
@@ -22,12 +23,12 @@ use crate::{
 };
 use std::time::Duration;
 
-fn title(text: &str) -> OverlayPatch {
+pub fn title(text: &str) -> OverlayPatch {
     let title = TitleSpec { text: text.to_owned(), position: TitlePosition::Bottom };
     OverlayPatch { title: Some(Some(title)), ..OverlayPatch::default() }
 }
 
-fn logo(name: &str) -> OverlayPatch {
+pub fn logo(name: &str) -> OverlayPatch {
     let logo = LogoSpec {
         picture: name.parse().unwrap(),
         corner: Corner::TopRight,
@@ -37,11 +38,11 @@ fn logo(name: &str) -> OverlayPatch {
     OverlayPatch { logo: Some(Some(logo)), ..OverlayPatch::default() }
 }
 
-fn file(byte: u8) -> PictureFile {
+pub fn file(byte: u8) -> PictureFile {
     PictureFile { kind: PictureKind::Png, data: vec![byte].into() }
 }
 
-fn live() -> Bench {
+pub fn live() -> Bench {
     let mut bench = Bench::new();
     bench.publish("alice", "camera");
     bench.go_live(camera("alice"), &[hls()]);
@@ -59,13 +60,13 @@ fn overlays(bench: &mut Bench) -> Vec<(RequestId, OverlaySpec)> {
 }
 
 #[track_caller]
-fn view(bench: &Bench, ticket: Ticket) -> OverlayView {
+pub fn view(bench: &Bench, ticket: Ticket) -> OverlayView {
     let Reply::Overlay(view) = bench.ok(ticket) else { panic!() };
     (**view).clone()
 }
 
 /// Uploads a picture that the worker takes.
-fn upload(bench: &mut Bench, name: &str, byte: u8) -> PicturePut {
+pub fn upload(bench: &mut Bench, name: &str, byte: u8) -> PicturePut {
     let ticket = bench.ask(Ask::PutPicture { name: name.parse().unwrap(), file: file(byte) });
     let request = check(bench);
     bench.reply(request, Ok(ReplyOk::PictureChecked { width: 64, height: 48 }));
@@ -74,7 +75,7 @@ fn upload(bench: &mut Bench, name: &str, byte: u8) -> PicturePut {
 }
 
 #[track_caller]
-fn check(bench: &mut Bench) -> RequestId {
+pub fn check(bench: &mut Bench) -> RequestId {
     let found = bench.commands().into_iter().find_map(|command| match command {
         WorkerCommand::CheckPicture { request, .. } => Some(request),
         _ => None,
@@ -278,6 +279,42 @@ fn the_servers_own_pictures_are_there_and_stay() {
         _ => false,
     });
     assert!(given);
+}
+
+/// What was announced of overlays and pictures since the last look.
+pub fn told(bench: &mut Bench) -> Vec<News> {
+    let of = |news: &News| matches!(news, News::CastOverlay(_) | News::ConferencePictures(_));
+    bench.news().into_iter().filter(of).collect()
+}
+
+#[test]
+fn everybody_is_told_of_each_change_when_it_is_answered() {
+    let mut bench = live();
+    told(&mut bench);
+    bench.ask(Ask::PatchOverlay(title("one")));
+    bench.ask(Ask::PatchOverlay(title("two")));
+    let requests: Vec<_> = overlays(&mut bench).into_iter().map(|(request, _)| request).collect();
+    assert_eq!(told(&mut bench), []);
+    for (request, ms, text) in [(requests[0], 1500, "one"), (requests[1], 1600, "two")] {
+        bench.reply(request, Ok(ReplyOk::Overlaid { pts: Some(MediaTime::from_millis(ms)) }));
+        let overlay = title(text).applied(&Overlay::default());
+        let program_pts = Some(MediaTime::from_millis(ms - 1000));
+        assert_eq!(told(&mut bench), [News::CastOverlay(OverlayView { overlay, program_pts })]);
+    }
+    // What is so already is no news, and neither is who reads.
+    bench.ask(Ask::PatchOverlay(title("two")));
+    let (request, _) = overlays(&mut bench)[0];
+    bench.reply(request, Ok(ReplyOk::Overlaid { pts: None }));
+    bench.ask(Ask::Overlay);
+    assert_eq!(told(&mut bench), []);
+    upload(&mut bench, "logo", 1);
+    upload(&mut bench, "logo", 2);
+    let [News::ConferencePictures(first), News::ConferencePictures(second)] = &told(&mut bench)[..] else {
+        panic!()
+    };
+    assert_eq!((first.len(), first), (1, second), "another of the same size is told as well");
+    bench.ask(Ask::RemovePicture("logo".parse().unwrap()));
+    assert_eq!(told(&mut bench), [News::ConferencePictures(Vec::new())]);
 }
 
 #[test]

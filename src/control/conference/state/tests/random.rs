@@ -9,7 +9,7 @@ use crate::{
             Transition,
         },
         conference::{Join, ParticipantPatch, Publish, presence::Absence},
-        overlay::OverlayPatch,
+        overlay::{KeptPicture, Overlay, OverlayPatch},
     },
     ids::{ParticipantId, PictureId, RequestId, SourceId, StreamName},
     ipc::{
@@ -55,6 +55,8 @@ enum Op {
     Overlay(u8),
     PutPicture(usize),
     RemovePicture(usize),
+    /// Somebody sets the conference up: from now on it is stored.
+    Keep,
     AddOutput(usize, bool),
     RemoveOutput(usize),
     Look,
@@ -95,6 +97,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => any::<u8>().prop_map(Op::Overlay),
         2 => (0..3_usize).prop_map(Op::PutPicture),
         1 => (0..3_usize).prop_map(Op::RemovePicture),
+        1 => Just(Op::Keep),
         2 => (0..3_usize, any::<bool>()).prop_map(|(id, fails)| Op::AddOutput(id, fails)),
         1 => (0..3_usize).prop_map(Op::RemoveOutput),
         1 => Just(Op::Look),
@@ -147,7 +150,17 @@ struct World {
     last_frame: HashMap<Track, MediaTime>,
     listeners: Listeners,
     outsiders: Outsiders,
+    /// What a restart would find.
+    stored: Stored,
     finished: bool,
+}
+
+/// What was stored last.
+#[derive(Debug, Default)]
+struct Stored {
+    cues: Vec<CueView>,
+    overlay: Overlay,
+    pictures: Vec<KeptPicture>,
 }
 
 impl World {
@@ -176,6 +189,7 @@ impl World {
             last_frame: HashMap::new(),
             listeners: Listeners::default(),
             outsiders: Outsiders::default(),
+            stored: Stored::default(),
             finished: false,
         }
     }
@@ -196,9 +210,24 @@ impl World {
             self.listeners.check(&self.state);
             if !media {
                 self.outsiders.check(&self.state);
+                self.check_stored();
             }
         }
         assert_eq!(self.outsiders.know_the_end(), self.finished);
+    }
+
+    /// A restart would find what is.
+    fn check_stored(&self) {
+        if !self.state.kept {
+            return;
+        }
+        assert_eq!(self.stored.overlay, *self.state.overlay.overlay());
+        let names =
+            |pictures: &[KeptPicture]| pictures.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
+        let are: Vec<_> = self.state.pictures.views().into_iter().map(|view| view.name).collect();
+        assert_eq!(names(&self.stored.pictures), are);
+        let cues = self.state.rundown.cues(self.state.clock(self.now));
+        assert_eq!(self.stored.cues.len(), cues.len());
     }
 
     fn perform(&mut self, effect: Effect) -> Option<Input> {
@@ -227,7 +256,18 @@ impl World {
             }
             Effect::Announce(news) => self.outsiders.hear(*news),
             Effect::Tell { audience, event } => self.listeners.hear(&audience, &event.1),
-            Effect::StoreCues { .. } => panic!("this conference is not kept"),
+            Effect::StoreCues { cues, .. } => {
+                assert!(self.state.kept, "this conference is not kept");
+                self.stored.cues = cues;
+            }
+            Effect::StoreOverlay(overlay) => {
+                assert!(self.state.kept && self.stored.overlay != *overlay, "{overlay:?}");
+                self.stored.overlay = *overlay;
+            }
+            Effect::StorePictures(pictures) => {
+                assert!(self.state.kept, "this conference is not kept");
+                self.stored.pictures = pictures;
+            }
             Effect::Unseat(seat) => self.listeners.unseat(seat),
             Effect::OpenHub { .. } => {
                 assert!(!self.hub_open && self.outputs.is_empty() && self.stopping.is_empty());
@@ -541,6 +581,7 @@ impl World {
                 let file = PictureFile { kind: PictureKind::Png, data: vec![1].into() };
                 self.ask(Ask::PutPicture { name: PICTURES[which].parse().unwrap(), file });
             }
+            Op::Keep => self.ask(Ask::Update(ConferenceSettings::default())),
             Op::RemovePicture(which) => self.ask(Ask::RemovePicture(PICTURES[which].parse().unwrap())),
             Op::AddOutput(id, fails) => {
                 self.outputs_fail = fails;
