@@ -41,7 +41,7 @@ export class Control {
     this.#monitor = new Monitor(client, conference.id);
     this.#more = new Layouts(client, conference);
     this.#rundown = new RunDown(conference, this);
-    new OverlayDesk(conference);
+    new OverlayDesk(client, conference);
     this.#files = new Files(client, conference, (source) => this.#show(source));
     element('control', HTMLFormElement).onsubmit = (event) => {
       event.preventDefault();

@@ -1,12 +1,16 @@
 // Titles and pictures: what is drawn over the program, whether it runs or not.
-import type { Conference, Corner, Overlay, OverlayPatch } from '../../sdk/src/meetingcast.js';
+import type { Client, Conference, Corner, MediaFile, Overlay, OverlayPatch, Slate } from '../../sdk/src/meetingcast.js';
 import { element, make } from './element.js';
 import { attempt } from './notice.js';
 
 /** Of a picture's name; anything else becomes a dash. */
 const UNNAMED = /[^a-z0-9_-]+/g;
 
+/** What the slate shows, by the value of its option: no picture has a name with a colon. */
+const FILE = 'file:';
+
 export class OverlayDesk {
+  readonly #client: Client;
   readonly #conference: Conference;
   readonly #form = element('overlay', HTMLFormElement);
   readonly #apply = element('overlay-apply', HTMLButtonElement);
@@ -20,10 +24,13 @@ export class OverlayDesk {
   readonly #color = element('overlay-color', HTMLInputElement);
   readonly #clock = element('overlay-clock', HTMLSelectElement);
   readonly #zone = element('overlay-zone', HTMLInputElement);
+  readonly #slate = element('overlay-slate', HTMLSelectElement);
+  readonly #whole = element('overlay-slate-whole', HTMLInputElement);
   readonly #said = element('overlay-said', HTMLElement);
   #logoSize: number | undefined;
 
-  constructor(conference: Conference) {
+  constructor(client: Client, conference: Conference) {
+    this.#client = client;
     this.#conference = conference;
     this.#zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
     this.#form.onsubmit = (event) => {
@@ -44,20 +51,28 @@ export class OverlayDesk {
 
   /** What can be chosen, with the choice that was. */
   async #pictures(): Promise<void> {
-    const pictures = await this.#conference.meetingCast.pictures();
+    const [pictures, files] = await Promise.all([this.#conference.meetingCast.pictures(), this.#files()]);
     const options = (): HTMLOptionElement[] => pictures.map(({ name }) => make('option', { value: name }, name));
     const fill = (select: HTMLSelectElement, ...first: HTMLOptionElement[]): void => {
       const before = select.value;
       select.replaceChildren(...first, ...options());
       if ([...select.options].some(({ value }) => value === before)) select.value = before;
     };
+    const films = files.map(({ file }) => make('option', { value: `${FILE}${file}` }, `the file ${file}`));
+    fill(this.#slate, make('option', { value: '' }, 'the card'), ...films);
     fill(this.#logo, make('option', { value: '' }, 'none'));
     // No picture has a name with a colon.
     fill(this.#background, make('option', { value: '' }, 'as usual'), make('option', { value: ':color' }, 'a colour'));
     this.#draw();
   }
 
-  #fill({ labels, title, logo, background, clock }: Overlay): void {
+  /** None where the server has no folder for them. */
+  async #files(): Promise<MediaFile[]> {
+    const list = this.#client.rest.json<{ files: MediaFile[] }>('GET', '/v1/media');
+    return list.then(({ files }) => files, () => []);
+  }
+
+  #fill({ labels, title, logo, background, clock, slate }: Overlay): void {
     this.#labels.checked = labels;
     this.#title.value = title?.text ?? '';
     this.#position.value = title?.position ?? 'bottom';
@@ -68,12 +83,22 @@ export class OverlayDesk {
     if (background && 'color' in background) this.#color.value = background.color;
     this.#clock.value = clock?.corner ?? '';
     if (clock) this.#zone.value = clock.zone;
+    this.#slate.value = !slate ? '' : 'file' in slate ? `${FILE}${slate.file}` : slate.picture;
+    this.#whole.checked = slate?.fit === 'contain';
     this.#draw();
   }
 
   #draw(): void {
     const label = this.#color.closest('label');
     if (label) label.hidden = this.#background.value !== ':color';
+  }
+
+  /** What was chosen for it. */
+  get #shown(): Slate | null {
+    const { value } = this.#slate;
+    const fit = this.#whole.checked ? 'contain' : 'cover';
+    if (!value) return null;
+    return value.startsWith(FILE) ? { file: value.slice(FILE.length), fit } : { picture: value, fit };
   }
 
   async #change(): Promise<void> {
@@ -86,6 +111,7 @@ export class OverlayDesk {
         : null,
       background: background === '' ? null : background === ':color' ? { color: this.#color.value } : { picture: background },
       clock: this.#clock.value ? { corner: this.#clock.value as Corner, zone: this.#zone.value.trim() || 'UTC' } : null,
+      slate: this.#shown,
     };
     const overlay = await this.#conference.meetingCast.setOverlay(patch);
     this.#said.textContent = overlay.program_pts_ms === null ? 'kept for the program' : 'on the program';
