@@ -7,6 +7,7 @@
 
 mod announcing;
 mod casting;
+mod clips;
 mod forwarding;
 mod load;
 mod overlay;
@@ -25,8 +26,9 @@ mod tests;
 pub use self::presence::Audience;
 
 use self::{
-    announcing::Announced, casting::CastRun, forwarding::Forwards, overlay::OverlayLife, pictures::Pictures,
-    presence::Told, publishing::Publishing, snapshots::Snapshots, speaking::Speaking, working::WorkerLife,
+    announcing::Announced, casting::CastRun, clips::Clips, forwarding::Forwards, overlay::OverlayLife,
+    pictures::Pictures, presence::Told, publishing::Publishing, snapshots::Snapshots, speaking::Speaking,
+    working::WorkerLife,
 };
 use super::{
     ConferenceSettings,
@@ -208,6 +210,7 @@ pub struct ConferenceState {
     speaking: Speaking,
     overlay: OverlayLife,
     pictures: Pictures,
+    clips: Clips,
     told: Told,
     announced: Announced,
     hints: Hints,
@@ -261,6 +264,7 @@ impl ConferenceState {
             speaking: Speaking::default(),
             overlay: OverlayLife::default(),
             pictures: Pictures::default(),
+            clips: Clips::default(),
             told: Told::default(),
             announced: Announced::with_rundown(&founding.rundown, now),
             rundown: founding.rundown,
@@ -334,6 +338,7 @@ impl ConferenceState {
             self.snapshots.next_deadline(),
             self.overlay.next_deadline(),
             self.pictures.next_deadline(),
+            self.clips.next_deadline(),
             self.hints.next_deadline(),
         ]
         .into_iter()
@@ -420,6 +425,7 @@ impl ConferenceState {
         self.abandon_forwards(&gone);
         self.abandon_overlay(&gone);
         self.abandon_pictures(&gone);
+        self.abandon_clips(&gone);
         self.stop_for_the_end();
     }
 
@@ -435,6 +441,7 @@ impl ConferenceState {
         self.open_ingests();
         self.follow_speaker(now);
         self.drive_pictures(now);
+        self.drive_clips(now);
         self.drive_overlay(now);
         self.drive_program(now);
         self.pace_levels();
@@ -462,7 +469,7 @@ impl ConferenceState {
             self.drive_phase(now);
         }
         let casting = self.cast.as_ref().is_some_and(CastRun::is_active);
-        let waiting = self.pictures.is_waiting() || self.overlay.is_awaited();
+        let waiting = self.pictures.is_waiting() || self.clips.is_waiting() || self.overlay.is_awaited();
         let empty = self.roster.is_empty() && !self.is_publishing() && !casting && !waiting;
         self.emptiness = match self.emptiness {
             _ if !empty => Emptiness::Occupied,

@@ -64,17 +64,36 @@ impl ConferenceState {
     }
 
     pub(super) fn patch_overlay(&mut self, now: Now, ticket: Ticket, patch: OverlayPatch) {
-        if self.is_passing_through() {
-            return self.refuse(ticket, ControlError::OverlayUnavailable);
+        if let Err(error) = self.check_overlay(&patch) {
+            return self.refuse(ticket, error);
+        }
+        match patch.clip().cloned() {
+            Some(clip) => self.check_clip(now, ticket, clip, patch),
+            None => self.take_overlay(now, ticket, patch),
+        }
+    }
+
+    /// Whether the change can be, but for its clip.
+    fn check_overlay(&self, patch: &OverlayPatch) -> Result<(), ControlError> {
+        if self.is_passing_through() && !patch.suits_passthrough() {
+            return Err(ControlError::OverlayUnavailable);
+        }
+        let changed = patch.clone().applied(&self.overlay.overlay);
+        match changed.pictures().find(|name| self.pictures.id(name).is_none()) {
+            Some(missing) => Err(ControlError::PictureNotFound(missing.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a change; what it stands on may have changed since it was asked for.
+    pub(super) fn take_overlay(&mut self, now: Now, ticket: Ticket, patch: OverlayPatch) {
+        if let Err(error) = self.check_overlay(&patch) {
+            return self.refuse(ticket, error);
         }
         if self.overlay.waiting.len() >= MAX_WAITING {
             return self.refuse(ticket, ControlError::Overloaded { retry_after: Duration::from_secs(1) });
         }
-        let changed = patch.applied(&self.overlay.overlay);
-        if let Some(missing) = changed.pictures().find(|name| self.pictures.id(name).is_none()) {
-            return self.refuse(ticket, ControlError::PictureNotFound(missing.clone()));
-        }
-        self.overlay.overlay = changed;
+        self.overlay.overlay = patch.applied(&self.overlay.overlay);
         // Answered in `drive_overlay`, at once where no program runs.
         self.overlay.waiting.push(Waiting { ticket, deadline: now.at + PATIENCE, request: None });
     }
@@ -90,7 +109,7 @@ impl ConferenceState {
         if !self.worker.is_ready() {
             return;
         }
-        let spec = self.overlay.overlay.renamed(|name| self.pictures.id(name));
+        let spec = self.overlay.overlay.renamed(|name| self.pictures.id(name), |clip| self.clip_spec(clip));
         let fresh = self.overlay.waiting.iter().any(|waiting| waiting.request.is_none());
         if !fresh && *self.overlay.told.as_ref().unwrap_or(&OverlaySpec::default()) == spec {
             return;

@@ -200,6 +200,7 @@ impl ConferenceState {
             Err(
                 ReplyError::OfferRefused { .. }
                 | ReplyError::PictureInvalid { .. }
+                | ReplyError::ClipInvalid { .. }
                 | ReplyError::Internal { .. },
             ) => Err(ControlError::Internal),
         };
