@@ -310,10 +310,22 @@ pub struct SourceId(pub u32);
 impl SourceId {
     /// From here on numbers are of media files, each time one is opened another.
     const FIRST_FILE: u32 = 1 << 31;
+    /// From here on of those that a worker opens by itself, for its slate.
+    const FIRST_CLIP: u32 = 3 << 30;
 
-    /// The number of the `n`th file that a conference opened.
+    /// The number of the `n`th file that a conference opened; a conference opens fewer than there are.
     pub const fn of_file(n: u32) -> Self {
-        Self(Self::FIRST_FILE | n)
+        Self(Self::FIRST_FILE | (n & (u32::MAX >> 2)))
+    }
+
+    /// The number of the `n`th clip that a worker opened for its slate.
+    pub const fn of_clip(n: u32) -> Self {
+        Self(Self::FIRST_CLIP | (n & (u32::MAX >> 2)))
+    }
+
+    /// It is a clip of the slate's, of which control knows nothing.
+    pub const fn is_clip(self) -> bool {
+        self.0 >= Self::FIRST_CLIP
     }
 
     /// It is a media file, and no participant's.

@@ -84,11 +84,14 @@ pub enum WorkerCommand {
     MeasureLevels { every_ms: u32 },
     /// The program's latest picture as JPEG. Reply: [`ReplyOk::Snapshot`].
     Snapshot { request: RequestId },
-    /// From now on what is drawn over the program, this one and those that follow. It is taken at one frame, when all of it
-    /// is drawn. Reply: [`ReplyOk::Overlaid`], with that frame. Means nothing to pictures that pass through.
+    /// From now on what is drawn over the program, and what its slate is, this one and those that follow. It is taken at one
+    /// frame, when all of it is drawn. Reply: [`ReplyOk::Overlaid`], with that frame. To pictures that pass through only a
+    /// picture as slate means something.
     SetOverlay { request: RequestId, overlay: OverlaySpec },
     /// Decode a picture once, and keep nothing of it. Reply: [`ReplyOk::PictureChecked`].
     CheckPicture { request: RequestId, file: PictureFile },
+    /// Open a media file once, to see whether a slate can show it. Reply: [`ReplyOk::ClipChecked`].
+    CheckClip { request: RequestId, file: FileSpec },
     /// Keep a picture that an overlay is about to name.
     AddPicture { picture: PictureId, file: PictureFile },
     /// No overlay names it any more. Unknown ones are ignored.
@@ -435,6 +438,8 @@ pub enum ReplyOk {
     Overlaid { pts: Option<MediaTime> },
     /// It can be decoded, and has this size in pixels.
     PictureChecked { width: u32, height: u32 },
+    /// It has pictures that can be shown.
+    ClipChecked,
 }
 
 /// A refused command.
@@ -458,6 +463,9 @@ pub enum ReplyError {
     /// A picture cannot be decoded.
     #[error("the picture cannot be used: {detail}")]
     PictureInvalid { detail: String },
+    /// A slate cannot show this file.
+    #[error("the clip cannot be shown: {fault}")]
+    ClipInvalid { fault: FileFault },
     /// Our own fault.
     #[error("the worker failed: {detail}")]
     Internal { detail: String },

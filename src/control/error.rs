@@ -77,12 +77,17 @@ pub enum ControlError {
     FileNotFound(MediaName),
     #[error("the file {name} cannot be played: {detail}")]
     FileUnsupported { name: MediaName, detail: String },
+    #[error("there is no file {0} in the media folder; the slate stays as it is")]
+    ClipNotFound(MediaName),
+    #[error("the file {name} cannot be the slate: {detail}")]
+    ClipUnsupported { name: MediaName, detail: String },
     #[error("{0}")]
     FileNotPlaying(String),
     #[error("a cast with encoding.mode \"passthrough\" decodes no picture, so there is none to give out")]
     SnapshotUnavailable,
     #[error(
-        "a cast with encoding.mode \"passthrough\" sends pictures as they come, so nothing can be drawn over them"
+        "a cast with encoding.mode \"passthrough\" sends pictures as they come, so nothing can be drawn over them; \
+         allowed: {{\"slate\": …}} alone, a picture or null"
     )]
     OverlayUnavailable,
     #[error("there is no picture {0}; upload it first, or name one of [pictures] of the configuration")]
@@ -167,8 +172,8 @@ impl ControlError {
             Self::CodecUnsupported { .. } => ("codec_unsupported", 409),
             Self::SourceUnsupported => ("source_unsupported", 422),
             Self::MediaDisabled => ("media_disabled", 403),
-            Self::FileNotFound(_) => ("file_not_found", 404),
-            Self::FileUnsupported { .. } => ("file_unsupported", 422),
+            Self::FileNotFound(_) | Self::ClipNotFound(_) => ("file_not_found", 404),
+            Self::FileUnsupported { .. } | Self::ClipUnsupported { .. } => ("file_unsupported", 422),
             Self::FileNotPlaying(_) => ("file_not_playing", 409),
             Self::SnapshotUnavailable => ("snapshot_unavailable", 409),
             Self::OverlayUnavailable => ("overlay_unavailable", 409),
@@ -208,6 +213,7 @@ impl ControlError {
             Self::InvalidRequest { field, .. } => field.as_deref(),
             Self::SourceUnsupported => Some("source"),
             Self::FileNotFound(_) | Self::FileUnsupported { .. } => Some("source.file"),
+            Self::ClipNotFound(_) | Self::ClipUnsupported { .. } => Some("slate.file"),
             _ => None,
         }
     }

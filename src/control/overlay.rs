@@ -3,13 +3,19 @@
 
 use crate::{
     ids::PictureName,
-    ipc::overlay::{BackgroundSpec, ClockSpec, LogoSpec, OverlaySpec, PictureFile, PictureKind, TitleSpec},
+    ipc::overlay::{
+        BackgroundSpec, ClockSpec, LogoSpec, OverlaySpec, PictureFile, PictureKind, StandIn, TitleSpec,
+    },
+    media_dir::MediaName,
     units::MediaTime,
 };
 use std::collections::BTreeMap;
 
-/// An overlay whose pictures have names.
-pub type Overlay = OverlaySpec<PictureName>;
+/// An overlay whose pictures and files have names.
+pub type Overlay = OverlaySpec<PictureName, MediaName>;
+
+/// A slate that is not the card, by names.
+pub type NamedSlate = StandIn<PictureName, MediaName>;
 
 /// The server's own pictures: `[pictures]`.
 pub type ServerPictures = BTreeMap<PictureName, PictureFile>;
@@ -22,19 +28,34 @@ pub struct OverlayPatch {
     pub logo: Option<Option<LogoSpec<PictureName>>>,
     pub background: Option<Option<BackgroundSpec<PictureName>>>,
     pub clock: Option<Option<ClockSpec>>,
+    pub slate: Option<Option<NamedSlate>>,
 }
 
 impl OverlayPatch {
     /// What becomes of an overlay by it.
     pub fn applied(self, overlay: &Overlay) -> Overlay {
-        let Overlay { labels, title, logo, background, clock } = overlay.clone();
+        let Overlay { labels, title, logo, background, clock, slate } = overlay.clone();
         Overlay {
             labels: self.labels.unwrap_or(labels),
             title: self.title.unwrap_or(title),
             logo: self.logo.unwrap_or(logo),
             background: self.background.unwrap_or(background),
             clock: self.clock.unwrap_or(clock),
+            slate: self.slate.unwrap_or(slate),
         }
+    }
+
+    /// The clip that it makes the slate.
+    pub fn clip(&self) -> Option<&MediaName> {
+        self.slate.as_ref()?.as_ref()?.clip()
+    }
+
+    /// It changes nothing but the slate, and that is no clip: pictures that pass through can have it.
+    pub fn suits_passthrough(&self) -> bool {
+        let Self { labels, title, logo, background, clock, slate } = self;
+        let rest =
+            labels.is_some() || title.is_some() || logo.is_some() || background.is_some() || clock.is_some();
+        slate.is_some() && !rest && self.clip().is_none()
     }
 }
 
@@ -78,7 +99,10 @@ pub struct PicturePut {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipc::overlay::TitlePosition;
+    use crate::{
+        ipc::overlay::{StandInMedia, TitlePosition},
+        layout::Fit,
+    };
 
     #[test]
     fn what_is_absent_stays_and_what_is_none_goes() {
@@ -94,5 +118,22 @@ mod tests {
         let second = OverlayPatch { background: Some(None), ..OverlayPatch::default() }.applied(&first);
         assert_eq!(second, Overlay { labels: true, title: Some(title), ..Overlay::default() });
         assert_eq!(OverlayPatch::default().applied(&second), second);
+    }
+
+    #[test]
+    fn what_passes_through_can_have_another_slate_and_nothing_else() {
+        let of = |shows| Some(Some(StandIn { shows, fit: Fit::Cover }));
+        let picture = of(StandInMedia::Picture("wall".parse().unwrap()));
+        let clip = of(StandInMedia::Clip("break.mp4".parse().unwrap()));
+        let with = |slate, labels| OverlayPatch { slate, labels, ..OverlayPatch::default() };
+        assert!(
+            with(picture.clone(), None).suits_passthrough() && with(Some(None), None).suits_passthrough()
+        );
+        for other in [with(picture, Some(false)), with(clip.clone(), None), with(None, None)] {
+            assert!(!other.suits_passthrough(), "{other:?}");
+        }
+        let named = with(clip, None).applied(&Overlay::default());
+        assert_eq!(with(None, Some(true)).applied(&named).slate, named.slate);
+        assert_eq!(with(Some(None), None).applied(&named), Overlay::default());
     }
 }

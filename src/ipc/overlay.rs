@@ -1,16 +1,18 @@
-//! What is drawn over the program's scene, and the pictures for it.
+//! What is drawn over the program's scene, what is shown where there is no scene, and the pictures for it.
 
+use super::file::FileSpec;
 use crate::{
     ids::PictureId,
-    layout::{Corner, Fraction},
+    layout::{Corner, Fit, Fraction},
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What is drawn over a program, and behind its tiles. `P` is what a picture is named by: a number for the worker.
+/// What is drawn over a program, behind its tiles, and instead of them. `P` is what a picture is named by, a number for the
+/// worker; `F` what a media file is named by, for the worker where it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct OverlaySpec<P = PictureId> {
+pub struct OverlaySpec<P = PictureId, F = FileSpec> {
     /// The name of each tile that shows a picture, in its lower left corner.
     pub labels: bool,
     /// A line of text, or a few.
@@ -19,6 +21,24 @@ pub struct OverlaySpec<P = PictureId> {
     /// What shows between and beside tiles; the slate's colour otherwise.
     pub background: Option<BackgroundSpec<P>>,
     pub clock: Option<ClockSpec>,
+    /// What the program shows when there is nothing else; its card otherwise.
+    pub slate: Option<StandIn<P, F>>,
+}
+
+/// A slate that is not the card. Pictures that pass through have the card instead of a clip.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandIn<P = PictureId, F = FileSpec> {
+    pub shows: StandInMedia<P, F>,
+    /// How it fills the frame. With [`Fit::Contain`] the background is beside it.
+    pub fit: Fit,
+}
+
+/// What such a slate is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StandInMedia<P = PictureId, F = FileSpec> {
+    Picture(P),
+    /// A film without its sound, again and again, from its beginning whenever the slate comes.
+    Clip(F),
 }
 
 /// A title.
@@ -66,13 +86,31 @@ pub struct ClockSpec {
     pub seconds: bool,
 }
 
-impl<P> Default for OverlaySpec<P> {
+impl<P, F> Default for OverlaySpec<P, F> {
     fn default() -> Self {
-        Self { labels: false, title: None, logo: None, background: None, clock: None }
+        Self { labels: false, title: None, logo: None, background: None, clock: None, slate: None }
     }
 }
 
-impl<P> OverlaySpec<P> {
+impl<P, F> StandIn<P, F> {
+    /// The picture that it is.
+    pub const fn picture(&self) -> Option<&P> {
+        match &self.shows {
+            StandInMedia::Picture(picture) => Some(picture),
+            StandInMedia::Clip(_) => None,
+        }
+    }
+
+    /// The media file that it plays.
+    pub const fn clip(&self) -> Option<&F> {
+        match &self.shows {
+            StandInMedia::Clip(clip) => Some(clip),
+            StandInMedia::Picture(_) => None,
+        }
+    }
+}
+
+impl<P, F> OverlaySpec<P, F> {
     /// The pictures in it.
     pub fn pictures(&self) -> impl Iterator<Item = &P> {
         let logo = self.logo.as_ref().map(|logo| &logo.picture);
@@ -80,11 +118,16 @@ impl<P> OverlaySpec<P> {
             BackgroundSpec::Picture(picture) => Some(picture),
             BackgroundSpec::Colour(_) => None,
         });
-        logo.into_iter().chain(ground)
+        let slate = self.slate.as_ref().and_then(StandIn::picture);
+        logo.into_iter().chain(ground).chain(slate)
     }
 
-    /// The same with its pictures named otherwise; those without another name are left out.
-    pub fn renamed<Q>(&self, name: impl Fn(&P) -> Option<Q>) -> OverlaySpec<Q> {
+    /// The same with its pictures and files named otherwise; those without another name are left out.
+    pub fn renamed<Q, G>(
+        &self,
+        name: impl Fn(&P) -> Option<Q>,
+        file: impl Fn(&F) -> Option<G>,
+    ) -> OverlaySpec<Q, G> {
         OverlaySpec {
             labels: self.labels,
             title: self.title.clone(),
@@ -99,6 +142,13 @@ impl<P> OverlaySpec<P> {
                 })
             }),
             clock: self.clock.clone(),
+            slate: self.slate.as_ref().and_then(|slate| {
+                let shows = match &slate.shows {
+                    StandInMedia::Picture(picture) => StandInMedia::Picture(name(picture)?),
+                    StandInMedia::Clip(clip) => StandInMedia::Clip(file(clip)?),
+                };
+                Some(StandIn { shows, fit: slate.fit })
+            }),
         }
     }
 }

@@ -262,6 +262,7 @@ impl Controller {
                 self.ask(MixerRequest::Overlay { request, overlay })?;
             }
             WorkerCommand::CheckPicture { request, file } => self.check_picture(request, file),
+            WorkerCommand::CheckClip { request, file } => self.check_clip(request, file),
             WorkerCommand::AddPicture { picture, file } => {
                 self.ask(MixerRequest::AddPicture { picture, file })?;
             }

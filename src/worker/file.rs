@@ -107,6 +107,8 @@ pub struct FileSetup {
     pub source: SourceId,
     pub spec: FileSpec,
     pub timeline: Timeline,
+    /// Only its pictures are wanted, and it must have some.
+    pub silent: bool,
 }
 
 /// The handle. Dropping it closes the file.
@@ -238,7 +240,7 @@ impl FileRunner {
         let decoder = file.element(&pipeline, "decoder")?;
         let branches = [file.element(&pipeline, "picture")?, file.element(&pipeline, "sound")?];
         let found = Arc::new(Mutex::new(Found::default()));
-        listen(&decoder, branches, &found, &messages);
+        listen(&decoder, branches, self.setup.silent, &found, &messages);
         for sink in [&deck.0, &deck.1] {
             tell_first(sink, &messages);
         }
@@ -275,6 +277,9 @@ impl FileRunner {
             }
             let found = deck.found();
             let streams = usize::from(found.pictures) + usize::from(found.sound);
+            if linked && streams == 0 && self.setup.silent && found.unknown.is_empty() {
+                return Err(unsupported("it has no pictures"));
+            }
             if linked && (streams == 0 || !found.unknown.is_empty()) {
                 return Err(unsupported(why_not(&found)));
             }
@@ -283,7 +288,11 @@ impl FileRunner {
             }
         }
         let leader = deck.leader();
-        if let Some((width, height)) = size(&deck.pictures)
+        let pixels = size(&deck.pictures);
+        if self.setup.silent && pixels.is_none() {
+            return Err(unsupported("it has no pictures"));
+        }
+        if let Some((width, height)) = pixels
             && (width > LARGEST || height > LARGEST)
         {
             return Err(unsupported(format!(
@@ -327,10 +336,11 @@ impl FileRunner {
     }
 }
 
-/// Links what the decoder finds, and tells when that is all.
+/// Links what the decoder finds, and tells when that is all. Sound that is not wanted stays unlinked, as a second stream does.
 fn listen(
     decoder: &gst::Element,
     branches: [gst::Element; 2],
+    silent: bool,
     found: &Arc<Mutex<Found>>,
     messages: &mpsc::Sender<Message>,
 ) {
@@ -351,6 +361,7 @@ fn listen(
         let kind = caps.structure(0).map(|one| one.name().to_string()).unwrap_or_default();
         let branch = match kind.as_str() {
             "video/x-raw" => &branches[0],
+            "audio/x-raw" if silent => return,
             "audio/x-raw" => &branches[1],
             _ => return note(&known, Some(&caps)),
         };

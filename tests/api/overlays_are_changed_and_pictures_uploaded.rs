@@ -15,7 +15,8 @@ async fn put(api: &Api, path: &str, kind: &str, body: &str) -> Reply {
 async fn an_overlay_is_changed_part_by_part() {
     let api = Api::open();
     let empty = json!({
-        "labels": false, "title": null, "logo": null, "background": null, "clock": null, "program_pts_ms": null
+        "labels": false, "title": null, "logo": null, "background": null, "clock": null, "slate": null,
+        "program_pts_ms": null
     });
     assert_eq!(api.get(OVERLAY).await.json(), empty);
     let reply = api.json("PATCH", OVERLAY, json!({"labels": true, "title": {"text": "<b>Hi</b>"}})).await;
@@ -46,6 +47,10 @@ async fn what_cannot_be_is_named() {
         (json!({"logo": {"picture": "logo", "size": 2}}), "logo.size"),
         (json!({"background": {"color": "blue"}}), "background.color"),
         (json!({"clock": {"zone": "Moon/Sea"}}), "clock.zone"),
+        (json!({"slate": {"picture": "a", "file": "b.mp4"}}), "slate"),
+        (json!({"slate": {"picture": "a", "fit": "stretch"}}), "slate.fit"),
+        (json!({"slate": {"file": "../../etc/passwd"}}), "slate.file"),
+        (json!({"slate": {"text": "x"}}), "slate.text"),
     ] {
         let reply = api.json("PATCH", OVERLAY, body.clone()).await;
         reply.is(400, "invalid_request");
@@ -76,6 +81,32 @@ async fn pictures_are_put_listed_used_and_deleted() {
     api.json("PATCH", OVERLAY, json!({"logo": null})).await;
     assert_eq!(api.call("DELETE", LOGO, &[], "").await.status, 204);
     api.call("DELETE", LOGO, &[], "").await.is(404, "picture_not_found");
+}
+
+#[tokio::test]
+async fn the_slate_is_the_card_a_picture_or_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("break.mp4"), "a film").unwrap();
+    let mut config = Config::default();
+    config.media.dir = folder.path().to_str().unwrap().to_owned();
+    let api = Api::new(config);
+    let change = |slate: Value| api.json("PATCH", OVERLAY, json!({"slate": slate}));
+    assert_eq!(put(&api, LOGO, "image/png", "a picture").await.status, 201);
+    let reply = change(json!({"picture": "logo"})).await.json();
+    assert_eq!(reply["slate"], json!({"picture": "logo", "fit": "cover"}));
+    api.call("DELETE", LOGO, &[], "").await.is(409, "picture_in_use");
+    let reply = change(json!({"file": "break.mp4", "fit": "contain"})).await.json();
+    assert_eq!(reply["slate"], json!({"file": "break.mp4", "fit": "contain"}));
+    assert_eq!(api.call("DELETE", LOGO, &[], "").await.status, 204);
+    let reply = change(json!({"file": "none.mp4"})).await;
+    reply.is(404, "file_not_found");
+    assert_eq!(reply.json()["field"], "slate.file");
+    change(json!({"picture": "logo"})).await.is(404, "picture_not_found");
+    assert_eq!(api.get(OVERLAY).await.json()["slate"]["file"], "break.mp4");
+    assert_eq!(change(Value::Null).await.json()["slate"], Value::Null);
+    // A server without a folder.
+    let reply = Api::open().json("PATCH", OVERLAY, json!({"slate": {"file": "break.mp4"}})).await;
+    reply.is(403, "media_disabled");
 }
 
 #[tokio::test]

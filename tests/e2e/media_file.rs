@@ -40,7 +40,9 @@ fn a_file_is_shown_whole_and_the_program_goes_back_to_whom_it_came_from() {
     let folder = tempfile::tempdir().unwrap();
     counting_clip(&folder.path().join("clip.mp4"), 4, H264);
     std::fs::write(folder.path().join("broken.mp4"), "no film").unwrap();
-    let stage = Stage::set(&[("MEDIA__DIR", folder.path().to_str().unwrap())]);
+    // No part of the card is as dark or bright as the clip.
+    let settings = [("MEDIA__DIR", folder.path().to_str().unwrap()), ("PROGRAM__BACKGROUND", "#707070")];
+    let stage = Stage::set(&settings);
     let list = stage.server.ok("GET", "/v1/media", None);
     assert_eq!(list["files"][1]["file"], "clip.mp4", "{list}");
     let publisher = stage.join(stage.options(0, "p0"));
@@ -77,6 +79,23 @@ fn a_file_is_shown_whole_and_the_program_goes_back_to_whom_it_came_from() {
     control(&stage, json!({"action": "play"}));
     wait_for("the file's end", Duration::from_secs(10), back);
     pause(500);
+    // The same clip as the slate: asked for while nobody sees it, then seen, then the card again.
+    let overlay = format!("/v1/conferences/{ROOM}/cast/overlay");
+    for (name, status, code) in [("broken.mp4", 422, "file_unsupported"), ("none.mp4", 404, "file_not_found")]
+    {
+        let refused = stage.server.call("PATCH", &overlay, Some(json!({"slate": {"file": name}})));
+        assert_eq!((refused.status, &refused.body["code"]), (status, &json!(code)), "{}", refused.body);
+        assert_eq!(refused.body["field"], "slate.file", "{}", refused.body);
+    }
+    let set = stage.server.ok("PATCH", &overlay, Some(json!({"slate": {"file": "clip.mp4"}})));
+    assert!(set["program_pts_ms"].is_u64(), "{set}");
+    let slate = stage.switch(json!({"source": {"slate": true}})).pts_ms;
+    pause(2000);
+    let card = stage.server.ok("PATCH", &overlay, Some(json!({"slate": null})));
+    let card = card["program_pts_ms"].as_u64().unwrap_or_else(|| panic!("{card}"));
+    pause(400);
+    stage.switch(json!({"source": {"participant": "p0"}}));
+    pause(400);
     let (cast, film) = stage.cut(take, "media_file");
     stage.leave(publisher);
     assert_eq!(cast["program"]["dropped"], 0, "{cast}");
@@ -104,8 +123,26 @@ fn a_file_is_shown_whole_and_the_program_goes_back_to_whom_it_came_from() {
     };
     let person = Frame::Person(Colour::of(0));
 
-    // The first time: every picture, one after the other, and the participant on both sides.
+    // As the slate: from its beginning, without its sound. Then the card, and the participant again.
     let first = frames.iter().position(|frame| number(frame).is_some()).expect("the clip");
+    let [slate, card] =
+        [slate, card].map(|pts| first + ((pts - shown.pts_ms) as f64 * 0.03).round() as usize);
+    assert_eq!(frames[slate - 1].1, person, "before the slate");
+    let stood = frames[slate..card].iter().take_while(|frame| number(frame) == Some(0)).count();
+    let whole: Vec<Option<u64>> = frames[slate + stood..card].iter().map(number).collect();
+    assert!(stood >= 1 && whole.len() > 30, "{stood}, {}", whole.len());
+    assert_eq!(whole, (1..=whole.len() as u64).map(Some).collect::<Vec<_>>(), "the slate's clip");
+    assert!((0..8).all(|n| frames[card + n].1 == Frame::Other), "the card");
+    assert_eq!(frames.last().unwrap().1, person, "and back");
+    let silent = film.tones(frames[slate].0 / 1_000_000 + 50, frames[card].0 / 1_000_000 - 50);
+    assert!(silent.iter().all(|tone| *tone < 0.005), "{silent:?}");
+    figure(&format!(
+        "a clip as slate: its first picture stands for {stood} frames, then {} in order",
+        whole.len()
+    ));
+    frames.truncate(slate);
+
+    // The first time: every picture, one after the other, and the participant on both sides.
     assert_eq!(frames[first - 1].1, person, "before it");
     let whole: Vec<Option<u64>> = frames[first..first + 120].iter().map(number).collect();
     assert_eq!(whole, (0..120).map(Some).collect::<Vec<_>>());

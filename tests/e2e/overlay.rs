@@ -3,7 +3,7 @@
 
 use crate::{
     film::{is_colour, mean},
-    server::{figure, one_at_a_time},
+    server::{Server, figure, one_at_a_time},
     stage::{ROOM, Stage},
 };
 use bytes::Bytes;
@@ -31,6 +31,9 @@ const BESIDE: Rect = Rect { x: 4, y: 300, width: 140, height: 200 };
 const GREEN: u32 = 0x0020_a040;
 const LOGO: &str = "<svg xmlns='http://www.w3.org/2000/svg' width='200' height='100'>\
     <rect width='100' height='100' fill='#ff0000'/><rect x='100' width='100' height='100' fill='#0000ff'/></svg>";
+const YELLOW: u32 = 0x00e0_d020;
+const PAUSE: &str = "<svg xmlns='http://www.w3.org/2000/svg' width='200' height='200'>\
+    <rect width='100' height='200' fill='#20a040'/><rect x='100' width='100' height='200' fill='#e0d020'/></svg>";
 /// A tenth of the width in the corner: its halves, and beside it.
 const RED: Rect = Rect { x: 1280 - 20 - 128 + 6, y: 26, width: 50, height: 50 };
 const BLUE: Rect = Rect { x: 1280 - 20 - 64 + 6, y: 26, width: 50, height: 50 };
@@ -106,7 +109,12 @@ fn change(stage: &Stage, patch: Value) -> u64 {
 }
 
 fn upload(stage: &Stage, name: &str, kind: &str, data: &[u8]) -> (u16, Value) {
-    let url = format!("{}/v1/conferences/{ROOM}/pictures/{name}", stage.server.base);
+    put_picture(&stage.server, name, kind, data)
+}
+
+/// Uploads a picture; what is answered.
+pub fn put_picture(server: &Server, name: &str, kind: &str, data: &[u8]) -> (u16, Value) {
+    let url = format!("{}/v1/conferences/{ROOM}/pictures/{name}", server.base);
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let mut answer = agent.put(&url).header("content-type", kind).send(data).unwrap();
     let text = answer.body_mut().read_to_string().unwrap();
@@ -231,19 +239,53 @@ fn what_is_drawn_over_the_program_is_seen_from_the_frame_that_was_answered() {
     // A still has it all.
     let [r, g, b, _] = still.at(RED.x + 20, RED.y + 20);
     assert!(r > 220 && g < 40 && b < 40, "{:?}", still.at(RED.x + 20, RED.y + 20));
-    // And the next cast begins with what was set while none ran, without a frame before it.
-    let set = json!({"logo": {"picture": "logo", "size": 0.1, "corner": "top_right"}});
-    let set = stage.server.ok("PATCH", OVERLAY, Some(set));
-    assert_eq!(set["program_pts_ms"], Value::Null);
-    let take = stage.start(json!({"participant": "ann"}), SIZE.width, SIZE.height);
-    wait(1500);
-    let (_, film) = stage.cut(take, "overlay-kept");
-    film.each(|time, picture| assert!(is_red(picture), "no logo at {} ms", time / 1_000_000));
+    the_next_cast_begins_with_what_was_set(&stage);
     stage.runtime.block_on(async {
         for publisher in publishers {
             publisher.stop().await.unwrap();
         }
     });
+}
+
+/// And without a frame before it. The slate is a picture, until it is the card again.
+fn the_next_cast_begins_with_what_was_set(stage: &Stage) {
+    assert_eq!(upload(stage, "pause", "image/svg+xml", PAUSE.as_bytes()).0, 201);
+    let set = json!({
+        "logo": {"picture": "logo", "size": 0.1, "corner": "top_right"},
+        "slate": {"picture": "pause", "fit": "contain"}
+    });
+    let set = stage.server.ok("PATCH", OVERLAY, Some(set));
+    assert_eq!(set["program_pts_ms"], Value::Null);
+    let take = stage.start(json!({"slate": true}), SIZE.width, SIZE.height);
+    wait(1000);
+    let person = stage.switch(json!({"source": {"participant": "ann"}})).pts_ms;
+    wait(700);
+    let fade = json!({"type": "fade", "duration_ms": 500});
+    let faded = stage.switch(json!({"source": {"slate": true}, "transition": fade})).pts_ms;
+    wait(1200);
+    let path = format!("/v1/conferences/{ROOM}/pictures/pause");
+    assert_eq!(stage.server.call("DELETE", &path, None).body["code"], "picture_in_use");
+    let card = change(stage, json!({"slate": null}));
+    wait(500);
+    let (_, film) = stage.cut(take, "overlay-kept");
+    let mut seen = Vec::new();
+    film.each(|time, picture| {
+        assert!(is_red(picture), "no logo at {} ms", time / 1_000_000);
+        // A square: beside it is the program's background.
+        let place = |x, colour| is_colour(picture, Rect { x, y: 200, width: 60, height: 300 }, colour);
+        seen.push([place(480, GREEN), place(740, YELLOW), place(100, GREEN), place(1100, YELLOW)]);
+    });
+    // The film begins with the program, or with one of its first keyframes.
+    let cut = seen.iter().position(|at| at != &[true, true, false, false]).expect("ann");
+    let at = |pts: u64| cut + (((pts - person) as f64) * 0.03).round() as usize;
+    let (faded, card) = (at(faded), at(card));
+    assert!(cut >= 10, "the first frames are the picture's: {:?}", &seen[..cut + 2]);
+    for (n, at) in seen.iter().enumerate() {
+        let slate = (faded + 15..card).contains(&n) || n < cut;
+        let fades = (faded..faded + 15).contains(&n);
+        assert!(fades || at == &[slate, slate, false, false], "frame {n}: {at:?}, {cut}, {faded}, {card}");
+    }
+    figure(&format!("a picture as slate: {} frames in colour, none without it", cut + card - faded - 15));
 }
 
 /// What one frame looks like.

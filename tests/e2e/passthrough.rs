@@ -2,7 +2,9 @@
 //! and a lost worker; and what they cost.
 
 use crate::{
+    film::{Film, is_colour},
     on_air::{FRAME, output, video, view},
+    overlay::put_picture,
     recording::{download, only_if},
     server::{Helper, Server, browser, ffprobe, figure, load, one_at_a_time, publish, signal_pid, wait_for},
 };
@@ -11,6 +13,7 @@ use meetingcast::{
         hls_recorder::{HlsRecorder, HlsRecording},
         rtmp_sink::{ReceivedTag, RtmpSink, TagKind},
     },
+    layout::Rect,
     publisher::{palette::Colour, recording::Recording},
 };
 use rustix::process::Signal;
@@ -21,6 +24,10 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::runtime::Runtime;
+
+const GREEN: u32 = 0x0020_a040;
+const PAUSE: &str = "<svg xmlns='http://www.w3.org/2000/svg' width='80' height='50'>\
+    <rect width='80' height='50' fill='#20a040'/></svg>";
 
 /// The participants: id, colour and tone, size.
 const ANN: (&str, usize, (&str, &str)) = ("ann", 0, ("640", "360"));
@@ -273,6 +280,16 @@ fn stalls_and_a_lost_worker_are_bridged_by_the_slate() {
     let ann = join(&server, ANN, &["--reconnect"]);
     let show = Show::start(server, &[]);
     show.until_source_is("live");
+    // Of the overlay only the slate can be changed, and not to a clip.
+    let (status, _) = put_picture(&show.server, "pause", "image/svg+xml", PAUSE.as_bytes());
+    assert_eq!(status, 201);
+    for body in [json!({"labels": true}), json!({"slate": null, "title": null})] {
+        let (status, code, _) = show.refused("PATCH", "overlay", Some(body));
+        assert_eq!((status, code.as_str()), (409, "overlay_unavailable"));
+    }
+    let slate = json!({"slate": {"picture": "pause"}});
+    let set = show.server.ok("PATCH", "/v1/conferences/room/cast/overlay", Some(slate));
+    assert_eq!((&set["slate"]["fit"], &set["program_pts_ms"]), (&json!("cover"), &Value::Null));
     show.watch(Duration::from_secs(2));
     ann.signal(Signal::STOP);
     show.until_source_is("stalled");
@@ -314,9 +331,13 @@ fn stalls_and_a_lost_worker_are_bridged_by_the_slate() {
     assert_eq!(recording.video.len(), frames.len(), "and with ours");
     let sizes: Vec<_> = recording.sizes.iter().map(|(_, size)| (size.width, size.height)).collect();
     assert_eq!(sizes, [(640, 360)], "the slate has the stream's size, also the next worker's");
+    let middle = Rect { x: 200, y: 100, width: 200, height: 100 };
+    let mut green = Vec::new();
+    Film::open(&received.flv).each(|_, picture| green.push(is_colour(picture, middle, GREEN)));
     let mut sights: Vec<bool> = Vec::new();
-    for frame in &recording.video {
+    for (frame, green) in recording.video.iter().zip(green) {
         let his = frame.reading(0).and_then(|reading| reading.colour) == Some(Colour::of(ANN.1));
+        assert_ne!(his, green, "him, or the picture that is the slate, also the next worker's");
         if sights.last() != Some(&his) {
             sights.push(his);
         }

@@ -22,5 +22,7 @@ mod offer_webrtcbin;
 mod passthrough;
 mod program_cadence;
 mod renditions;
+mod slate;
 mod snapshot;
 mod switching;
+mod theatre;

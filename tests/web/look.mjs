@@ -181,10 +181,11 @@ async function overlay(page, bob) {
   await page.locator('#overlay-background').selectOption(':color');
   await page.locator('#overlay-color').fill('#204060');
   await page.locator('#overlay-clock').selectOption('top_left');
+  await page.locator('#overlay-slate').selectOption('our-logo');
   await page.getByRole('button', { name: 'Put it over the program' }).click();
   await page.getByText('on the program', { exact: true }).waitFor();
   const seen = await page.evaluate((id) => fetch(`/v1/conferences/${id}/cast/overlay`).then((answer) => answer.json()), conference);
-  const right = seen.labels && seen.title?.text === 'Good evening' && seen.logo?.picture === 'our-logo' && seen.background?.color === '#204060' && seen.clock?.corner === 'top_left';
+  const right = seen.labels && seen.title?.text === 'Good evening' && seen.logo?.picture === 'our-logo' && seen.background?.color === '#204060' && seen.clock?.corner === 'top_left' && seen.slate?.picture === 'our-logo';
   if (!right) throw new Error(`the overlay is ${JSON.stringify(seen)}`);
   for (const [field, value] of [['logo', 'our-logo'], ['background', ':color'], ['color', '#204060'], ['clock', 'top_left'], ['title', 'What Bob is typ']]) {
     const shown = () => bob.locator(`#overlay-${field}`).inputValue();

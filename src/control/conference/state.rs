@@ -7,6 +7,7 @@
 
 mod announcing;
 mod casting;
+mod clips;
 mod forwarding;
 mod load;
 mod overlay;
@@ -25,8 +26,9 @@ mod tests;
 pub use self::presence::Audience;
 
 use self::{
-    announcing::Announced, casting::CastRun, forwarding::Forwards, overlay::OverlayLife, pictures::Pictures,
-    presence::Told, publishing::Publishing, snapshots::Snapshots, speaking::Speaking, working::WorkerLife,
+    announcing::Announced, casting::CastRun, clips::Clips, forwarding::Forwards, overlay::OverlayLife,
+    pictures::Pictures, presence::Told, publishing::Publishing, snapshots::Snapshots, speaking::Speaking,
+    working::WorkerLife,
 };
 use super::{
     ConferenceSettings,
@@ -212,6 +214,7 @@ pub struct ConferenceState {
     speaking: Speaking,
     overlay: OverlayLife,
     pictures: Pictures,
+    clips: Clips,
     told: Told,
     announced: Announced,
     hints: Hints,
@@ -267,6 +270,7 @@ impl ConferenceState {
             speaking: Speaking::default(),
             overlay: OverlayLife::restored(founding.overlay),
             pictures: Pictures::restored(founding.pictures),
+            clips: Clips::default(),
             told: Told::default(),
             announced: Announced::with_rundown(&founding.rundown, now),
             rundown: founding.rundown,
@@ -344,6 +348,7 @@ impl ConferenceState {
             self.snapshots.next_deadline(),
             self.overlay.next_deadline(),
             self.pictures.next_deadline(),
+            self.clips.next_deadline(),
             self.hints.next_deadline(),
         ]
         .into_iter()
@@ -434,6 +439,7 @@ impl ConferenceState {
         self.abandon_forwards(&gone);
         self.abandon_overlay(&gone);
         self.abandon_pictures(&gone);
+        self.abandon_clips(&gone);
         self.stop_for_the_end();
     }
 
@@ -450,6 +456,7 @@ impl ConferenceState {
         self.drive_left_out();
         self.follow_speaker(now);
         self.drive_pictures(now);
+        self.drive_clips(now);
         self.drive_overlay(now);
         self.drive_program(now);
         self.note_drawing(now);
@@ -478,7 +485,7 @@ impl ConferenceState {
             self.drive_phase(now);
         }
         let casting = self.cast.as_ref().is_some_and(CastRun::is_active);
-        let waiting = self.pictures.is_waiting() || self.overlay.is_awaited();
+        let waiting = self.pictures.is_waiting() || self.clips.is_waiting() || self.overlay.is_awaited();
         let empty = self.roster.is_empty() && !self.is_publishing() && !casting && !waiting;
         self.emptiness = match self.emptiness {
             _ if !empty => Emptiness::Occupied,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     control::{cast::Source, conference::ConferenceRequest, error::ControlError},
-    media_dir,
+    media_dir::{self, MediaName},
 };
 use axum::{Json, extract::State};
 use std::path::PathBuf;
@@ -33,13 +33,27 @@ fn folder(app: &AppState) -> Result<PathBuf, ControlError> {
 /// `media_disabled`, `file_not_found`.
 pub async fn check(app: &AppState, source: &Source) -> Result<(), ControlError> {
     let Source::File(file) = source else { return Ok(()) };
-    let (dir, name) = (folder(app)?, file.name.clone());
-    let found = tokio::task::spawn_blocking(move || media_dir::resolve(&dir, &name)).await;
-    match found {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(_)) => Err(ControlError::FileNotFound(file.name.clone())),
-        Err(_) => Err(ControlError::Internal),
+    match is_there(app, file.name.clone()).await? {
+        true => Ok(()),
+        false => Err(ControlError::FileNotFound(file.name.clone())),
     }
+}
+
+/// Whether the clip that is to be the slate is there.
+///
+/// # Errors
+/// `media_disabled`, `file_not_found`.
+pub async fn check_clip(app: &AppState, clip: &MediaName) -> Result<(), ControlError> {
+    match is_there(app, clip.clone()).await? {
+        true => Ok(()),
+        false => Err(ControlError::ClipNotFound(clip.clone())),
+    }
+}
+
+async fn is_there(app: &AppState, name: MediaName) -> Result<bool, ControlError> {
+    let dir = folder(app)?;
+    let found = tokio::task::spawn_blocking(move || media_dir::resolve(&dir, &name)).await;
+    found.map(|found| found.is_ok()).map_err(|_| ControlError::Internal)
 }
 
 /// List the media files that `source.file` can name: what is in `media.dir` and below it, 1000 at most. Grant: `cast`, in any

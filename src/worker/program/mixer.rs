@@ -256,7 +256,8 @@ impl MixerRunner {
             }
             MixerRequest::Start(start) => {
                 self.meter.reset();
-                self.overlay.begin(start.canvas.info().width(), start.canvas.info().height());
+                let info = start.canvas.info();
+                self.overlay.begin(info.width(), info.height(), start.spec.slate.colour);
                 self.program = Some(Running::new(*start, self.setup.timeline.now(), self.setup.delay));
             }
             MixerRequest::Pass(start) => {
@@ -379,7 +380,8 @@ impl MixerRunner {
         let now = self.setup.timeline.now();
         let Some(passing) = &mut self.passing else { return };
         self.players.set_demand(|_| Demand::Coded);
-        let told = passing.tick(&mut self.players, &mut self.minuses, now);
+        let slate = self.overlay.slate_picture();
+        let told = passing.tick(&mut self.players, &mut self.minuses, slate, now);
         self.meter.frames.fetch_add(told.pictures, Relaxed);
         self.meter.dropped.fetch_add(told.left_out, Relaxed);
         self.meter.level.note(told.level);
@@ -397,9 +399,11 @@ impl MixerRunner {
         let pts = program.time_of(program.next);
         let due = pts - self.setup.delay;
         self.players.advance(due, rate);
+        self.look_at_clips();
 
         let now = self.setup.timeline.now();
         if self.waits_to_begin(&mut program, now, due) {
+            self.open_clips(now);
             self.attend(&mut program, now);
             self.program = Some(program);
             return;
@@ -424,6 +428,7 @@ impl MixerRunner {
             let _ = self.events.try_send(MixerEvent::Failed { detail });
         }
         self.push_sound(&mut program, pts);
+        self.open_clips(now);
         program.next += 1;
         self.program = Some(program);
     }

@@ -1,27 +1,29 @@
-//! What is drawn over the program: title, logo, clock, the names on tiles; and the background behind the tiles.
+//! What is drawn over the program: title, logo, clock, the names on tiles; the background behind the tiles; and the slate.
 //!
 //! Everything is drawn in the background, once for each change; a frame pays for laying it over. A change is on the
 //! program at one frame, when all of it is drawn; until then it stays as it was.
 
-mod artist;
+pub mod artist;
 mod clock;
 pub mod lettering;
 pub mod picture;
 pub mod places;
 pub mod rgba;
+pub mod slate;
 pub mod sprite;
 
 use super::{canvas::CanvasError, frame::Frame};
 use crate::{
     ids::{PictureId, RequestId},
     ipc::overlay::{BackgroundSpec, OverlaySpec, PictureFile},
-    layout::Rect,
+    layout::{Fit, Rect},
 };
 use artist::{Artist, Order, Work};
 use clock::Face;
 use jiff::{SignedDuration, Timestamp};
 use lettering::{Lettering, Style};
 use places::Frame as Places;
+use slate::Slate;
 use sprite::Placed;
 use std::{collections::HashMap, sync::Arc};
 
@@ -56,6 +58,14 @@ struct Coming {
     names: Option<bool>,
 }
 
+/// A picture that is the slate of pictures that pass through.
+#[derive(Debug, Clone)]
+pub struct SlatePicture {
+    pub picture: PictureId,
+    pub fit: Fit,
+    pub file: Arc<PictureFile>,
+}
+
 /// The overlay of all of a worker's programs.
 #[derive(Default)]
 pub struct Overlay {
@@ -67,6 +77,9 @@ pub struct Overlay {
     size: Option<Places>,
     ground: Option<Ground>,
     clock: Option<Placed>,
+    slate: Slate,
+    /// 0xRRGGBB: of the card, and behind what is transparent in a slate's picture.
+    slate_colour: u32,
     /// The last picture with something over it: what it was, what was over it, what came of it.
     last: Option<(gst::Buffer, Vec<Placed>, gst::Buffer)>,
 }
@@ -94,8 +107,10 @@ impl Overlay {
         false
     }
 
-    /// A program of this size begins: everything is drawn for it.
-    pub fn begin(&mut self, width: u32, height: u32) {
+    /// A program of this size begins: everything is drawn for it. Its slate has this colour, 0xRRGGBB.
+    pub fn begin(&mut self, width: u32, height: u32, slate_colour: u32) {
+        self.slate.reset();
+        self.slate_colour = slate_colour;
         self.size = Some(Places { width, height });
         let spec = std::mem::take(&mut self.shown).spec;
         (self.ground, self.clock, self.last) = (None, None, None);
@@ -107,6 +122,7 @@ impl Overlay {
 
     /// The program ends: whoever waits is told, and what was to come is what the next one begins with.
     pub fn end(&mut self) -> Vec<RequestId> {
+        self.slate.reset();
         self.size = None;
         (self.ground, self.clock, self.last) = (None, None, None);
         let Some(coming) = self.coming.take() else { return Vec::new() };
@@ -139,6 +155,18 @@ impl Overlay {
         }
         self.turn_clock(wall);
         told
+    }
+
+    /// The slate of the program.
+    pub const fn slate(&mut self) -> &mut Slate {
+        &mut self.slate
+    }
+
+    /// The picture that is the slate, for pictures that pass through: they have no other overlay.
+    pub fn slate_picture(&self) -> Option<SlatePicture> {
+        let slate = self.shown.spec.slate.as_ref()?;
+        let picture = *slate.picture()?;
+        Some(SlatePicture { picture, fit: slate.fit, file: self.pictures.get(&picture)?.clone() })
     }
 
     /// What is behind the tiles, once after each change.
@@ -227,9 +255,15 @@ impl Overlay {
             BackgroundSpec::Colour(_) => None,
             BackgroundSpec::Picture(picture) => {
                 let Places { width, height } = places;
-                Some(Order::Ground { picture: *picture, width, height, colour: 0 })
+                Some(Order::Ground { picture: *picture, width, height, fit: Fit::Cover, colour: 0 })
             }
         }
+    }
+
+    fn slate_order(&self, spec: &OverlaySpec) -> Option<Order> {
+        let (slate, Places { width, height }) = (spec.slate.as_ref()?, self.size?);
+        let (picture, fit, colour) = (*slate.picture()?, slate.fit, self.slate_colour);
+        Some(Order::Ground { picture, width, height, fit, colour })
     }
 
     fn clock_order(&self, face: &Face, at: Timestamp) -> Option<Order> {
@@ -242,9 +276,11 @@ impl Overlay {
     fn is_ready(&mut self, spec: &OverlaySpec, wall: Timestamp) -> bool {
         let clock = spec.clock.as_ref().map(|clock| Face::new(&clock.zone, clock.seconds));
         let clock = clock.and_then(|face| self.clock_order(&face, wall));
-        let orders = [self.title_order(spec), self.logo_order(spec), self.ground_order(spec), clock];
+        let slate = self.slate_order(spec);
+        let orders = [self.title_order(spec), self.logo_order(spec), self.ground_order(spec), clock, slate];
         // Each is asked for: they are drawn one after the other.
-        orders.into_iter().flatten().filter(|order| self.get(order).is_none()).count() == 0
+        let missing = orders.into_iter().flatten().filter(|order| self.get(order).is_none()).count();
+        self.slate.prepare(spec.slate.as_ref()) && missing == 0
     }
 
     fn show(&mut self, spec: OverlaySpec, wall: Timestamp) {
@@ -273,6 +309,11 @@ impl Overlay {
                 },
             });
         }
+        let slate = self.slate_order(&spec).and_then(|order| match self.get(&order) {
+            Some(Work::Ground(frame)) => Some(frame),
+            _ => None,
+        });
+        self.slate.choose(spec.slate.as_ref(), slate);
         if spec.clock != self.shown.spec.clock || spec.logo != self.shown.spec.logo {
             self.clock = None;
         }

@@ -14,6 +14,7 @@ use super::{
     director::Verdict,
     loudness::{self, Loudness},
     minus::Minuses,
+    overlay::SlatePicture,
     players::{KEYFRAME_PATIENCE, Players},
     sound,
 };
@@ -58,6 +59,7 @@ pub struct Passthrough {
     /// Whom the rhythm is of.
     follows: Option<SourceId>,
     stills: Stills,
+    slate: Option<SlatePicture>,
     /// The newest stream's, which the still has too.
     size: (u32, u32),
     last_plea: Option<MediaTime>,
@@ -83,6 +85,7 @@ impl Passthrough {
             rhythm: Rhythm::new(Duration::from_millis(encoding.keyframe_ms.into())),
             follows: None,
             stills: Stills::default(),
+            slate: None,
             size: (encoding.width, encoding.height),
             last_plea: None,
             start: now,
@@ -128,8 +131,15 @@ impl Passthrough {
         self.cutter.stop()
     }
 
-    /// The next tick, at `now`.
-    pub fn tick(&mut self, players: &mut Players, minuses: &mut Minuses, now: MediaTime) -> Told {
+    /// The next tick, at `now`. The slate is this picture, where it is one.
+    pub fn tick(
+        &mut self,
+        players: &mut Players,
+        minuses: &mut Minuses,
+        slate: Option<SlatePicture>,
+        now: MediaTime,
+    ) -> Told {
+        self.slate = slate;
         let rate = FrameRate(self.spec.encoding.fps);
         let (from, until) = (self.time_of(self.next), self.time_of(self.next + 1));
         self.next += 1;
@@ -229,17 +239,17 @@ impl Passthrough {
 
     /// What stands in: the slate, or the name of who is muted or has no stream.
     fn still(&self) -> StillSpec {
-        let (colour, text) = match &self.cutter.scene().picture {
+        let (colour, text, picture) = match &self.cutter.scene().picture {
             PictureSpec::Full(tile) if tile.video_muted || tile.source.is_none() => {
-                (field_colour(&tile.label), tile.label.clone())
+                (field_colour(&tile.label), tile.label.clone(), None)
             }
-            _ => (self.spec.slate.colour, self.spec.slate.text.clone()),
+            _ => (self.spec.slate.colour, self.spec.slate.text.clone(), self.slate.clone()),
         };
         // 4:2:0 has no odd sizes; a stream's may be cropped to one.
         let even = |pixels: u32| (pixels & !1).clamp(16, 4096);
         let card = CardSpec { width: even(self.size.0), height: even(self.size.1), colour, text };
         let fps = self.spec.encoding.fps;
-        StillSpec { card, fps, gop: Stills::gop(self.spec.encoding.keyframe_ms, fps) }
+        StillSpec { card, picture, fps, gop: Stills::gop(self.spec.encoding.keyframe_ms, fps) }
     }
 
     fn time_of(&self, tick: u64) -> MediaTime {

@@ -195,6 +195,16 @@ impl Projector {
         self.stage == Stage::Open && (!self.reel.is_waiting() || self.reel.is_ready())
     }
 
+    /// The picture that it begins with, once that is decoded and as long as it has not begun.
+    pub fn first(&self) -> Option<&Frame> {
+        (self.is_ready() && self.reel.is_waiting()).then(|| self.reel.first()).flatten()
+    }
+
+    /// There will never be a picture.
+    pub fn is_hopeless(&self) -> bool {
+        !self.is_coming() || self.reel.is_blank()
+    }
+
     /// It will be.
     pub fn is_coming(&self) -> bool {
         self.stage != Stage::Failed

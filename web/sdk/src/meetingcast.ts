@@ -7,7 +7,7 @@ export { connect, type ConnectOptions } from './connect.js';
 export { createScreenStream, createStream, LocalStream, type StreamOptions } from './local-stream.js';
 export { MeetingCast } from './meeting-cast.js';
 export type { CallMode, CloseReason, LevelsMessage as Levels } from './messages.js';
-export type { Background, Logo, Overlay, OverlayClock, OverlayPatch, Picture, Title } from './overlay.js';
+export type { Background, Logo, Overlay, OverlayClock, OverlayPatch, Picture, Slate, Title } from './overlay.js';
 export { Participant } from './participant.js';
 export type { VideoPreset } from './preset.js';
 export { MeetingCastError } from './problem.js';

@@ -26,6 +26,12 @@ export interface OverlayClock {
   seconds?: boolean;
 }
 
+/** What the program shows when there is nothing else: a picture, or a media file without its sound, again and again. */
+export type Slate = ({ picture: string } | { file: string }) & {
+  /** `cover` when absent: the frame is filled. */
+  fit?: 'cover' | 'contain';
+};
+
 /** What is absent stays, `null` goes, anything else takes its place whole. */
 export interface OverlayPatch {
   labels?: boolean;
@@ -33,6 +39,8 @@ export interface OverlayPatch {
   logo?: Logo | null;
   background?: Background | null;
   clock?: OverlayClock | null;
+  /** `null`: the card with the conference's name. */
+  slate?: Slate | null;
 }
 
 export interface Overlay {
@@ -41,6 +49,7 @@ export interface Overlay {
   logo: Required<Logo> | null;
   background: Background | null;
   clock: Required<OverlayClock> | null;
+  slate: Slate | null;
   /** Of a change: the program's time of the first frame that shows it; `null` where no program shows it yet. */
   program_pts_ms: number | null;
 }

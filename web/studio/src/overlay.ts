@@ -1,12 +1,15 @@
-// Titles and pictures: what is drawn over the program, whether it runs or not. What others change is shown, and what is
-// being typed here stays.
-import type { Client, Conference, Corner, Overlay, OverlayPatch, Picture } from '../../sdk/src/meetingcast.js';
+// Titles and pictures: what is drawn over the program, whether it runs or not, and its slate. What others change is shown,
+// and what is being typed here stays.
+import type { Client, Conference, Corner, MediaFile, Overlay, OverlayPatch, Picture, Slate } from '../../sdk/src/meetingcast.js';
 import { element, make } from './element.js';
 import { Following } from './following.js';
 import { attempt } from './notice.js';
 
 /** Of a picture's name; anything else becomes a dash. */
 const UNNAMED = /[^a-z0-9_-]+/g;
+
+/** What the slate shows, by the value of its option: no picture has a name with a colon. */
+const FILE = 'file:';
 
 export class OverlayDesk {
   readonly #client: Client;
@@ -23,6 +26,8 @@ export class OverlayDesk {
   readonly #color = element('overlay-color', HTMLInputElement);
   readonly #clock = element('overlay-clock', HTMLSelectElement);
   readonly #zone = element('overlay-zone', HTMLInputElement);
+  readonly #slate = element('overlay-slate', HTMLSelectElement);
+  readonly #whole = element('overlay-slate-whole', HTMLInputElement);
   readonly #said = element('overlay-said', HTMLElement);
   readonly #fields = new Following({
     labels: checkbox(this.#labels),
@@ -34,11 +39,15 @@ export class OverlayDesk {
     color: this.#color,
     clock: this.#clock,
     zone: this.#zone,
+    slate: this.#slate,
+    whole: checkbox(this.#whole),
   });
   readonly #follow = (overlay: Overlay): void => this.#show(overlay);
   readonly #list = (pictures: readonly Picture[]): void => this.#choose(pictures);
   /** What was missed while the connection was away. */
   readonly #again = (): void => void this.#read();
+  /** What the slate can be, besides pictures. */
+  #files: MediaFile[] = [];
   /** As the server has it: for what has no field here. */
   #overlay: Overlay | null = null;
 
@@ -65,7 +74,8 @@ export class OverlayDesk {
   async #read(): Promise<void> {
     const { meetingCast } = this.#conference;
     try {
-      const [overlay, pictures] = await Promise.all([meetingCast.overlay(), meetingCast.pictures()]);
+      const [overlay, pictures, files] = await Promise.all([meetingCast.overlay(), meetingCast.pictures(), this.#films()]);
+      this.#files = files;
       this.#choose(pictures);
       this.#show(overlay);
     } catch {
@@ -81,6 +91,8 @@ export class OverlayDesk {
       select.replaceChildren(...first, ...options());
       if ([...select.options].some(({ value }) => value === before)) select.value = before;
     };
+    const films = this.#files.map(({ file }) => make('option', { value: `${FILE}${file}` }, `the file ${file}`));
+    fill(this.#slate, make('option', { value: '' }, 'the card'), ...films);
     fill(this.#logo, make('option', { value: '' }, 'none'));
     // No picture has a name with a colon.
     fill(this.#background, make('option', { value: '' }, 'as usual'), make('option', { value: ':color' }, 'a colour'));
@@ -89,8 +101,14 @@ export class OverlayDesk {
     this.#draw();
   }
 
+  /** None where the server has no folder for them. */
+  async #films(): Promise<MediaFile[]> {
+    const list = this.#client.rest.json<{ files: MediaFile[] }>('GET', '/v1/media');
+    return list.then(({ files }) => files, () => []);
+  }
+
   #show(overlay: Overlay): void {
-    const { labels, title, logo, background, clock } = overlay;
+    const { labels, title, logo, background, clock, slate } = overlay;
     this.#overlay = overlay;
     this.#fields.take({
       labels: labels ? 'on' : '',
@@ -102,6 +120,8 @@ export class OverlayDesk {
       ...(background && 'color' in background ? { color: background.color } : {}),
       clock: clock?.corner ?? '',
       ...(clock ? { zone: clock.zone } : {}),
+      slate: !slate ? '' : 'file' in slate ? `${FILE}${slate.file}` : slate.picture,
+      whole: slate?.fit === 'contain' ? 'on' : '',
     });
     this.#draw();
   }
@@ -109,6 +129,14 @@ export class OverlayDesk {
   #draw(): void {
     const label = this.#color.closest('label');
     if (label) label.hidden = this.#background.value !== ':color';
+  }
+
+  /** What was chosen for it. */
+  get #stand(): Slate | null {
+    const { value } = this.#slate;
+    const fit = this.#whole.checked ? 'contain' : 'cover';
+    if (!value) return null;
+    return value.startsWith(FILE) ? { file: value.slice(FILE.length), fit } : { picture: value, fit };
   }
 
   /** What was changed here, and nothing else: others may have changed the rest meanwhile. */
@@ -126,6 +154,7 @@ export class OverlayDesk {
       ...(fields.differs('clock', 'zone')
         ? { clock: this.#clock.value ? { ...(had?.clock ?? {}), corner: this.#clock.value as Corner, zone: this.#zone.value.trim() || 'UTC' } : null }
         : {}),
+      ...(fields.differs('slate', 'whole') ? { slate: this.#stand } : {}),
     };
   }
 

@@ -94,7 +94,8 @@ impl ConferenceState {
     /// What names a picture that is not there, by a restart with another configuration, goes.
     pub(super) fn drop_missing_pictures(&mut self) {
         let known = |name: &PictureName| self.pictures.id(name).map(|_| name.clone());
-        let overlay = self.overlay.overlay.renamed(known);
+        // A clip that is gone is not missed: the card shows in its place.
+        let overlay = self.overlay.overlay.renamed(known, |clip| Some(clip.clone()));
         for missing in self.overlay.overlay.pictures().filter(|name| self.pictures.id(name).is_none()) {
             tracing::warn!(conference = %self.id, picture = %missing, "an overlay is kept without a picture that is gone");
         }
@@ -103,16 +104,36 @@ impl ConferenceState {
     }
 
     pub(super) fn patch_overlay(&mut self, now: Now, ticket: Ticket, patch: OverlayPatch) {
-        if self.is_passing_through() {
-            return self.refuse(ticket, ControlError::OverlayUnavailable);
+        if let Err(error) = self.check_overlay(&patch) {
+            return self.refuse(ticket, error);
+        }
+        match patch.clip().cloned() {
+            Some(clip) => self.check_clip(now, ticket, clip, patch),
+            None => self.take_overlay(now, ticket, patch),
+        }
+    }
+
+    /// Whether the change can be, but for its clip.
+    fn check_overlay(&self, patch: &OverlayPatch) -> Result<(), ControlError> {
+        if self.is_passing_through() && !patch.suits_passthrough() {
+            return Err(ControlError::OverlayUnavailable);
+        }
+        let changed = patch.clone().applied(&self.overlay.overlay);
+        match changed.pictures().find(|name| self.pictures.id(name).is_none()) {
+            Some(missing) => Err(ControlError::PictureNotFound(missing.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a change; what it stands on may have changed since it was asked for.
+    pub(super) fn take_overlay(&mut self, now: Now, ticket: Ticket, patch: OverlayPatch) {
+        if let Err(error) = self.check_overlay(&patch) {
+            return self.refuse(ticket, error);
         }
         if self.overlay.waiting.len() >= MAX_WAITING {
             return self.refuse(ticket, ControlError::Overloaded { retry_after: Duration::from_secs(1) });
         }
         let changed = patch.applied(&self.overlay.overlay);
-        if let Some(missing) = changed.pictures().find(|name| self.pictures.id(name).is_none()) {
-            return self.refuse(ticket, ControlError::PictureNotFound(missing.clone()));
-        }
         self.overlay.overlay = changed.clone();
         // Answered in `drive_overlay`, at once where no program runs.
         let deadline = now.at + PATIENCE;
@@ -150,7 +171,8 @@ impl ConferenceState {
         if !self.worker.is_ready() {
             return;
         }
-        let spec = self.overlay.overlay.renamed(|name| self.pictures.drawable(name));
+        let spec =
+            self.overlay.overlay.renamed(|name| self.pictures.drawable(name), |clip| self.clip_spec(clip));
         let fresh = self.overlay.waiting.iter().any(|waiting| waiting.request.is_none());
         if !fresh && *self.overlay.told.as_ref().unwrap_or(&OverlaySpec::default()) == spec {
             return;

@@ -16,6 +16,7 @@ mod passthrough;
 mod people;
 mod quality;
 mod random;
+mod slate;
 mod snapshots;
 mod speaking;
 mod timed;

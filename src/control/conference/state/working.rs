@@ -33,6 +33,7 @@ pub(super) enum Expected {
     Snapshot,
     Overlay,
     Picture,
+    Clip,
     StopProgram,
 }
 
@@ -128,6 +129,7 @@ impl ConferenceState {
     fn needs_worker(&self) -> bool {
         self.is_publishing()
             || self.pictures.is_waiting()
+            || self.clips.is_waiting()
             || self.cast.as_ref().is_some_and(CastRun::needs_worker)
     }
 
@@ -164,6 +166,7 @@ impl ConferenceState {
             self.lose_forwards();
             self.lose_overlay();
             self.lose_pictures();
+            self.lose_clips();
             self.out.push(Effect::ShutWorker);
         }
     }
@@ -197,6 +200,7 @@ impl ConferenceState {
         self.lose_forwards();
         self.lose_overlay();
         self.lose_pictures();
+        self.lose_clips();
         self.lose_program(now, report.map(|(report, _)| report.program));
     }
 
@@ -245,6 +249,7 @@ impl ConferenceState {
             Some(Expected::Snapshot) => self.snapshot_reply(request, result),
             Some(Expected::Overlay) => self.overlay_reply(request, result),
             Some(Expected::Picture) => self.picture_reply(request, result),
+            Some(Expected::Clip) => self.clip_reply(now, request, result),
             Some(Expected::StopProgram) => self.program_stopped(),
             None => {}
         }

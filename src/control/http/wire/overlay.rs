@@ -1,5 +1,9 @@
 //! Overlays: `PATCH …/cast/overlay`, and what is read of them.
 
+mod slate;
+
+pub use slate::SlateJson;
+
 use crate::{
     config::layouts::CornerName,
     control::{
@@ -47,6 +51,10 @@ pub struct OverlayBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<ClockJson>)]
     clock: Option<Option<ClockJson>>,
+    /// What the program shows when there is nothing else, instead of the card with the conference's name.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<SlateJson>)]
+    slate: Option<Option<SlateJson>>,
 }
 
 /// A title.
@@ -136,8 +144,10 @@ pub struct OverlayJson {
     pub background: Option<BackgroundJson>,
     /// The clock, where there is one.
     pub clock: Option<ClockJson>,
+    /// The slate, where it is not the card.
+    pub slate: Option<SlateJson>,
     /// Of a change: the program's time of the first frame that shows it. Null where no program runs, or does not show
-    /// it within three seconds; then it is shown from the first frame on that can.
+    /// it within three seconds; then it is shown from the first frame on that can. Of a slate: the first frame that would.
     pub program_pts_ms: Option<u64>,
 }
 
@@ -194,6 +204,7 @@ impl OverlayBody {
             logo: part(self.logo, LogoJson::into_logo)?,
             background: part(self.background, BackgroundJson::into_background)?,
             clock: part(self.clock, ClockJson::into_clock)?,
+            slate: part(self.slate, SlateJson::into_slate)?,
         })
     }
 }
@@ -271,7 +282,7 @@ impl ClockJson {
 
 impl From<&OverlayView> for OverlayJson {
     fn from(view: &OverlayView) -> Self {
-        let Overlay { labels, title, logo, background, clock } = &view.overlay;
+        let Overlay { labels, title, logo, background, clock, slate } = &view.overlay;
         Self {
             labels: *labels,
             title: title.as_ref().map(|title| TitleJson {
@@ -300,6 +311,7 @@ impl From<&OverlayView> for OverlayJson {
                 zone: clock.zone.clone(),
                 seconds: clock.seconds,
             }),
+            slate: slate.as_ref().map(SlateJson::from),
             program_pts_ms: view.program_pts.map(|pts| pts.as_millis()),
         }
     }
@@ -308,6 +320,7 @@ impl From<&OverlayView> for OverlayJson {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layout::Fit;
     use serde_json::{Value, json};
 
     fn patch(value: Value) -> Result<OverlayPatch, ControlError> {
@@ -322,6 +335,7 @@ mod tests {
             "logo": {"picture": "mark", "corner": "bottom_left", "size": 0.2, "opacity": 0.5},
             "background": {"color": "#00ff7f"},
             "clock": {"corner": "top_left", "zone": "Europe/Berlin", "seconds": false},
+            "slate": {"file": "breaks/one.mp4", "fit": "contain"},
         });
         let overlay = patch(whole.clone()).unwrap().applied(&Overlay::default());
         let read = serde_json::to_value(OverlayJson::from(&OverlayView { overlay, program_pts: None }));
@@ -334,13 +348,16 @@ mod tests {
     fn null_is_not_absent() {
         let nothing = patch(json!({})).unwrap();
         assert_eq!(nothing, OverlayPatch::default());
-        let all = json!({"labels": null, "title": null, "logo": null, "background": null, "clock": null});
+        let all = json!({
+            "labels": null, "title": null, "logo": null, "background": null, "clock": null, "slate": null
+        });
         let expected = OverlayPatch {
             labels: Some(false),
             title: Some(None),
             logo: Some(None),
             background: Some(None),
             clock: Some(None),
+            slate: Some(None),
         };
         assert_eq!(patch(all).unwrap(), expected);
     }
@@ -353,6 +370,8 @@ mod tests {
         let clock = usual.clock.unwrap().unwrap();
         assert_eq!((clock.corner, clock.zone.as_str(), clock.seconds), (Corner::TopLeft, "UTC", true));
         assert_eq!(usual.title.unwrap().unwrap().position, TitlePosition::Bottom);
+        let slate = patch(json!({"slate": {"picture": "wall"}})).unwrap().slate.unwrap().unwrap();
+        assert_eq!(slate.fit, Fit::Cover);
     }
 
     #[test]
@@ -370,11 +389,20 @@ mod tests {
             (json!({"background": {"color": "red"}}), "background.color"),
             (json!({"clock": {"zone": "Nowhere/Land"}}), "clock.zone"),
             (json!({"clock": {"zone": "../../etc/passwd"}}), "clock.zone"),
+            (json!({"slate": {}}), "slate"),
+            (json!({"slate": {"fit": "cover"}}), "slate"),
+            (json!({"slate": {"picture": "wall", "file": "break.mp4"}}), "slate"),
+            (json!({"slate": {"file": "../break.mp4"}}), "slate.file"),
+            (json!({"slate": {"file": ""}}), "slate.file"),
         ] {
             assert_eq!(patch(value.clone()).unwrap_err().field(), Some(field), "{value}");
         }
-        let name = patch(json!({"logo": {"picture": "../logo"}})).unwrap_err();
-        assert_eq!(name.code_and_status(), ("invalid_id", 422));
+        for body in [json!({"logo": {"picture": "../logo"}}), json!({"slate": {"picture": "A B"}})] {
+            assert_eq!(patch(body).unwrap_err().code_and_status(), ("invalid_id", 422));
+        }
+        assert!(
+            serde_json::from_value::<OverlayBody>(json!({"slate": {"picture": "x", "loop": true}})).is_err()
+        );
         assert!(serde_json::from_value::<OverlayBody>(json!({"title": {"text": "x", "size": 3}})).is_err());
         assert!(serde_json::from_value::<OverlayBody>(json!({"subtitle": "x"})).is_err());
         // Two hundred of any script.

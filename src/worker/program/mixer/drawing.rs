@@ -8,9 +8,8 @@ use crate::{
     worker::program::{
         canvas::{CanvasError, Layer, seen},
         card::{CardSpec, field_colour},
-        frame::Frame,
         motion::Motion,
-        overlay::Ground,
+        overlay::{Ground, slate::View},
         scene::{self, Content},
         snapshot::Still,
     },
@@ -35,7 +34,8 @@ impl MixerRunner {
             Some(Ground::Own) => picture.set_background(None),
             Some(Ground::Frame(frame)) => picture.set_background(Some(&frame)),
         }
-        let layers = |scene: &SceneSpec| self.layers(scene, size, slate, motion.as_ref(), due, hold);
+        let slate = self.overlay.slate().view(slate, |clip| self.players.frame(clip).cloned());
+        let layers = |scene: &SceneSpec| self.layers(scene, size, &slate, motion.as_ref(), due, hold);
         let drawn = picture.draw(director.scene(), layers)?;
         let picture = self.overlay.over(drawn, |below, sprites| picture.over(below, sprites))?;
         changed.into_iter().for_each(|request| self.overlaid(request, Some(pts)));
@@ -71,7 +71,7 @@ impl MixerRunner {
         &mut self,
         scene: &SceneSpec,
         (width, height): (u32, u32),
-        slate: &Frame,
+        slate: &View,
         motion: Option<&Motion>,
         due: MediaTime,
         hold: u64,
@@ -79,7 +79,7 @@ impl MixerRunner {
         let places = layout::places(&scene.picture, width, height);
         let mut layers = Vec::with_capacity(places.len() + 1);
         if places.is_empty() {
-            layers.push(Layer::plain(Rect::full(width, height), slate.clone()));
+            layers.push(slate.layer(Rect::full(width, height)));
         }
         for place in &places {
             let moved = motion.map(|motion| place.moved(motion.rect(place.tile.source, place.rect)));
@@ -108,7 +108,7 @@ impl MixerRunner {
                 }
                 Content::Slate => {
                     let rect = moved.as_ref().unwrap_or(place).rect;
-                    layers.push(Layer::plain(rect, slate.clone()));
+                    layers.push(slate.layer(rect));
                 }
             }
         }

@@ -1,16 +1,19 @@
-//! Media files in the mixer: what is told to them, and what of them happens at a tick.
+//! Media files in the mixer: what is told to them, and what of them happens at a tick. The slate's clips are among them.
 
 use super::{MixerEvent, MixerRunner, Running};
 use crate::{
     ids::{RequestId, SourceId},
-    ipc::{ReplyError, ReplyOk, SceneSpec},
+    ipc::{ReplyError, ReplyOk, SceneSpec, file::FileSpec},
+    layout,
     units::{FrameRate, MediaTime},
     worker::program::{
-        projector::{FileRequest, Projector, Told},
+        overlay::slate::Seen,
+        projector::{FileMeter, FileRequest, Projector, Told},
+        scene::{self, Content},
         standby::tiles,
     },
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// An opened file that no program shows is closed after so long: its start came to nothing.
 const UNSHOWN: Duration = Duration::from_secs(30);
@@ -20,6 +23,8 @@ const UNASKED: Duration = Duration::from_secs(1);
 /// What the mixer tells of a file.
 #[derive(Debug)]
 pub enum FileWish {
+    /// The slate wants it opened, for its pictures alone.
+    Open { spec: FileSpec, meter: Arc<FileMeter> },
     /// It is to be read from this place on, nanoseconds.
     Seek { to: u64 },
     /// It ended, and what comes after it is on since then.
@@ -91,14 +96,18 @@ impl MixerRunner {
 
     /// What is on the program since this tick begins with it.
     pub(super) fn roll_files(&mut self, program: &Running, now: MediaTime, due: MediaTime, rate: FrameRate) {
+        let slate = self.overlay.slate().has_clip() && self.sees_slate(program, due);
+        self.overlay.slate().roll(slate);
+        let clips = self.overlay.slate().clips();
         let scenes = || std::iter::once(program.director.scene()).chain(program.picture.under());
-        let shows = |source| scenes().flat_map(tiles).any(|one| one == source);
+        let shows = |source| clips.shows(source) || scenes().flat_map(tiles).any(|one| one == source);
         for (source, told) in self.players.tick_files(due, rate, shows) {
             self.tell_of_file(source, told);
         }
         // What it fades from becomes `under` only later in this tick.
         let kept = |source| {
             shows(source)
+                || clips.holds(source)
                 || program
                     .director
                     .coming()
@@ -111,6 +120,35 @@ impl MixerRunner {
             !kept(source) && (file.is_spent() || now.since(file.added()) > UNASKED)
         });
         self.players.use_files(kept);
+    }
+
+    /// Whether the slate is in the frame of this tick, or under a scene that comes over it.
+    fn sees_slate(&self, program: &Running, due: MediaTime) -> bool {
+        let hold = u64::from(program.spec.stall_hold_ms) * 1_000_000;
+        let (width, height) = (program.picture.info().width(), program.picture.info().height());
+        let director = &program.director;
+        let mut scenes =
+            std::iter::once(director.scene()).chain(program.picture.under()).chain(director.fades_from());
+        scenes.any(|scene| {
+            let places = layout::places(&scene.picture, width, height);
+            let sight = |source| self.players.sight(source, due, hold);
+            places.is_empty() || places.iter().any(|place| scene::content(place, sight) == Content::Slate)
+        })
+    }
+
+    /// What became of the clips that the slate has open.
+    pub(super) fn look_at_clips(&mut self) {
+        let players = &self.players;
+        self.overlay.slate().observe(|source| players.look_up_file(source).map(Seen::from));
+    }
+
+    /// Has the clips opened that the slate wants.
+    pub(super) fn open_clips(&mut self, now: MediaTime) {
+        for (source, spec) in self.overlay.slate().take_orders() {
+            let meter = Arc::new(FileMeter::new(spec.from_ms, spec.paused));
+            self.players.add_file(source, Projector::new(meter.clone(), spec.repeat, now));
+            self.wish(source, FileWish::Open { spec, meter });
+        }
     }
 
     fn tell_of_file(&mut self, source: SourceId, told: Told) {

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     ids::PictureId,
     ipc::overlay::PictureFile,
-    layout::Fraction,
+    layout::{Fit, Fraction, Rect},
     worker::program::{
         canvas::CanvasError,
         frame::{self, Frame},
@@ -42,11 +42,12 @@ pub enum Order {
         max_height: u32,
         opacity: Fraction,
     },
-    /// Over a colour, 0xRRGGBB.
+    /// Over a colour, 0xRRGGBB; without bars beside it.
     Ground {
         picture: PictureId,
         width: u32,
         height: u32,
+        fit: Fit,
         colour: u32,
     },
 }
@@ -81,7 +82,7 @@ impl Work {
 
 /// Why something was not drawn.
 #[derive(Debug, thiserror::Error)]
-enum ArtistError {
+pub enum ArtistError {
     #[error(transparent)]
     Picture(#[from] PictureError),
     #[error(transparent)]
@@ -187,20 +188,56 @@ fn draw(order: &Order, file: Option<&PictureFile>) -> Result<Work, ArtistError> 
             let (width, height) = within((image.width(), image.height()), *width, *max_height);
             Ok(sprite(&image.scaled(width, height).faded(opacity.value())))
         }
-        Order::Ground { width, height, colour, .. } => {
-            let image = decoded()?.covering(*width, *height);
-            let ground = Frame::plain(*width, *height, *colour);
-            let mut buffer = ground.buffer().copy_deep().map_err(ArtistError::Copy)?;
-            let info = frame::info(*width, *height);
-            {
-                let mut target = VideoFrameRef::from_buffer_ref_writable(buffer.make_mut(), &info)
-                    .map_err(CanvasError::Map)?;
-                let placed = Placed { x: 0, y: 0, sprite: Arc::new(Sprite::of(&image)) };
-                placed.lay_over(&mut target).map_err(CanvasError::Map)?;
-            }
-            Ok(Work::Ground(Frame::new(buffer, info)))
+        Order::Ground { width, height, fit, colour, .. } => {
+            let whole = Rect::full(*width, *height);
+            let (image, place) = fitted(&decoded()?, whole, *fit);
+            on_colour(&image, Rect::full(place.width, place.height), (place.width, place.height), *colour)
+                .map(Work::Ground)
         }
     }
+}
+
+/// A picture of this size made of a file now, bars of the colour beside it; takes up to seconds for large ones.
+///
+/// # Errors
+/// It cannot be decoded.
+pub fn whole(
+    file: &PictureFile,
+    (width, height): (u32, u32),
+    fit: Fit,
+    colour: u32,
+) -> Result<Frame, ArtistError> {
+    let (image, place) = fitted(&picture::decode(file)?, Rect::full(width, height), fit);
+    on_colour(&image, place, (width, height), colour)
+}
+
+/// A picture scaled to its place in the frame, and that place.
+fn fitted(image: &Rgba, frame: Rect, fit: Fit) -> (Rgba, Rect) {
+    match fit {
+        Fit::Cover => (image.covering(frame.width, frame.height), frame),
+        Fit::Contain => {
+            let place = frame.fit(image.width(), image.height());
+            (image.scaled(place.width, place.height), place)
+        }
+    }
+}
+
+fn on_colour(
+    image: &Rgba,
+    place: Rect,
+    (width, height): (u32, u32),
+    colour: u32,
+) -> Result<Frame, ArtistError> {
+    let ground = Frame::plain(width, height, colour);
+    let mut buffer = ground.buffer().copy_deep().map_err(ArtistError::Copy)?;
+    let info = frame::info(width, height);
+    {
+        let mut target =
+            VideoFrameRef::from_buffer_ref_writable(buffer.make_mut(), &info).map_err(CanvasError::Map)?;
+        let placed = Placed { x: place.x, y: place.y, sprite: Arc::new(Sprite::of(image)) };
+        placed.lay_over(&mut target).map_err(CanvasError::Map)?;
+    }
+    Ok(Frame::new(buffer, info))
 }
 
 /// A picture's size when it is as wide as this, and its height is bounded.
@@ -255,9 +292,17 @@ mod tests {
         let first = wait(&mut artist, &logo).sprite().unwrap();
         assert_eq!((first.width(), first.height()), (80, 40));
         assert!(Arc::ptr_eq(&first, &wait(&mut artist, &logo).sprite().unwrap()));
-        let ground = Order::Ground { picture: PictureId(1), width: 64, height: 64, colour: 0 };
-        let Work::Ground(frame) = wait(&mut artist, &ground) else { panic!("no ground") };
+        let ground =
+            |fit| Order::Ground { picture: PictureId(1), width: 64, height: 64, fit, colour: 0x0000ff };
+        let Work::Ground(frame) = wait(&mut artist, &ground(Fit::Cover)) else { panic!("no ground") };
         assert_eq!(frame.luma(), Frame::plain(64, 64, 0xff0000).luma());
+        // Twice as wide as it is high, and no bars.
+        let Work::Ground(frame) = wait(&mut artist, &ground(Fit::Contain)) else { panic!("no ground") };
+        assert_eq!((frame.width(), frame.height()), (64, 32));
+        let frame = whole(&square(), (64, 64), Fit::Contain, 0x0000ff).unwrap();
+        let [bar, middle] = [2, 32].map(|row| frame.luma()[row * 64 + 30]);
+        let [red, blue] = [0xff0000, 0x0000ff].map(|colour| Frame::plain(2, 2, colour).luma()[0]);
+        assert_eq!((bar, middle), (blue, red));
         let empty = Lettering { text: String::new(), style: Style::Name, px: 20, width: 100, height: 40 };
         assert!(matches!(wait(&mut artist, &Order::Lettering(empty)), Work::Nothing));
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    ipc::overlay::{ClockSpec, LogoSpec, PictureKind, TitlePosition, TitleSpec},
+    ipc::overlay::{ClockSpec, LogoSpec, PictureKind, StandIn, StandInMedia, TitlePosition, TitleSpec},
     layout::{Corner, Fraction},
     worker::program::canvas::Canvas,
 };
@@ -22,7 +22,7 @@ impl Stage {
         let mut overlay = Overlay::default();
         overlay.keep(PictureId(1), svg("#ff0000"));
         overlay.keep(PictureId(2), svg("#0000ff"));
-        overlay.begin(SIZE.0, SIZE.1);
+        overlay.begin(SIZE.0, SIZE.1, 0x0080_8080);
         Self {
             overlay,
             canvas: Canvas::new(SIZE.0, SIZE.1, 0x101820).unwrap(),
@@ -204,12 +204,47 @@ fn the_background_is_given_out_once_for_each_change() {
 }
 
 #[test]
+fn the_slate_is_a_picture_from_the_frame_that_is_told() {
+    let mut stage = Stage::new();
+    let card = Frame::plain(SIZE.0, SIZE.1, 0x0080_8080);
+    let with = |slate| OverlaySpec { slate, ..title("With it") };
+    let picture = |number, fit| StandIn { shows: StandInMedia::Picture(PictureId(number)), fit };
+    stage.overlay.set(RequestId(1), with(Some(picture(1, Fit::Cover))));
+    for (fit, size) in [(Fit::Cover, SIZE), (Fit::Contain, (640, 320))] {
+        for _ in 0..500 {
+            let told = stage.overlay.next_frame(stage.wall);
+            let view = stage.overlay.slate().view(&card, |_| None);
+            match (told.is_empty(), fit) {
+                (true, Fit::Cover) => assert!(matches!(view, slate::View::Card(_)), "until it is told"),
+                (true, Fit::Contain) => assert!(matches!(view, slate::View::Picture(_, Fit::Cover))),
+                (false, _) => {
+                    let slate::View::Picture(frame, shown) = view else { panic!("the card") };
+                    assert_eq!((shown, frame.width(), frame.height()), (fit, size.0, size.1));
+                    assert_eq!(frame.luma()[0], of(0xff0000));
+                    stage.overlay.set(RequestId(2), with(Some(picture(1, Fit::Contain))));
+                    break;
+                }
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+    // What cannot be drawn is the card, and so is what is taken away.
+    for slate in [Some(picture(9, Fit::Cover)), Some(picture(2, Fit::Cover)), None] {
+        let drawn = slate.as_ref().is_some_and(|slate| slate.picture() == Some(&PictureId(2)));
+        stage.overlay.set(RequestId(3), with(slate));
+        stage.until_told();
+        let view = stage.overlay.slate().view(&card, |_| None);
+        assert_eq!(matches!(view, slate::View::Picture(..)), drawn, "{view:?}");
+    }
+}
+
+#[test]
 fn it_outlives_its_program() {
     let mut stage = Stage::new();
     stage.overlay.set(RequestId(1), logo(1));
     assert_eq!(stage.overlay.end(), [RequestId(1)], "whoever waits is told");
     assert!(stage.overlay.set(RequestId(2), logo(2)), "without a program there is nothing to wait for");
-    stage.overlay.begin(SIZE.0, SIZE.1);
+    stage.overlay.begin(SIZE.0, SIZE.1, 0x0080_8080);
     for _ in 0..500 {
         if !stage.overlay.is_drawing(stage.wall) {
             let (_, frame) = stage.frame();

@@ -1,10 +1,14 @@
-//! What stands in for pictures that are not there: a card, coded once as a GOP that is repeated as long as it is
+//! What stands in for pictures that are not there: a card or a picture, coded once as a GOP that is repeated as long as it is
 //! needed. It costs x264 a fraction of a second when it is needed first, and nothing after that.
 
 use crate::worker::{
     coded::{CodedFormat, CodedPicture, is_idr},
     pipeline_file::{ParamValue, PipelineFile, PipelineFileError, Role},
-    program::card::{self, CardError, CardSpec},
+    program::{
+        card::{self, CardError, CardSpec},
+        frame::Frame,
+        overlay::{SlatePicture, artist},
+    },
 };
 use gst::prelude::*;
 use std::sync::{
@@ -18,13 +22,44 @@ const DEADLINE: gst::ClockTime = gst::ClockTime::from_seconds(2);
 const REQUESTS: usize = 4;
 
 /// What a still looks like, and how it is repeated.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct StillSpec {
+    /// Its size is the still's; its colour is behind the picture.
     pub card: CardSpec,
+    /// Instead of the card, if it can be drawn.
+    pub picture: Option<SlatePicture>,
     /// Frames a second.
     pub fps: u32,
     /// Pictures from IDR to IDR.
     pub gop: u32,
+}
+
+impl PartialEq for StillSpec {
+    /// Pictures are the same when their numbers are: their bytes are not looked at.
+    fn eq(&self, other: &Self) -> bool {
+        let picture = |one: &Self| one.picture.as_ref().map(|slate| (slate.picture, slate.fit));
+        self.is_like(other) && picture(self) == picture(other)
+    }
+}
+
+impl StillSpec {
+    /// The same but for its picture: better than nothing until that is coded.
+    fn is_like(&self, other: &Self) -> bool {
+        (&self.card, self.fps, self.gop) == (&other.card, other.fps, other.gop)
+    }
+
+    fn draw(&self) -> Result<Frame, CardError> {
+        if let Some(SlatePicture { file, fit, .. }) = &self.picture {
+            let size = (self.card.width, self.card.height);
+            match artist::whole(file, size, *fit, self.card.colour) {
+                Ok(frame) => return Ok(frame),
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "the slate's picture not drawn");
+                }
+            }
+        }
+        card::draw(&self.card)
+    }
 }
 
 /// A still's GOP.
@@ -51,7 +86,7 @@ pub enum StillError {
 impl Clip {
     /// Codes it; takes some hundred milliseconds. Not for a streaming or async thread.
     fn code(spec: &StillSpec) -> Result<Self, StillError> {
-        let frame = card::draw(&spec.card)?;
+        let frame = spec.draw()?;
         let file = PipelineFile::of(Role::Still)?;
         let pipeline = file.pipeline(&[("keyframe_frames", ParamValue::Int(spec.gop.into()))])?;
         let source: gst_app::AppSrc = file.typed(&pipeline, "in")?;
@@ -148,7 +183,7 @@ impl Stills {
     /// The still's next picture; none until it is coded.
     pub fn next(&mut self, spec: &StillSpec) -> Option<CodedPicture> {
         self.prepare(spec);
-        let (_, Clip(pictures)) = self.ready.as_ref().filter(|(ready, _)| ready == spec)?;
+        let (_, Clip(pictures)) = self.ready.as_ref().filter(|(ready, _)| ready.is_like(spec))?;
         let picture = pictures.get(self.next % pictures.len().max(1))?.clone();
         self.next += 1;
         Some(picture)
@@ -168,10 +203,16 @@ impl Stills {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        ids::PictureId,
+        ipc::overlay::{PictureFile, PictureKind},
+        layout::Fit,
+    };
+    use bytes::Bytes;
 
     fn spec(width: u32) -> StillSpec {
         let card = CardSpec { width, height: 180, colour: 0x204060, text: "room".to_owned() };
-        StillSpec { card, fps: 30, gop: 15 }
+        StillSpec { card, picture: None, fps: 30, gop: 15 }
     }
 
     #[test]
@@ -202,5 +243,30 @@ mod tests {
         stills.rest();
         assert!(stills.next(&spec(320)).unwrap().idr);
         assert!(stills.next(&spec(160)).is_none(), "another size has to be coded first");
+    }
+
+    #[test]
+    fn a_picture_takes_the_place_of_its_card() {
+        gst::init().unwrap();
+        let file = |data: &'static str| {
+            let data = Bytes::from_static(data.as_bytes());
+            Arc::new(PictureFile { kind: PictureKind::Svg, data })
+        };
+        let of = |number, data| {
+            let picture = SlatePicture { picture: PictureId(number), fit: Fit::Cover, file: file(data) };
+            StillSpec { picture: Some(picture), ..spec(320) }
+        };
+        let red = "<svg xmlns='http://www.w3.org/2000/svg' width='4' height='2'><rect width='4' height='2' fill='#f00'/></svg>";
+        let drawn = of(1, red).draw().unwrap();
+        assert_eq!(drawn.luma(), Frame::plain(320, 180, 0x00ff_0000).luma());
+        let card = spec(320).draw().unwrap();
+        assert_eq!(of(2, "no picture").draw().unwrap().luma(), card.luma(), "the card stands in");
+        // What is on goes on until it is coded.
+        let mut stills = Stills::default();
+        stills.prepare(&spec(320));
+        stills.ready = Some(stills.coded.recv().unwrap());
+        assert!(stills.next(&of(1, red)).unwrap().idr);
+        assert_ne!(of(1, red), of(2, red));
+        assert_eq!(of(1, red), of(1, "the same by its number"));
     }
 }

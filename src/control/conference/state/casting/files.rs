@@ -159,8 +159,8 @@ impl ConferenceState {
         audio: AudioChoice,
         (from_ms, paused): (u64, bool),
     ) -> Playing {
-        // Half of all numbers are files': a conference opens fewer.
-        let player = SourceId::of_file((self.serial() & u64::from(u32::MAX >> 1)) as u32);
+        // The lower half of the serial.
+        let player = SourceId::of_file((self.serial() & u64::from(u32::MAX)) as u32);
         let spec = FileSpec {
             dir: self.config.media.dir.clone().into(),
             name: file.name.to_string(),

@@ -206,6 +206,7 @@ impl ConferenceState {
             Err(
                 ReplyError::OfferRefused { .. }
                 | ReplyError::PictureInvalid { .. }
+                | ReplyError::ClipInvalid { .. }
                 | ReplyError::Internal { .. },
             ) => Err(ControlError::Internal),
         };

@@ -15,7 +15,7 @@ use crate::{
     ipc::{
         LevelReport, ReplyError, ReplyOk, SessionEndReason, WorkerReport,
         file::{FileAction, FileFault, FileReport},
-        overlay::{BackgroundSpec, PictureFile, PictureKind},
+        overlay::{BackgroundSpec, PictureFile, PictureKind, StandIn, StandInMedia},
     },
     layout::Fit,
     media::Track,
@@ -334,6 +334,7 @@ impl World {
             | WorkerCommand::ControlFile { request, .. }
             | WorkerCommand::Snapshot { request }
             | WorkerCommand::CheckPicture { request, .. }
+            | WorkerCommand::CheckClip { request, .. }
             | WorkerCommand::StopProgram { request } => self.unanswered.push((*request, command)),
             WorkerCommand::SetOverlay { request, overlay } => {
                 for picture in overlay.pictures() {
@@ -411,6 +412,10 @@ impl World {
             }
             (WorkerCommand::CheckPicture { .. }, 3) => {
                 Err(ReplyError::PictureInvalid { detail: String::new() })
+            }
+            (WorkerCommand::CheckClip { .. }, 0..=2) => Ok(ReplyOk::ClipChecked),
+            (WorkerCommand::CheckClip { .. }, 3) => {
+                Err(ReplyError::ClipInvalid { fault: FileFault::NotFound })
             }
             (WorkerCommand::SetOverlay { .. }, how) if how != 4 => {
                 Ok(ReplyOk::Overlaid { pts: (how < 3).then_some(self.now.media) })
@@ -572,6 +577,17 @@ impl World {
                     background: match how % 8 {
                         0..=3 => Some(Some(BackgroundSpec::Picture(name()))),
                         4 => Some(None),
+                        _ => None,
+                    },
+                    slate: match how / 24 {
+                        0..=2 => {
+                            Some(Some(StandIn { shows: StandInMedia::Picture(name()), fit: Fit::Cover }))
+                        }
+                        3..=5 => {
+                            let shows = StandInMedia::Clip("break.mp4".parse().unwrap());
+                            Some(Some(StandIn { shows, fit: Fit::Contain }))
+                        }
+                        6 => Some(None),
                         _ => None,
                     },
                     ..OverlayPatch::default()
