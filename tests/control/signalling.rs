@@ -285,7 +285,7 @@ async fn those_inside_hear_of_another_overlay_and_of_pictures() {
     let view = room.ask(|answer| ConferenceRequest::PatchOverlay { patch, answer }).await.unwrap();
     let overlay = json!({
         "labels": false, "title": {"text": "Hello", "position": "top"}, "logo": null, "background": null,
-        "clock": null, "program_pts_ms": view.program_pts.unwrap().as_millis(),
+        "clock": null, "slate": null, "program_pts_ms": view.program_pts.unwrap().as_millis(),
     });
     assert_eq!(ann.hear("cast.overlay").await["overlay"], overlay);
     room.ask(|answer| ConferenceRequest::RemovePicture { name, answer }).await.unwrap();

@@ -66,8 +66,10 @@ mod tests {
             "logo": {"picture": "mark", "corner": "bottom_left", "size": 0.17, "opacity": 0.3},
             "background": {"picture": "wall"},
             "clock": {"corner": "top_left", "zone": "Europe/Berlin", "seconds": false},
+            "slate": {"file": "break.mp4", "fit": "contain"},
         });
-        for body in [whole.clone(), json!({"background": {"color": "#00ff7f"}})] {
+        let others = json!({"background": {"color": "#00ff7f"}, "slate": {"picture": "wall"}});
+        for body in [whole.clone(), others] {
             let overlay = overlay(body);
             let record = OverlayRecord::new(&overlay).unwrap();
             let text = serde_json::to_string(&record).unwrap();

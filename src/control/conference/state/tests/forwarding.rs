@@ -161,19 +161,25 @@ fn what_who_watches_sends_later_is_left_out_too() {
         bench.ask(Ask::Subscribe { subscribe, session: session.into() });
     }
     bench.commands();
-    let told = |bench: &mut Bench| -> Vec<_> {
-        let leave_out = |command| match command {
-            WorkerCommand::LeaveOut { session, without } => Some((session, without)),
+    let told = |commands: &[WorkerCommand]| -> Vec<_> {
+        let leave_out = |command: &WorkerCommand| match command {
+            WorkerCommand::LeaveOut { session, without } => Some((session.clone(), without.clone())),
             _ => None,
         };
-        bench.commands().into_iter().filter_map(leave_out).collect()
+        commands.iter().filter_map(leave_out).collect()
     };
-    let (_, screen) = bench.publish("alice", "screen");
-    assert_eq!(told(&mut bench), [("w1".into(), vec![source, screen])]);
+    bench.ask_publish("alice", "screen");
+    let commands = bench.commands();
+    let opened = |command: &WorkerCommand| match command {
+        WorkerCommand::OpenIngest { source, .. } => Some(*source),
+        _ => None,
+    };
+    let screen = commands.iter().find_map(opened).unwrap();
+    assert_eq!(told(&commands), [("w1".into(), vec![source, screen])]);
     let session = "w1".into();
     bench.feed(Input::Worker(WorkerEvent::SessionEnded { session, reason: SessionEndReason::Inactive }));
-    bench.publish("alice", "second");
-    assert_eq!(told(&mut bench), [], "who is gone hears nothing at all");
+    bench.ask_publish("alice", "second");
+    assert_eq!(told(&bench.commands()), [], "who is gone hears nothing at all");
 }
 
 #[test]
