@@ -36,6 +36,10 @@ pub(super) struct OverlayLife {
     announced: Overlay,
     /// The last change that was answered, until it is announced.
     settled: Option<OverlayView>,
+    /// So many changes were taken, and up to which one they are settled: one that is answered later than a newer one is
+    /// nothing that anybody has to hear of.
+    taken: u64,
+    settled_up_to: u64,
     /// What the present worker was told last; `None`: nothing, so that it draws nothing.
     told: Option<OverlaySpec>,
     /// Pictures that the present worker has.
@@ -47,6 +51,8 @@ pub(super) struct OverlayLife {
 #[derive(Debug)]
 struct Waiting {
     ticket: Ticket,
+    /// The how manyth change it is.
+    number: u64,
     deadline: Instant,
     /// What the change made of it.
     overlay: Overlay,
@@ -137,7 +143,9 @@ impl ConferenceState {
         self.overlay.overlay = changed.clone();
         // Answered in `drive_overlay`, at once where no program runs.
         let deadline = now.at + PATIENCE;
-        self.overlay.waiting.push(Waiting { ticket, deadline, overlay: changed, request: None });
+        self.overlay.taken += 1;
+        let number = self.overlay.taken;
+        self.overlay.waiting.push(Waiting { ticket, number, deadline, overlay: changed, request: None });
         // Before the answer, which says that it is stored.
         self.store_overlay();
     }
@@ -224,10 +232,13 @@ impl ConferenceState {
         }
     }
 
-    fn answer_change(&mut self, Waiting { ticket, overlay, .. }: Waiting, pts: Option<MediaTime>) {
+    fn answer_change(&mut self, Waiting { ticket, number, overlay, .. }: Waiting, pts: Option<MediaTime>) {
         let program_pts = pts.and_then(|pts| Some(self.cast.as_ref()?.timeline.relative(pts)));
         let view = OverlayView { overlay, program_pts };
-        self.overlay.settled = Some(view.clone());
+        if number > self.overlay.settled_up_to {
+            self.overlay.settled_up_to = number;
+            self.overlay.settled = Some(view.clone());
+        }
         self.answer(ticket, Ok(Reply::Overlay(Box::new(view))));
     }
 }

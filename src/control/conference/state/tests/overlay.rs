@@ -301,6 +301,14 @@ fn everybody_is_told_of_each_change_when_it_is_answered() {
         let program_pts = Some(MediaTime::from_millis(ms - 1000));
         assert_eq!(told(&mut bench), [News::CastOverlay(OverlayView { overlay, program_pts })]);
     }
+    // An older change that is answered after a newer one is not how it is.
+    let [older, _] = ["three", "two"].map(|text| bench.ask(Ask::PatchOverlay(title(text))));
+    let requests: Vec<_> = overlays(&mut bench).into_iter().map(|(request, _)| request).collect();
+    for request in [requests[1], requests[0]] {
+        bench.reply(request, Ok(ReplyOk::Overlaid { pts: None }));
+        assert_eq!(told(&mut bench), []);
+    }
+    assert_eq!(view(&bench, older).overlay, title("three").applied(&Overlay::default()));
     // What is so already is no news, and neither is who reads.
     bench.ask(Ask::PatchOverlay(title("two")));
     let (request, _) = overlays(&mut bench)[0];
