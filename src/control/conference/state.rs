@@ -9,6 +9,7 @@ mod announcing;
 mod casting;
 mod clips;
 mod forwarding;
+mod judging;
 mod load;
 mod overlay;
 mod pictures;
@@ -347,7 +348,7 @@ impl ConferenceState {
             self.lane_due,
             self.snapshots.next_deadline(),
             self.overlay.next_deadline(),
-            self.pictures.next_deadline(),
+            self.pictures.uploads.next_deadline(),
             self.clips.next_deadline(),
             self.hints.next_deadline(),
         ]
@@ -438,8 +439,7 @@ impl ConferenceState {
         self.abandon_all(&gone);
         self.abandon_forwards(&gone);
         self.abandon_overlay(&gone);
-        self.abandon_pictures(&gone);
-        self.abandon_clips(&gone);
+        self.abandon_judging(&gone);
         self.stop_for_the_end();
     }
 
@@ -455,8 +455,9 @@ impl ConferenceState {
         self.open_ingests();
         self.drive_left_out();
         self.follow_speaker(now);
-        self.drive_pictures(now);
-        self.drive_clips(now);
+        self.expire_judging(now);
+        self.drive_pictures();
+        self.drive_clips();
         self.drive_overlay(now);
         self.drive_program(now);
         self.note_drawing(now);
@@ -485,7 +486,8 @@ impl ConferenceState {
             self.drive_phase(now);
         }
         let casting = self.cast.as_ref().is_some_and(CastRun::is_active);
-        let waiting = self.pictures.is_waiting() || self.clips.is_waiting() || self.overlay.is_awaited();
+        let waiting =
+            self.pictures.uploads.is_waiting() || self.clips.is_waiting() || self.overlay.is_awaited();
         let empty = self.roster.is_empty() && !self.is_publishing() && !casting && !waiting;
         self.emptiness = match self.emptiness {
             _ if !empty => Emptiness::Occupied,

@@ -3,7 +3,7 @@
 mod blame;
 
 use self::blame::Drawing;
-use super::{Audience, ConferenceState, Effect, Now, working::Expected};
+use super::{Audience, ConferenceState, Effect, Now, judging::Judging, working::Expected};
 use crate::{
     control::{
         conference::{
@@ -17,13 +17,7 @@ use crate::{
     ids::{PictureId, PictureName, RequestId},
     ipc::{ReplyError, ReplyOk, WorkerCommand, overlay::PictureFile},
 };
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::{Duration, Instant},
-};
-
-/// A worker that has to be launched for it takes seconds on a busy machine, and a picture that does not end five more.
-const PATIENCE: Duration = Duration::from_secs(20);
+use std::{collections::BTreeMap, time::Duration};
 
 /// A picture that an overlay may name.
 #[derive(Debug)]
@@ -38,9 +32,7 @@ struct Picture {
 
 /// An upload that the worker has not judged.
 #[derive(Debug)]
-struct Upload {
-    ticket: Ticket,
-    deadline: Instant,
+pub(super) struct Upload {
     name: PictureName,
     file: PictureFile,
 }
@@ -49,9 +41,7 @@ struct Upload {
 #[derive(Debug, Default)]
 pub(super) struct Pictures {
     kept: BTreeMap<PictureName, Picture>,
-    /// One after the other: the first is with the worker, if it has been told.
-    uploads: VecDeque<Upload>,
-    judging: Option<RequestId>,
+    pub(super) uploads: Judging<Upload>,
     drawing: Drawing,
     next: u32,
     /// So often something was put or removed.
@@ -98,19 +88,10 @@ impl Pictures {
         self.kept.values().find(|picture| picture.id == id).map(|picture| picture.file.clone())
     }
 
-    /// Uploads wait for a worker.
-    pub(super) fn is_waiting(&self) -> bool {
-        !self.uploads.is_empty()
-    }
-
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.uploads.iter().map(|upload| upload.deadline).min()
-    }
-
     /// Conferences' own ones, and those that may become such.
     fn uploaded(&self, but: &PictureName) -> usize {
         let kept = self.kept.iter().filter(|(name, picture)| !picture.server && *name != but).count();
-        kept + self.uploads.iter().filter(|upload| upload.name != *but).count()
+        kept + self.uploads.subjects().filter(|upload| upload.name != *but).count()
     }
 
     fn view(name: &PictureName, picture: &Picture) -> PictureView {
@@ -167,7 +148,7 @@ impl ConferenceState {
         if self.pictures.uploads.len() >= max {
             return self.refuse(ticket, ControlError::Overloaded { retry_after: Duration::from_secs(1) });
         }
-        self.pictures.uploads.push_back(Upload { ticket, deadline: now.at + PATIENCE, name, file });
+        self.pictures.uploads.wait(now, ticket, Upload { name, file });
     }
 
     pub(super) fn remove_picture(&mut self, ticket: Ticket, name: &PictureName) {
@@ -188,33 +169,19 @@ impl ConferenceState {
     }
 
     /// Lets the worker judge the next upload.
-    pub(super) fn drive_pictures(&mut self, now: Now) {
-        if self.pictures.uploads.front().is_some_and(|upload| upload.deadline <= now.at) {
-            // What the worker says of it later is nobody's.
-            self.pictures.judging = None;
-        }
-        let (late, rest): (VecDeque<_>, VecDeque<_>) =
-            std::mem::take(&mut self.pictures.uploads).into_iter().partition(|one| one.deadline <= now.at);
-        self.pictures.uploads = rest;
-        for upload in late {
-            self.refuse(upload.ticket, ControlError::WorkerUnavailable);
-        }
-        if self.pictures.judging.is_none()
-            && self.worker.is_ready()
-            && let Some(upload) = self.pictures.uploads.front()
+    pub(super) fn drive_pictures(&mut self) {
+        if self.worker.is_ready()
+            && let Some(upload) = self.pictures.uploads.next()
         {
             let file = upload.file.clone();
             let request = self.worker.expect(Expected::Picture);
-            self.pictures.judging = Some(request);
+            self.pictures.uploads.tell(request);
             self.command(WorkerCommand::CheckPicture { request, file });
         }
     }
 
     pub(super) fn picture_reply(&mut self, request: RequestId, result: Result<ReplyOk, ReplyError>) {
-        if self.pictures.judging.take_if(|judging| *judging == request).is_none() {
-            return;
-        }
-        let Some(Upload { ticket, name, file, .. }) = self.pictures.uploads.pop_front() else { return };
+        let Some((ticket, Upload { name, file })) = self.pictures.uploads.judged(request) else { return };
         let answer = match result {
             Ok(ReplyOk::PictureChecked { width, height }) => {
                 let (id, size) = (self.pictures.fresh(), Some((width, height)));
@@ -230,22 +197,5 @@ impl ConferenceState {
             Ok(_) | Err(_) => Err(ControlError::Internal),
         };
         self.answer(ticket, answer);
-    }
-
-    /// The worker is gone. Whose picture it had may be why: it is not given to the next one.
-    pub(super) fn lose_pictures(&mut self) {
-        if self.pictures.judging.take().is_some()
-            && let Some(upload) = self.pictures.uploads.pop_front()
-        {
-            self.refuse(upload.ticket, ControlError::WorkerUnavailable);
-        }
-    }
-
-    /// The conference ends.
-    pub(super) fn abandon_pictures(&mut self, why: &ControlError) {
-        self.pictures.judging = None;
-        for upload in std::mem::take(&mut self.pictures.uploads) {
-            self.refuse(upload.ticket, why.clone());
-        }
     }
 }

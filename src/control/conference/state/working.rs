@@ -128,7 +128,7 @@ impl WorkerLife {
 impl ConferenceState {
     fn needs_worker(&self) -> bool {
         self.is_publishing()
-            || self.pictures.is_waiting()
+            || self.pictures.uploads.is_waiting()
             || self.clips.is_waiting()
             || self.cast.as_ref().is_some_and(CastRun::needs_worker)
     }
@@ -165,8 +165,7 @@ impl ConferenceState {
             self.lose_publishing();
             self.lose_forwards();
             self.lose_overlay();
-            self.lose_pictures();
-            self.lose_clips();
+            self.lose_judging();
             self.out.push(Effect::ShutWorker);
         }
     }
@@ -199,8 +198,7 @@ impl ConferenceState {
         self.lose_publishing();
         self.lose_forwards();
         self.lose_overlay();
-        self.lose_pictures();
-        self.lose_clips();
+        self.lose_judging();
         self.lose_program(now, report.map(|(report, _)| report.program));
     }
 

@@ -35,6 +35,12 @@ fn live() -> Bench {
     bench
 }
 
+/// The cast's zero, and where its program is now.
+fn times(bench: &Bench) -> (u64, u64) {
+    let zero = bench.state.cast.as_ref().unwrap().timeline.zero().unwrap().as_millis();
+    (zero, bench.now.media.as_millis() - zero)
+}
+
 fn reply(bench: &mut Bench, request: RequestId, ms: u64) {
     bench.reply(request, Ok(ReplyOk::Composed { pts: MediaTime::from_millis(ms), took_ms: 3 }));
 }
@@ -42,8 +48,7 @@ fn reply(bench: &mut Bench, request: RequestId, ms: u64) {
 #[test]
 fn each_is_told_when_its_time_is_near_and_the_one_before_is_done() {
     let mut bench = live();
-    let zero = bench.state.cast.as_ref().unwrap().timeline.zero().unwrap().as_millis();
-    let now = bench.now.media.as_millis() - zero;
+    let (zero, now) = times(&bench);
     let second = ask(&mut bench, "alice", program(now + 5100));
     let first = ask(&mut bench, "bob", program(now + 5000));
     assert_eq!(told(&mut bench), []);
@@ -67,8 +72,7 @@ fn each_is_told_when_its_time_is_near_and_the_one_before_is_done() {
 #[test]
 fn a_switch_by_hand_before_a_time_comes_between_and_the_timed_one_still_happens() {
     let mut bench = live();
-    let zero = bench.state.cast.as_ref().unwrap().timeline.zero().unwrap().as_millis();
-    let now = bench.now.media.as_millis() - zero;
+    let (zero, now) = times(&bench);
     let timed = ask(&mut bench, "bob", program(now + 1000));
     let [(first, _)] = told(&mut bench)[..] else { panic!("told at once") };
     let by_hand = bench.ask(Ask::Switch(Switch {
@@ -100,8 +104,7 @@ fn a_switch_by_hand_before_a_time_comes_between_and_the_timed_one_still_happens(
 #[test]
 fn who_is_superseded_when_the_time_has_come_is_told_so() {
     let mut bench = live();
-    let zero = bench.state.cast.as_ref().unwrap().timeline.zero().unwrap().as_millis();
-    let now = bench.now.media.as_millis() - zero;
+    let (_, now) = times(&bench);
     let timed = ask(&mut bench, "bob", program(now + 1000));
     let [(first, _)] = told(&mut bench)[..] else { panic!("told at once") };
     // Its picture is not there yet.
