@@ -190,13 +190,14 @@ impl Controller {
             subscriber.forward.close();
         }
         self.files.clear();
-        drop((self.ingest_events_in, self.forward_events_in, self.file_events_in));
         if let Some(program) = self.program.take() {
-            let _ = self.mixer.ask(MixerRequest::Stop);
+            // Broken or not, the encoder ends next.
+            let _ = self.stop_mixer().await;
             if let Err(error) = program.encoder.finish().await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the encoder did not finish");
             }
         }
+        drop((self.ingest_events_in, self.forward_events_in, self.file_events_in));
         // Each ingest holds a sender until its pipeline is down.
         let gone = async {
             while self.ingest_events.recv().await.is_some() {}

@@ -19,6 +19,11 @@ use crate::{
     },
 };
 use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// What the mixer's last frame may take: fifteen frames at 30 a second, as many as it leaves behind before it gives up
+/// pictures, and a quarter of what control waits for the program's end.
+const LAST_FRAME: Duration = Duration::from_millis(500);
 
 /// What the program's frames come out of.
 #[derive(Debug)]
@@ -197,11 +202,22 @@ impl Controller {
         }
     }
 
+    /// Ends the program in the mixer. The streams may end only after its last frame: between the picture and the sound of
+    /// one, the sound would be cut a frame short.
+    pub(super) async fn stop_mixer(&self) -> Result<(), Finish> {
+        let (done, stopped) = oneshot::channel();
+        self.ask(MixerRequest::Stop { done })?;
+        if tokio::time::timeout(LAST_FRAME, stopped).await.is_err() {
+            tracing::warn!("the mixer did not end its program in time");
+        }
+        Ok(())
+    }
+
     pub(super) async fn stop_program(&mut self, request: RequestId) -> Result<(), Finish> {
         let result = match self.program.take() {
             None => Err(ReplyError::WrongState { detail: "no program runs".to_owned() }),
             Some(program) => {
-                self.ask(MixerRequest::Stop)?;
+                self.stop_mixer().await?;
                 self.end_forwards(SessionEndReason::SourceGone, |one| one.of == ForwardOf::Program).await;
                 if let Some(starting) = program.starting {
                     let detail = "the program was stopped".to_owned();

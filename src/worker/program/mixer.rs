@@ -43,7 +43,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 mod drawing;
 mod files;
@@ -92,8 +92,8 @@ pub enum MixerRequest {
     AddPicture { picture: PictureId, file: PictureFile },
     /// No overlay names it any more.
     RemovePicture { picture: PictureId },
-    /// No frame after this.
-    Stop,
+    /// No frame after this; `done` is told when that is so.
+    Stop { done: oneshot::Sender<()> },
 }
 
 /// A program to start.
@@ -325,7 +325,9 @@ impl MixerRunner {
             }
             MixerRequest::AddPicture { picture, file } => self.overlay.keep(picture, file),
             MixerRequest::RemovePicture { picture } => self.overlay.forget(picture),
-            MixerRequest::Stop => {
+            MixerRequest::Stop { done } => {
+                // Whoever asked may have stopped waiting.
+                done.send(()).unwrap_or_default();
                 let now = self.setup.timeline.now();
                 for request in self.overlay.end() {
                     self.overlaid(request, None);
