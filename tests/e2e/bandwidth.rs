@@ -3,11 +3,14 @@
 
 use crate::server::{Helper, Server, browser, figure, load, one_at_a_time, signal_pid, wait_for};
 use serde_json::Value;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 /// As long as a worker may be frozen here before control takes it for dead.
 const HEARTBEAT_TIMEOUT_MS: &str = "10000";
+/// A loss that retransmissions mend, which a machine with nothing else to do may manage, needs no keyframe; of so many
+/// losses one is not mended.
+const LOSSES: usize = 3;
 
 #[test]
 fn a_browser_that_offers_every_codec_is_answered_with_h264_and_reaches_two_megabits() {
@@ -26,7 +29,7 @@ fn reaches_two_megabits(offered: &str, encoding: &str, listed: &str) {
     let server = Server::start_with(&[("WORKER__HEARTBEAT_TIMEOUT_MS", HEARTBEAT_TIMEOUT_MS)]);
     let whip = server.whip("room", "chrome");
     let expected = ["--expect-kbps", "2000", "--expect-within", "8"];
-    let arguments = ["--whip", &whip, "--codec", offered, "--busy", "--fps", "20", "--seconds", "14"];
+    let arguments = ["--whip", &whip, "--codec", offered, "--busy", "--fps", "20", "--seconds", "60"];
     let mut sender = browser("publish.mjs", &[&arguments[..], &expected[..]].concat());
     let answered = sender.event("answered", Duration::from_secs(40));
     check_answer(answered["sdp"].as_str().unwrap(), encoding);
@@ -39,12 +42,21 @@ fn reaches_two_megabits(offered: &str, encoding: &str, listed: &str) {
     });
     // (Starting outputs and switching need no keyframe of the sender: every source is always decoded.)
     let before = stats(&sender).pop().unwrap();
-    lose_packets(&server);
-    wait_for("a keyframe to be asked for and sent after the loss", Duration::from_secs(8), || {
-        let now = stats(&sender).pop()?;
-        let more = |key: &str| now[key].as_u64() > before[key].as_u64();
-        (more("pliCount") && more("nackCount") && more("keyFramesEncoded")).then_some(())
+    let mended = (0..LOSSES).find(|_| {
+        lose_packets(&server);
+        soon(Duration::from_secs(5), || {
+            let now = stats(&sender).pop().unwrap();
+            let more = |key: &str| now[key].as_u64() > before[key].as_u64();
+            more("pliCount") && more("nackCount") && more("keyFramesEncoded")
+        })
     });
+    let last = stats(&sender).pop().unwrap();
+    assert!(
+        mended.is_some(),
+        "no keyframe was asked for and sent after a loss: {before}, then {last} ({})",
+        load()
+    );
+    sender.close_stdin();
 
     let events = sender.succeed(Duration::from_secs(40));
     let ended = events.iter().rev().find(|event| event["event"] == "ended").unwrap();
@@ -66,7 +78,19 @@ fn stats(sender: &Helper) -> Vec<Value> {
     sender.events().into_iter().filter(|event| event["event"] == "stats").collect()
 }
 
-/// A frozen worker's socket overflows: what comes then is lost, and more than retransmissions can mend.
+/// Whether something is so before `limit`.
+fn soon(limit: Duration, is: impl Fn() -> bool) -> bool {
+    let began = Instant::now();
+    while began.elapsed() < limit {
+        if is() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    false
+}
+
+/// A frozen worker's socket overflows: what comes then is lost, and mostly more than retransmissions can mend.
 fn lose_packets(server: &Server) {
     let worker = server.worker("room").unwrap();
     signal_pid(worker, rustix::process::Signal::STOP);

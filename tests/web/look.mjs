@@ -136,7 +136,7 @@ async function layouts(page) {
     emit('layout', { name });
   }
   await page.waitForTimeout(1500);
-  await check(page, 'layouts');
+  await check(page, 'layouts', '#control');
   await pictures(page, folder, 'layouts');
 }
 
@@ -158,7 +158,7 @@ async function rundown(page) {
   await page.locator('#cues li[data-state=on]', { hasText: 'Bob behind her' }).waitFor({ timeout: 15_000 });
   await page.locator('#cues li[data-state=done]', { hasText: 'Ann alone' }).waitFor();
   await page.locator('.tile[data-air=true]', { hasText: 'bob' }).waitFor();
-  await check(page, 'rundown');
+  await check(page, 'rundown', 'section[aria-labelledby=cues-title]');
   await pictures(page, folder, 'rundown');
   await page.getByRole('button', { name: 'Go to Ann alone' }).click();
   await page.locator('#cues li[data-state=on]', { hasText: 'Ann alone' }).waitFor();
@@ -196,7 +196,7 @@ async function overlay(page, bob) {
   }
   emit('overlay', { title: seen.title.text });
   await page.waitForTimeout(1500);
-  await check(page, 'overlay');
+  await check(page, 'overlay', 'section[aria-labelledby=overlay-heading]');
   await pictures(page, folder, 'overlay');
 }
 
@@ -218,7 +218,7 @@ async function mediaFile(page, name) {
   await until('paused', ({ file }) => file.paused);
   await page.getByLabel('Place').fill('1500');
   await until('moved', ({ file }) => file.paused && Math.abs(file.position_ms - 1500) < 50);
-  await check(page, 'file');
+  await check(page, 'file', '#control');
   await pictures(page, folder, 'file');
   await page.getByRole('button', { name: 'Play', exact: true }).click();
   await until('going on', ({ file }) => !file.paused);
