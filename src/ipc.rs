@@ -7,13 +7,22 @@
 
 pub mod file;
 pub mod link;
+mod offer;
 pub mod overlay;
+mod program;
+mod report;
+
+pub use offer::{Candidate, IngestOffer, OfferedAudio, OfferedVideo, VideoCodec};
+pub use program::{
+    CustomTile, EncodingSpec, PictureSpec, ProgramMode, ProgramSpec, RenditionSpec, SceneSpec, SlateSpec,
+    SoundSpec, TileSpec,
+};
+pub use report::{LevelReport, ProgramReport, SourceReport, VideoReport, WorkerReport};
 
 use crate::{
     ids::{Incarnation, PictureId, RequestId, SessionId, SourceId},
-    layout::{Area, Corner, EdgeSpec, Fit, Fraction},
-    media::{EncodedFrame, EncoderChoice, EncoderKind, RenditionIndex, TrackConfig, VideoConfig},
-    units::{Dbov, MediaTime},
+    media::{EncodedFrame, EncoderChoice, RenditionIndex, TrackConfig, VideoConfig},
+    units::MediaTime,
 };
 use bytes::Bytes;
 use file::{FileAction, FileFault, FileReport, FileSpec};
@@ -170,220 +179,6 @@ pub struct Mutes {
     pub video: bool,
 }
 
-/// A publisher's or subscriber's offer, already validated and normalised by control (`control::offer`).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct IngestOffer {
-    /// SDP with one codec per medium; `setup`, `ice-*` and `fingerprint` at media level only.
-    pub sdp: String,
-    /// SHA-256 of the peer's DTLS certificate in DER, which the worker compares after the handshake.
-    pub fingerprint_sha256: [u8; 32],
-    /// What is in the offer.
-    pub video: Option<OfferedVideo>,
-    /// Opus is in the offer.
-    pub audio: Option<OfferedAudio>,
-}
-
-/// The one video codec that was chosen from an offer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct OfferedVideo {
-    /// The codec.
-    pub codec: VideoCodec,
-    /// Its RTP payload type.
-    pub payload_type: u8,
-    /// The payload type of its RTX stream, where offered.
-    pub rtx_payload_type: Option<u8>,
-    /// The `extmap` id of transport-wide congestion control, where offered.
-    pub transport_cc_id: Option<u8>,
-    /// The m-line's index in the SDP.
-    pub mline: u32,
-}
-
-/// The audio of an offer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct OfferedAudio {
-    /// Opus' RTP payload type.
-    pub payload_type: u8,
-    /// The `extmap` id of transport-wide congestion control, where offered.
-    pub transport_cc_id: Option<u8>,
-    /// The `extmap` id of `ssrc-audio-level` (RFC 6464), where offered.
-    pub audio_level_id: Option<u8>,
-    /// The m-line's index in the SDP.
-    pub mline: u32,
-}
-
-/// Video codecs a publisher may send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum VideoCodec {
-    /// H.264, packetization-mode 1.
-    H264,
-    /// VP8.
-    Vp8,
-}
-
-/// A trickled ICE candidate.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Candidate {
-    /// m-line index.
-    pub mline: u32,
-    /// `candidate:…`, validated in form by control.
-    pub candidate: String,
-}
-
-/// Where a program's pictures come from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ProgramMode {
-    /// Decoded, composed and encoded anew.
-    #[default]
-    Compose,
-    /// One source's H.264 as it comes; only sound is coded. Scenes are [`PictureSpec::Full`] ones.
-    Passthrough,
-}
-
-/// The program to make.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ProgramSpec {
-    /// Where its pictures come from.
-    pub mode: ProgramMode,
-    /// How to encode it.
-    pub encoding: EncodingSpec,
-    /// What to show first; sources that do not deliver yet are waited for as the scene says
-    /// (slate, name tile), not by holding the start up.
-    pub scene: SceneSpec,
-    /// The slate.
-    pub slate: SlateSpec,
-    /// A stalled source's last frame stays so long, milliseconds, then the slate (full frame) or the
-    /// name tile (grid).
-    pub stall_hold_ms: u32,
-    /// Sources that are on no tile but stay decoded, those first that are most likely next; 0–16. The others'
-    /// decoders rest, and a switch to them waits for a keyframe. Means nothing with [`ProgramMode::Passthrough`].
-    pub standby: u32,
-}
-
-/// The program's encoding, validated by control.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EncodingSpec {
-    /// Pixels, even, 16–3840. With [`ProgramMode::Passthrough`] the slate's, until a stream's size is known.
-    pub width: u32,
-    /// Pixels, even, 16–2160. As `width`.
-    pub height: u32,
-    /// Frames a second, 5–60. With [`ProgramMode::Passthrough`] nominal: frames come as they were sent.
-    pub fps: u32,
-    /// Video target, kbit/s. Means nothing with [`ProgramMode::Passthrough`].
-    pub video_kbps: u32,
-    /// Audio target, kbit/s.
-    pub audio_kbps: u32,
-    /// What the sound is brought towards, LUFS, -31 to -10; as it is where absent.
-    pub loudness_lufs: Option<i8>,
-    /// Distance of IDRs, milliseconds; a whole number of frames. With [`ProgramMode::Passthrough`] the
-    /// publisher is asked for one so often.
-    pub keyframe_ms: u32,
-    /// Fill up to the target rate (strict CBR) instead of sending less when less is enough.
-    pub filler: bool,
-    /// Which encoder. Means nothing with [`ProgramMode::Passthrough`].
-    pub encoder: EncoderChoice,
-    /// x264 speed preset; other encoders have none.
-    pub preset: String,
-    /// Smaller sizes of the same picture, each with an encoder of its own and IDRs at the same frames;
-    /// [`RenditionIndex`] counts in this order.
-    pub renditions: Vec<RenditionSpec>,
-}
-
-/// A smaller rendition of the program's picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RenditionSpec {
-    /// Pixels, even.
-    pub width: u32,
-    /// Pixels, even.
-    pub height: u32,
-    /// Video target, kbit/s.
-    pub video_kbps: u32,
-}
-
-/// What the program shows when there is nothing else.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SlateSpec {
-    /// 0xRRGGBB.
-    pub colour: u32,
-    /// Shown in the middle; never parsed as markup.
-    pub text: String,
-}
-
-/// A composition: picture and sound, taken together at one frame.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SceneSpec {
-    /// The picture.
-    pub picture: PictureSpec,
-    /// The sound: every source heard, with its gain. Sources not listed are silent.
-    pub sound: Vec<SoundSpec>,
-}
-
-/// How the picture is laid out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum PictureSpec {
-    /// Nobody.
-    Slate,
-    /// One source fills the frame, letterboxed.
-    Full(TileSpec),
-    /// Equal tiles, 1–16, row by row.
-    Grid(Vec<TileSpec>),
-    /// One large, the others in a strip.
-    Speaker { focus: TileSpec, others: Vec<TileSpec> },
-    /// One fills the frame, another stands above it in a corner; `size` is its part of the frame's width and height.
-    Pip { focus: TileSpec, inset: TileSpec, corner: Corner, size: Fraction },
-    /// Two halves.
-    SideBySide { pair: [TileSpec; 2], fit: Fit },
-    /// Anywhere, 0–25, later ones above earlier ones.
-    Custom(Vec<CustomTile>),
-}
-
-impl PictureSpec {
-    /// Every tile of it.
-    pub fn tiles(&self) -> Vec<&TileSpec> {
-        match self {
-            Self::Slate => Vec::new(),
-            Self::Full(tile) => vec![tile],
-            Self::Grid(tiles) => tiles.iter().collect(),
-            Self::Speaker { focus, others } => std::iter::once(focus).chain(others).collect(),
-            Self::Pip { focus, inset, .. } => vec![focus, inset],
-            Self::SideBySide { pair, .. } => pair.iter().collect(),
-            Self::Custom(tiles) => tiles.iter().map(|custom| &custom.tile).collect(),
-        }
-    }
-}
-
-/// A tile of a layout of somebody's own.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CustomTile {
-    /// Who.
-    pub tile: TileSpec,
-    /// Where.
-    pub area: Area,
-    /// How the picture fills it.
-    pub fit: Fit,
-    /// What is around it.
-    pub edge: EdgeSpec,
-}
-
-/// One source in a picture.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TileSpec {
-    /// `None`: a participant who has no stream (the tile shows the label).
-    pub source: Option<SourceId>,
-    /// Shown when the source has no picture; never parsed as markup.
-    pub label: String,
-    /// The picture is muted by the server: show the label.
-    pub video_muted: bool,
-}
-
-/// One source in the sound.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct SoundSpec {
-    /// The source.
-    pub source: SourceId,
-    /// Linear gain, 1.0 = as it comes.
-    pub gain: f32,
-}
-
 /// Worker → control.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum WorkerEvent {
@@ -484,69 +279,4 @@ pub enum SessionEndReason {
     FingerprintMismatch,
     /// Our pipeline failed.
     PipelineError { detail: String },
-}
-
-/// How loud everything was within a stretch of time: the loudest twenty milliseconds or so of each.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LevelReport {
-    /// Of those whose sound comes, before mutes and gains.
-    pub sources: Vec<(SourceId, Dbov)>,
-    /// Of the program's sound; none without a program.
-    pub program: Option<Dbov>,
-}
-
-/// A worker's figures.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct WorkerReport {
-    /// Counters of the running program; zero without one.
-    pub program: ProgramReport,
-    /// One for each open source.
-    pub sources: Vec<SourceReport>,
-    /// Frames that the worker dropped since control did not read them in time.
-    pub link_drops: u64,
-}
-
-/// Counters of a program since its start in this worker.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProgramReport {
-    /// Video frames made.
-    pub frames: u64,
-    /// Frames of a live source that had to be shown again since no new one was there.
-    pub repeated: u64,
-    /// Frames left out since the encoder could not follow.
-    pub dropped: u64,
-    /// Pictures that smaller renditions left out, each counted, since their encoders could not follow.
-    pub rendition_dropped: u64,
-    /// What makes the pictures, or made them last; none before, and with [`ProgramMode::Passthrough`].
-    pub encoder: Option<EncoderKind>,
-    /// How often an encoder failed and the next one took its place.
-    pub encoder_fallbacks: u64,
-}
-
-/// What a source delivers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SourceReport {
-    /// The source.
-    pub source: SourceId,
-    /// The session that feeds it.
-    pub session: SessionId,
-    /// Its pictures, `None` until the first.
-    pub video: Option<VideoReport>,
-    /// Milliseconds since the last sound, `None` until the first.
-    pub audio_age_ms: Option<u32>,
-}
-
-/// A source's pictures: as they are decoded, or as they come while they are not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VideoReport {
-    /// Pixels.
-    pub width: u32,
-    /// Pixels.
-    pub height: u32,
-    /// Frames so far.
-    pub frames: u64,
-    /// Milliseconds since the last one.
-    pub age_ms: u32,
-    /// A decoder runs for them.
-    pub decoded: bool,
 }

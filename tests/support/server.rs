@@ -105,6 +105,18 @@ impl Drop for Helper {
     }
 }
 
+impl Drop for Server {
+    /// A test that fails says what the server complained of meanwhile.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let said = self.process.said();
+            let grave = said.lines().filter(|line| line.contains("WARN") || line.contains("ERROR"));
+            eprintln!("the server's complaints:");
+            grave.take(40).for_each(|line| eprintln!("{}", line.chars().take(400).collect::<String>()));
+        }
+    }
+}
+
 /// Sends a signal to any process.
 pub fn signal_pid(pid: u32, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_raw(pid as i32).unwrap();
