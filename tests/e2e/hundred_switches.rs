@@ -38,10 +38,7 @@ fn three(stage: &Stage) -> Vec<Publisher> {
 
 /// How many publishers are decoded, says `/metrics`.
 fn decoders(stage: &Stage) -> u64 {
-    let metrics = stage.server.call("GET", "/metrics", None).body;
-    let name = format!("meetingcast_decoders{{conference=\"{ROOM}\"}} ");
-    let value = metrics.as_str().unwrap().lines().find_map(|line| line.strip_prefix(&name));
-    value.expect("the figure of decoders").parse().unwrap()
+    stage.server.metric(&format!("meetingcast_decoders{{conference=\"{ROOM}\"}}")) as u64
 }
 
 fn wait_for_decoders(stage: &Stage, count: u64) {

@@ -71,19 +71,9 @@ fn renditions_give_pictures_under_load_and_get_them_back() {
     browser("validate.mjs", &["--url", url, "--polls", "2", "--over", "3", "--require-low-latency"])
         .succeed(Duration::from_secs(60));
 
-    let mut back = None;
-    for _ in 0..120 {
-        std::thread::sleep(Duration::from_secs(1));
-        let used = cores_used(&server);
-        let shed = server.cast("room")["shed"].clone();
-        back = (shed == json!([])).then_some(used);
-        if back.is_some() {
-            break;
-        }
-    }
-    let Some(used) = back else {
-        panic!("the pictures did not come back with {} cores used ({})", cores_used(&server), load())
-    };
+    let used = wait_for("the pictures to come back", Duration::from_secs(120), || {
+        (server.cast("room")["shed"] == json!([])).then(|| server.metric("meetingcast_cpu_cores"))
+    });
     let full = wait_for("a rendition of all pictures", Duration::from_secs(30), || {
         let rate = fps("90p");
         (rate > 29.0).then_some(rate)
@@ -95,14 +85,6 @@ fn renditions_give_pictures_under_load_and_get_them_back() {
         "shed: {half:.1}, then {full:.1} of {program:.1} pictures a second, with {used:.2} cores used; hls.js: {summary:?}"
     ));
     server.ok("POST", "/v1/conferences/room/cast/stop", None);
-}
-
-/// What the server and its workers use just now, as they know it.
-fn cores_used(server: &Server) -> f64 {
-    let metrics = server.call("GET", "/metrics", None).body;
-    let value =
-        metrics.as_str().unwrap().lines().find_map(|line| line.strip_prefix("meetingcast_cpu_cores "));
-    value.unwrap().parse().unwrap()
 }
 
 /// Of what a live playlist has just now.

@@ -32,6 +32,8 @@ async fn the_slate_is_a_program_with_an_exact_cadence() {
         let due = audio[0].pts.0 + n as u64 * 1024 * 1_000_000_000 / 48_000;
         assert!(frame.pts.0.abs_diff(due) <= 1, "audio frame {n} at {} instead of {due}", frame.pts.0);
     }
+    check_end(&worker, "the stop");
+
     let video_config = worker.configs.iter().find_map(|config| match config {
         TrackConfig::Video(video) => Some(video.clone()),
         TrackConfig::Audio(_) => None,
@@ -81,16 +83,18 @@ async fn programs_start_every_time_and_their_sound_ends_with_the_picture() {
         worker.until("the first frames", |worker| worker.track(Track::Video).len() >= until).await;
         let stopped = worker.ask(|request| WorkerCommand::StopProgram { request }).await;
         assert_eq!(stopped, Ok(ReplyOk::ProgramStopped), "stop {n}");
-        let end = |track| {
-            let last: &EncodedFrame = worker.track(track).last().unwrap();
-            (last.pts.0 + last.duration.0) as i64
-        };
-        let past = end(Track::Audio) - end(Track::Video);
-        let aac_frame = 1024 * 1_000_000_000 / 48_000;
-        assert!(
-            (-1000..=aac_frame + 1000).contains(&past),
-            "stop {n}: the sound ends {past} ns after the picture"
-        );
+        check_end(&worker, &format!("stop {n}"));
     }
     println!("{starts} starts, {starts} programs");
+}
+
+/// The sound ends with the picture, or within the AAC frame after it.
+fn check_end(worker: &WorkerProcess, what: &str) {
+    let end = |track| {
+        let last: &EncodedFrame = worker.track(track).last().unwrap();
+        (last.pts.0 + last.duration.0) as i64
+    };
+    let past = end(Track::Audio) - end(Track::Video);
+    let aac_frame = 1024 * 1_000_000_000 / 48_000;
+    assert!((-1000..=aac_frame + 1000).contains(&past), "{what}: the sound ends {past} ns after the picture");
 }

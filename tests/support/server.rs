@@ -222,6 +222,15 @@ impl Server {
         format!("{}/v1/conferences/{conference}/whip?participant={participant}", self.base)
     }
 
+    /// A figure of `/metrics`, by its name with its labels.
+    #[allow(dead_code, reason = "each test binary has its own copy of this module")]
+    pub fn metric(&self, name: &str) -> f64 {
+        let metrics = self.call("GET", "/metrics", None).body;
+        let lines = metrics.as_str().unwrap().lines();
+        let value = lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).next();
+        value.unwrap_or_else(|| panic!("no {name}")).parse().unwrap()
+    }
+
     /// The process ids of this server's workers, with their conference.
     pub fn workers(&self) -> Vec<(u32, String)> {
         let mut workers = Vec::new();
