@@ -4,6 +4,7 @@ mod files;
 mod forwards;
 mod pictures;
 mod programs;
+mod watch;
 
 use crate::{
     ids::{RequestId, SessionId, SourceId},
@@ -33,15 +34,11 @@ use forwards::Subscriber;
 use programs::ProgramEncoder;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
+use watch::{ProgramWatch, Sight, Verdict};
 
 /// Between RTP's arrival and the decoded frame: depayloading, decoding and a little scheduling on a busy
 /// machine. Added to the jitter buffer's latency it makes the program's delay.
 const DECODE_ALLOWANCE: Duration = Duration::from_millis(60);
-/// A running program that has made no frame for so long is stuck: another encoder takes over, or control replaces the
-/// worker.
-const PROGRAM_PATIENCE: Duration = Duration::from_secs(2);
-/// From the start of a program to its first encoded keyframe: encoders start in tens of milliseconds.
-const START_PATIENCE: Duration = Duration::from_secs(5);
 /// What the publishers' pipelines may take to go down at the end, all at once.
 const TEARDOWN: Duration = Duration::from_millis(1500);
 /// Events of ingests and mixer under way to the controller.
@@ -69,16 +66,12 @@ struct Session {
 
 struct Program {
     encoder: ProgramEncoder,
-    /// How long it may be without a picture.
-    patience: Duration,
     /// While somebody watches by WebRTC.
     broadcast: Option<Broadcast>,
     audio_kbps: u32,
     /// Whom to tell about the first frame.
     starting: Option<RequestId>,
-    started: MediaTime,
-    /// For the watch: encoded frames at last sight, and when they last grew.
-    seen: (u64, MediaTime),
+    watch: ProgramWatch,
 }
 
 /// The state of a worker. Commands are served one after the other; what takes time happens elsewhere.
@@ -434,27 +427,29 @@ impl Controller {
 
     async fn watch_program(&mut self, now: MediaTime) -> Result<(), Finish> {
         let Some(program) = &mut self.program else { return Ok(()) };
-        let frames = program.encoder.video_frames();
-        if frames != program.seen.0 {
-            program.seen = (frames, now);
-            if let Some(request) = program.starting.take() {
-                self.reply(request, Ok(ReplyOk::ProgramStarted)).await;
-            }
-            return Ok(());
-        }
-        let (since, patience) = match program.starting {
-            Some(_) => (program.started, START_PATIENCE + program.patience),
-            None => (program.seen.1, PROGRAM_PATIENCE + program.patience),
-        };
-        if now.since(since) >= patience {
-            program.seen.1 = now;
-            let detail = format!("no frame came out of the encoder for {} ms", patience.as_millis());
-            if let Err(detail) = self.fall_back(detail).await? {
-                let starting = self.program.as_mut().and_then(|program| program.starting.take());
-                match starting {
-                    Some(request) => self.reply(request, Err(ReplyError::Internal { detail })).await,
-                    None => self.tell(WorkerEvent::ProgramFailed { detail }).await,
+        let meter = self.mixer.meter();
+        let sight = Sight { out: program.encoder.video_frames(), made: meter.frames(), turns: meter.turns() };
+        let failed = match program.watch.look(sight, now) {
+            Verdict::Waits => return Ok(()),
+            Verdict::Flows => {
+                if let Some(request) = program.starting.take() {
+                    self.reply(request, Ok(ReplyOk::ProgramStarted)).await;
                 }
+                return Ok(());
+            }
+            Verdict::EncoderStuck(time) => {
+                let detail = format!("no frame came out of the encoder for {} ms", time.as_millis());
+                self.fall_back(detail).await?
+            }
+            Verdict::MixerStuck(time) => {
+                Err(format!("the program's thread has stood still for {} ms", time.as_millis()))
+            }
+        };
+        if let Err(detail) = failed {
+            let starting = self.program.as_mut().and_then(|program| program.starting.take());
+            match starting {
+                Some(request) => self.reply(request, Err(ReplyError::Internal { detail })).await,
+                None => self.tell(WorkerEvent::ProgramFailed { detail }).await,
             }
         }
         Ok(())

@@ -10,7 +10,7 @@ use meetingcast::{
     publisher::{
         palette::Colour,
         planes::PictureSize,
-        recording::{Layout, Recording},
+        recording::{Layout, Recording, Report, Span},
         viewer,
     },
 };
@@ -22,6 +22,8 @@ use std::{
 };
 
 const FRAME: Duration = Duration::from_nanos(33_333_333);
+/// What belongs to a switch's seam: as far as a jitter buffer could reach back or a fade forth.
+const NEAR_NS: u64 = 300_000_000;
 const CONTENT: PictureSize = PictureSize { width: 640, height: 360 };
 
 /// The participants: id, colour in the palette, tone.
@@ -155,25 +157,43 @@ fn check(output: &str, path: &Path, promised: &[(u64, u64)], zero_ms: Option<u64
         let near = |click: &&u64| click.abs_diff(switch.video_ns) < 100_000_000;
         assert_eq!(report.clicks_ns.iter().find(near), None, "{output}: a click at {} ns", switch.video_ns);
     }
-    sound_is_whole(output, &recording);
+    sound_is_whole(output, &recording, &report);
     assert!(report.black.is_empty(), "{output}: black {:?}", report.black);
     assert!(report.gaps.is_empty() && report.backward_frames == 0, "{output}: gaps {:?}", report.gaps);
     assert_eq!(report.cadence.nobody, 0, "{output}: frames of nobody");
 }
 
-fn sound_is_whole(output: &str, recording: &Recording) {
+fn sound_is_whole(output: &str, recording: &Recording, report: &Report) {
     let began = recording.video.first().map_or(0, |frame| frame.pts_ns);
-    let silences: Vec<_> = recording
-        .audio
-        .silences()
-        .into_iter()
+    let silences: Vec<_> = report
+        .silences
+        .iter()
         .filter(|silence| silence.length_ns > 21_000_000 && silence.start_ns > began + 500_000_000)
+        .filter(|silence| !browser_starved(report, silence))
         .collect();
-    // (A browser that gets no processor falls silent by itself, its picture with it.)
-    assert!(silences.is_empty(), "{output}: silent {silences:?} ({})", load());
+    assert!(silences.is_empty(), "{output}: silent {silences:?} ({})\n{report}", load());
     // Flash and beep of our own client, whose media time is exact for both codecs' sakes.
     let offsets = recording.av_offsets(0);
     assert!(offsets.len() > 6, "{output}: {} flashes", offsets.len());
+}
+
+/// A browser that gets no processor falls silent by itself, and its picture stands meanwhile: on a busy machine
+/// 260 ms were seen, with 233 ms of the same picture. Neither the client nor the neighbourhood of a switch has
+/// this excuse, and no silence of half a second.
+fn browser_starved(report: &Report, silence: &Span) -> bool {
+    let client = Colour::of(2).name();
+    let on_air = report.switches.iter().rfind(|switch| switch.video_ns <= silence.start_ns);
+    let end_ns = silence.start_ns + silence.length_ns;
+    on_air.is_some_and(|switch| switch.to != client)
+        && report
+            .switches
+            .iter()
+            .all(|switch| end_ns + NEAR_NS < switch.video_ns || silence.start_ns > switch.video_ns + NEAR_NS)
+        && silence.length_ns < 500_000_000
+        && report
+            .frozen
+            .iter()
+            .any(|still| still.start_ns < end_ns && silence.start_ns < still.start_ns + still.length_ns)
 }
 
 /// What a player's parser says of the file.

@@ -1,6 +1,6 @@
 //! The program's start and end in the controller.
 
-use super::{Controller, Finish, Program, chain};
+use super::{Controller, Finish, Program, chain, watch::ProgramWatch};
 use crate::{
     ids::RequestId,
     ipc::{ForwardOf, ProgramMode, ProgramSpec, ReplyError, ReplyOk, SessionEndReason, WorkerEvent},
@@ -123,7 +123,7 @@ impl Controller {
         self.program = Some(self.begun(
             request,
             ProgramEncoder::Composing(Box::new(encoder)),
-            Duration::ZERO,
+            None,
             encoding.audio_kbps,
         ));
         self.mixer
@@ -139,7 +139,7 @@ impl Controller {
                 .map_err(|error| internal(&error))?;
         let hold = Duration::from_millis(spec.stall_hold_ms.into());
         self.program =
-            Some(self.begun(request, ProgramEncoder::Passing(encoder), hold, spec.encoding.audio_kbps));
+            Some(self.begun(request, ProgramEncoder::Passing(encoder), Some(hold), spec.encoding.audio_kbps));
         self.mixer
             .ask(MixerRequest::Pass(Box::new(StartPassthrough { spec, input })))
             .map_err(|error| internal(&error))
@@ -149,19 +149,17 @@ impl Controller {
         &mut self,
         request: RequestId,
         encoder: ProgramEncoder,
-        patience: Duration,
+        passing: Option<Duration>,
         audio_kbps: u32,
     ) -> Program {
         let now = self.timeline.now();
         self.encoder_report = (encoder.kind(), 0);
         Program {
             encoder,
-            patience,
             broadcast: None,
             audio_kbps,
             starting: Some(request),
-            started: now,
-            seen: (0, now),
+            watch: ProgramWatch::new(passing, now),
         }
     }
 
@@ -193,7 +191,7 @@ impl Controller {
         match encoder.fall_back(&mut self.selection).await {
             Ok(input) => {
                 let now = self.timeline.now();
-                (program.started, program.seen.1) = (now, now);
+                program.watch.encoder_replaced(now);
                 self.encoder_report = (program.encoder.kind(), self.encoder_report.1 + 1);
                 self.ask(MixerRequest::Encode(Box::new(input)))?;
                 Ok(Ok(()))

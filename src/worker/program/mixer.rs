@@ -47,6 +47,7 @@ use tokio::sync::{mpsc, oneshot};
 
 mod drawing;
 mod files;
+mod lateness;
 mod meter;
 mod running;
 mod serving;
@@ -62,8 +63,6 @@ const MAILBOX: usize = 256;
 const IDLE_RATE: FrameRate = FrameRate(30);
 /// Pictures that may wait for the encoder (half a second at 30 fps) before new ones are left out.
 const BACKLOG: u64 = 15;
-/// The thread woke so late that catching up frame by frame would take longer than it is worth.
-const TOO_LATE: Duration = Duration::from_secs(1);
 
 /// What can be asked of the mixer.
 pub enum MixerRequest {
@@ -250,6 +249,7 @@ impl MixerRunner {
     }
 
     fn pass_on(&mut self) {
+        self.meter.turns.fetch_add(1, Relaxed);
         let now = self.setup.timeline.now();
         let Some(passing) = &mut self.passing else { return };
         self.players.set_demand(|_| Demand::Coded);
@@ -267,6 +267,7 @@ impl MixerRunner {
     }
 
     fn make_frame(&mut self) {
+        self.meter.turns.fetch_add(1, Relaxed);
         let Some(mut program) = self.program.take() else { return };
         let rate = FrameRate(program.spec.encoding.fps);
         let pts = program.time_of(program.next);
@@ -294,7 +295,8 @@ impl MixerRunner {
         let gop = u64::from(program.spec.encoding.keyframe_ms) * u64::from(rate.0) / 1000;
         // Also when this picture is left out: then the next one is the keyframe, in every rendition.
         program.keyframe_wanted |= program.next.saturating_sub(program.gop_begins).is_multiple_of(gop.max(1));
-        if now.since(pts) > TOO_LATE || program.input.backlog() > BACKLOG {
+        let late = program.lateness.leaves_out(pts, program.keyframe_wanted, now);
+        if late || program.input.backlog() > BACKLOG {
             self.meter.dropped.fetch_add(1, Relaxed);
         } else if let Err(error) = changed.and_then(|()| self.push_picture(&mut program, pts, due, rate)) {
             let detail = format!("{error}: {:?}", std::error::Error::source(&error).map(ToString::to_string));

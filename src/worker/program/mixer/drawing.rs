@@ -47,6 +47,7 @@ impl MixerRunner {
         let left_out = program.input.push_picture(picture, pts, rate.frame_duration(), keyframe);
         self.meter.rendition_dropped.fetch_add(left_out as u64, Relaxed);
         self.meter.frames.fetch_add(1, Relaxed);
+        program.lateness.drew(self.setup.timeline.now());
         if let PictureSpec::Full(tile) = &program.director.scene().picture
             && tile.source.is_some_and(|source| self.players.repeats(source))
         {

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 #[derive(Debug, Default)]
 pub struct ProgramMeter {
     pub(super) frames: AtomicU64,
+    /// Frames with or without a picture, of all programs.
+    pub(super) turns: AtomicU64,
     pub(super) repeated: AtomicU64,
     pub(super) dropped: AtomicU64,
     pub(super) rendition_dropped: AtomicU64,
@@ -25,6 +27,16 @@ impl ProgramMeter {
             // The encoder is not the mixer's.
             ..ProgramReport::default()
         }
+    }
+
+    /// As [`ProgramReport::frames`].
+    pub fn frames(&self) -> u64 {
+        self.frames.load(Relaxed)
+    }
+
+    /// Frames that the mixer has come to, whether or not it gave out a picture; never counted anew.
+    pub fn turns(&self) -> u64 {
+        self.turns.load(Relaxed)
     }
 
     pub(super) fn reset(&self) {

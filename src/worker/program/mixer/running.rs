@@ -1,6 +1,6 @@
 //! A program that runs: what it is made of, and where it stands.
 
-use super::StartProgram;
+use super::{StartProgram, lateness::Lateness};
 use crate::{
     ids::RequestId,
     ipc::ProgramSpec,
@@ -37,6 +37,7 @@ pub(super) struct Running {
     pub(super) next: u64,
     /// The frame from which the distance of keyframes is counted: the encoder's first.
     pub(super) gop_begins: u64,
+    pub(super) lateness: Lateness,
     /// The sound of the next frame starts with this sample.
     pub(super) next_sample: i64,
     pub(super) loudness: Option<Loudness>,
@@ -60,6 +61,7 @@ impl Running {
             start: now,
             next: 0,
             gop_begins: 0,
+            lateness: Lateness::new(now),
             next_sample: sound::sample_before(now, delay),
             motion: None,
             loudness: Loudness::towards(spec.encoding.loudness_lufs),
