@@ -34,7 +34,7 @@ pub struct ProgramReport {
     pub frames: u64,
     /// Frames of a live source that had to be shown again since no new one was there.
     pub repeated: u64,
-    /// Frames left out since the encoder could not follow.
+    /// Frames left out since the encoder, or the machine, could not follow.
     pub dropped: u64,
     /// Pictures that smaller renditions left out, each counted, since their encoders could not follow.
     pub rendition_dropped: u64,

@@ -94,7 +94,7 @@ pub struct ProgramJson {
     pub frames: u64,
     /// Shown again since the live source had no new one.
     pub repeated: u64,
-    /// Left out since the encoder could not follow.
+    /// Left out since the encoder, or the machine, could not follow.
     pub dropped: u64,
     /// Pictures that smaller renditions left out for the same reason, all together.
     pub rendition_dropped: u64,
