@@ -16,17 +16,19 @@ use std::time::{Duration, SystemTime};
 
 /// What a viewer may be behind where that is measured (`LATENCY_SECONDS`), on a machine with nothing else to do.
 const BEHIND_MS: f64 = 2500.0;
-/// Elsewhere: hls.js stays a part further behind after any hiccup of the machine.
+/// Elsewhere: a hiccup of the machine costs a part more, until it is caught up with.
 const BEHIND_SOMEWHERE_MS: f64 = 3000.0;
-/// hls.js finds its distance in the first seconds.
-const SETTLE: Duration = Duration::from_secs(4);
+/// As the studio's player: hls.js alone never comes nearer than it began, and it begins late on a busy machine.
+const CATCH_UP: [&str; 2] = ["--catch-up", "1.1"];
+/// hls.js finds its distance in the first seconds: half a second too much is gone after five.
+const SETTLE: Duration = Duration::from_secs(7);
 
 /// No whole number of frames, or each sample would come at the same time after a picture's change.
 const SAMPLE_MS: &str = "170";
 
 /// Seconds that are watched; `LATENCY_SECONDS=60` for the whole measure.
 fn seconds() -> u64 {
-    std::env::var("LATENCY_SECONDS").map_or(18, |text| text.parse().expect("LATENCY_SECONDS: a number"))
+    std::env::var("LATENCY_SECONDS").map_or(20, |text| text.parse().expect("LATENCY_SECONDS: a number"))
 }
 
 #[test]
@@ -56,7 +58,11 @@ fn hls_js_is_little_behind_the_camera_and_a_switch_changes_nothing() {
     let length = seconds.to_string();
     let mut player = browser(
         "play.mjs",
-        &["--url", &url, "--seconds", &length, "--sample-ms", SAMPLE_MS, "--other-colours-ok"],
+        &[
+            &["--url", &url, "--seconds", &length, "--sample-ms", SAMPLE_MS, "--other-colours-ok"],
+            &CATCH_UP[..],
+        ]
+        .concat(),
     );
     player.event("playing", Duration::from_secs(40));
     // In the middle of what is watched.
@@ -145,7 +151,11 @@ fn chromium_plays_low_latency_hls_over_http2() {
     wait_for_segments(&server);
     let player = browser(
         "play.mjs",
-        &["--url", url, "--seconds", "8", "--insecure", "--max-latency", "2.5", "--start-timeout", "30"],
+        &[
+            &["--url", url, "--seconds", "8", "--insecure", "--max-latency", "2.5", "--start-timeout", "30"],
+            &CATCH_UP[..],
+        ]
+        .concat(),
     );
     let events = player.succeed(Duration::from_secs(60));
     let summary = events.iter().find(|event| event["event"] == "summary").unwrap();

@@ -53,7 +53,8 @@ fn low_latency_hls_keeps_its_rules_and_is_played_close_behind() {
         browser("validate.mjs", &["--url", &url, "--polls", "3", "--over", "4", "--require-low-latency"]);
     let report = last(&succeed(validator, "validate.mjs --require-low-latency"), "report");
     assert_eq!(report["playlists"][0]["low_latency"], true, "{report}");
-    let player = browser("play.mjs", &["--url", &url, "--seconds", "12", "--max-latency", "2.5"]);
+    let player =
+        browser("play.mjs", &["--url", &url, "--seconds", "12", "--max-latency", "2.5", "--catch-up", "1.1"]);
     let summary = last(&succeed(player, "play.mjs (low latency)"), "summary");
     figure(&format!(
         "hls.js, low latency: {} s behind the list, {} s by the clock, {} stalls",

@@ -42,7 +42,18 @@ fn a_player_changes_between_renditions_that_are_one_program() {
 
     let player = browser(
         "play.mjs",
-        &["--url", url, "--seconds", "16", "--cycle-levels", "4", "--max-latency", "2.5"],
+        &[
+            "--url",
+            url,
+            "--seconds",
+            "16",
+            "--cycle-levels",
+            "4",
+            "--max-latency",
+            "2.5",
+            "--catch-up",
+            "1.1",
+        ],
     );
     let summary = finished(player, "summary");
     figure(&format!(

@@ -24,6 +24,7 @@ function settings() {
     'min-rms': { type: 'string' },
     'expect-discontinuities': { type: 'string' },
     'max-latency': { type: 'string' },
+    'catch-up': { type: 'string', default: '1' },
     'sample-ms': { type: 'string', default: '1000' },
     tile: { type: 'string', default: '0,0,1,1' },
     insecure: { type: 'boolean', default: false },
@@ -53,6 +54,7 @@ function settings() {
     minRms: number(values, 'min-rms', { max: 1 }),
     discontinuities: number(values, 'expect-discontinuities'),
     maxLatency: number(values, 'max-latency'),
+    catchUp: number(values, 'catch-up', { min: 1, max: 2 }),
     sampleMs: number(values, 'sample-ms', { min: 100 }),
     tile: { x, y, width, height },
     insecure: values.insecure,
@@ -157,7 +159,7 @@ await run(async () => {
     const told = [signalled(), viewing.over, ...(given.seconds === undefined ? [stdinClosed()] : [])];
     const protocols = await watchProtocols(page);
     const start = inPage(page, 'player', 'start', {
-      url: given.url, sampleMs: given.sampleMs, tile: given.tile, readCode: given.readCode, cycleLevelsMs: given.cycleLevelsMs,
+      url: given.url, sampleMs: given.sampleMs, tile: given.tile, readCode: given.readCode, cycleLevelsMs: given.cycleLevelsMs, catchUp: given.catchUp,
       file: given.file,
     });
     await Promise.race([start, crashed, after(given.startTimeout * 1000), ...told]);

@@ -167,10 +167,10 @@ function facts() {
 
 window.player = {
   /** Starts; resolves when the picture moves. */
-  async start({ url, sampleMs, tile, readCode, cycleLevelsMs, file }) {
+  async start({ url, sampleMs, tile, readCode, cycleLevelsMs, catchUp, file }) {
     if (!file && !Hls?.isSupported()) throw new Error('hls.js cannot run in this Chromium');
     const start = performance.now();
-    if (!file) hls = new Hls({ lowLatencyMode: true, enableWorker: true });
+    if (!file) hls = new Hls({ lowLatencyMode: true, enableWorker: true, maxLiveSyncPlaybackRate: catchUp });
     watchErrors(start);
     if (!file) watchFragments(start);
     listen();
