@@ -10,13 +10,15 @@ use std::{path::PathBuf, time::Duration};
 /// Four browsers' starts and eight clicks that go through HLS, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(180);
 /// A program that leaves most of two cores to four browsers, three of which encode and decode video, too.
-const PROGRAM: [(&str, &str); 5] = [
+const PROGRAM: [(&str, &str); 6] = [
     ("ENCODING__WIDTH", "640"),
     ("ENCODING__HEIGHT", "360"),
     ("ENCODING__FPS", "15"),
     ("ENCODING__VIDEO_KBPS", "600"),
     // A browser that gets no time to send is not what this is about: its last picture stays, no slate comes.
     ("PROGRAM__STALL_HOLD_MS", "20000"),
+    // Nor how long it takes to send the keyframe it was asked for.
+    ("SWITCHING__SWITCH_TIMEOUT_MS", "10000"),
 ];
 
 #[test]

@@ -60,6 +60,7 @@ async function seeEachOther(pages) {
       const observer = await Observer.of(page, tile, PEOPLE, `${other} at ${name}`);
       const { frames, levels, seen_ms, heard_ms } = await observer.until({ colours: [other], tones: [other] });
       await observer.moves();
+      await observer.end();
       emit('sees_and_hears', { who: name, whom: other, frames, levels, seen_ms, heard_ms });
     }
   }

@@ -41,8 +41,9 @@ function install([selector, people, key]) {
     const last = state.history.at(-1);
     if (last?.names === now) last.frames += 1;
     else state.history.push({ names: now, at_s: video.currentTime, frames: 1, mean: sums.map((sum) => Math.round((sum * 4) / data.length)) });
-    video.requestVideoFrameCallback(look);
+    if (!ended) video.requestVideoFrameCallback(look);
   };
+  let ended = false;
   video.requestVideoFrameCallback(look);
 
   const context = new AudioContext({ sampleRate: 48_000 });
@@ -53,7 +54,7 @@ function install([selector, people, key]) {
   // What a file or a playlist sounds is taken behind the element: its being muted counts. A call's stream has no such way.
   if (!video.srcObject) context.createMediaElementSource(video).connect(analyser).connect(context.destination);
   const spectrum = new Float32Array(analyser.frequencyBinCount);
-  setInterval(() => {
+  const listening = setInterval(() => {
     const [now = null] = video.srcObject?.getAudioTracks() ?? [];
     if (now !== track) {
       source?.disconnect();
@@ -92,6 +93,11 @@ function install([selector, people, key]) {
     }),
     forget: () => {
       state.history = state.history.slice(-1);
+    },
+    end: () => {
+      ended = true;
+      clearInterval(listening);
+      void context.close();
     },
   };
 }
@@ -135,6 +141,11 @@ export class Observer {
       await this.#page.waitForTimeout(50);
     }
     return { ...seen, ...times };
+  }
+
+  /** Looks and listens no more, which takes time of the machine. */
+  end() {
+    return this.#page.evaluate((key) => window.observers[key].end(), this.#what);
   }
 
   /** Frames go on being shown. */
