@@ -190,8 +190,7 @@ impl Controller {
         tracing::warn!(encoder = failed, error = detail, "the program's encoder failed");
         match encoder.fall_back(&mut self.selection).await {
             Ok(input) => {
-                let now = self.timeline.now();
-                program.watch.encoder_replaced(now);
+                program.watch.encoder_replaced();
                 self.encoder_report = (program.encoder.kind(), self.encoder_report.1 + 1);
                 self.ask(MixerRequest::Encode(Box::new(input)))?;
                 Ok(Ok(()))

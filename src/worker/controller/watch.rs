@@ -53,18 +53,12 @@ pub(super) struct ProgramWatch {
 impl ProgramWatch {
     /// Begins with a program. `passing`: how long it may be without a picture, where they pass through.
     pub(super) fn new(passing: Option<Duration>, now: MediaTime) -> Self {
-        Self {
-            passing,
-            first: true,
-            last: Sight::default(),
-            waiting: passing.is_some().then_some(now),
-            turned: now,
-        }
+        Self { passing, first: true, last: Sight::default(), waiting: passing.map(|_| now), turned: now }
     }
 
-    /// Another encoder took over and gets its time.
-    pub(super) fn encoder_replaced(&mut self, now: MediaTime) {
-        self.waiting = self.passing.is_some().then_some(now);
+    /// Another encoder took over and gets its time, from the next picture on.
+    pub(super) fn encoder_replaced(&mut self) {
+        self.waiting = None;
     }
 
     /// Looks, a few times a second. What is wrong is told again after the same time.
@@ -75,7 +69,7 @@ impl ProgramWatch {
         }
         if sight.out != last.out {
             self.first = false;
-            self.waiting = self.passing.is_some().then_some(now);
+            self.waiting = self.passing.map(|_| now);
             return Verdict::Flows;
         }
         if sight.made != last.made {
@@ -130,7 +124,7 @@ mod tests {
             verdicts(&mut watch, 10_750, 14_750, stuck),
             [(12_750, Verdict::EncoderStuck(ENCODER)), (14_750, Verdict::EncoderStuck(ENCODER))]
         );
-        watch.encoder_replaced(at(15_000));
+        watch.encoder_replaced();
         let flows = |ms| Sight { out: ms, made: ms, turns: ms };
         assert!(
             verdicts(&mut watch, 15_250, 20_000, flows).iter().all(|(_, verdict)| *verdict == Verdict::Flows)

@@ -60,7 +60,7 @@ impl MixerRunner {
     pub(super) fn wall(&self, pts: MediaTime) -> Timestamp {
         let now = self.setup.timeline.now();
         let (late, early) = (now.since(pts), pts.since(now));
-        // A frame is made within a second of its time.
+        // Mostly below a second, and never near what a duration holds.
         let late = SignedDuration::try_from(late).unwrap_or_default();
         let early = SignedDuration::try_from(early).unwrap_or_default();
         let wall = Timestamp::now();
