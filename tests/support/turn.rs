@@ -2,6 +2,9 @@
 
 use std::time::Instant;
 
+/// As much of a failure as is said at once.
+const FAILURE_CHARS: usize = 2000;
+
 /// The right to use the machine: given back when dropped.
 pub struct Turn {
     _lock: std::fs::File,
@@ -12,10 +15,27 @@ pub struct Turn {
 
 /// Waits for one's turn, whichever process the others run in.
 pub fn one_at_a_time() -> Turn {
+    say_failures_at_once();
     let path = std::env::temp_dir().join("meetingcast-e2e.lock");
     let lock = std::fs::File::create(path).unwrap();
     lock.lock().unwrap();
     Turn { _lock: lock, began: Instant::now(), busy: busy() }
+}
+
+/// A failure stands beside the test's turn, past the captured output: the collected failures come half an hour later,
+/// and whoever shows the end of a long log may leave their beginning out.
+fn say_failures_at_once() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            use std::io::Write;
+            let text = panic.to_string();
+            let begin: String = text.chars().take(FAILURE_CHARS).collect();
+            let _ = writeln!(std::io::stderr(), "{begin}");
+            usual(panic);
+        }));
+    });
 }
 
 /// Hundredths of a second that all cores have computed since the machine's start (proc(5), `/proc/stat`).

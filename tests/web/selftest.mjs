@@ -163,6 +163,12 @@ const WATCHING = {
     source.state.tamper = (name, reply) => name.startsWith('seg-') && (kept ? (reply.body = kept) : (kept = reply.body));
     await validate(source, '--polls', '1', '--over', '0').fails(/timestamps go on from segment to segment: .* steps by -/);
   },
+  'validate sees a rate above what was promised': async (source) => {
+    source.state.tamper = (name, reply) => {
+      if (name === 'index.m3u8') reply.body = Buffer.from(reply.body.toString().replace(':BANDWIDTH=900000', ':BANDWIDTH=9000'));
+    };
+    await validate(source, '--polls', '1', '--over', '0').fails(/no stretch of a target duration exceeds 125 % of BANDWIDTH: \d+ kbit/);
+  },
   'validate sees a discontinuity that is not counted': async (source) => {
     source.state.tamper = rewrite((text) => {
       const first = Number(/SEQUENCE:(\d+)/.exec(text)[1]);

@@ -172,7 +172,7 @@ class MediaPlaylist {
       await checkRange(findings, got.url, got);
     }
     if (this.playlist.partTargetDuration) await checkLowLatency(findings, this.url, this.playlist, (text) => HLS.parse(text), this.siblings);
-    this.rules.checkRates();
+    this.rules.checkRates(this.last.targetDuration);
   }
 
   /** RFC 8216 §6.2.2: a removed segment stays for its duration and that of the playlist; players that are behind need it. */
@@ -199,7 +199,7 @@ class MediaPlaylist {
       discontinuity_sequence: last.discontinuitySequence,
       discontinuities: last.segments.filter((segment) => segment.discontinuity).length,
       average_kbps: rules.seconds ? Math.round(rules.bits / rules.seconds / 1000) : null,
-      peak_kbps: Math.round(rules.peakKbps),
+      peak_kbps: Math.round(rules.peakKbps(last.targetDuration)),
     };
   }
 }

@@ -25,6 +25,7 @@ use std::{collections::VecDeque, time::Duration};
 const UNKNOWN_KBPS: u32 = 2500;
 
 mod lane;
+mod rates;
 
 pub use lane::LaneKind;
 use lane::{Lane, Place};
@@ -193,11 +194,9 @@ impl Packager {
 
     /// The segment's end.
     fn finish(&mut self) {
-        // RFC 8216 §4.3.4.2 takes the peak over at least half a target duration: the end of an era,
-        // one keyframe long, is none.
-        let enough = Duration::from_secs(self.target_duration().unwrap_or(1).into()) / 2;
+        let target = self.target_duration().unwrap_or(1);
         for (number, lane) in self.lanes.iter_mut().enumerate() {
-            match lane.finish(enough) {
+            match lane.finish(target) {
                 Some(segment) => self.ready.push_back((number, segment)),
                 None if number == 0 => return,
                 None => {}

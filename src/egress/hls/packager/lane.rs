@@ -1,6 +1,6 @@
 //! One thing a client can choose: a picture with the sound, or the sound alone.
 
-use super::Packaged;
+use super::{Packaged, rates::Rates};
 use crate::{
     egress::hls::{
         fmp4::{self, Fmp4Error, Muxer},
@@ -60,14 +60,6 @@ struct OpenSegment {
     data: Vec<Bytes>,
 }
 
-/// Measured over the whole cast.
-#[derive(Debug, Default)]
-struct Rates {
-    bytes: u64,
-    duration: Duration,
-    peak: u64,
-}
-
 impl Lane {
     pub(super) fn new(kind: LaneKind) -> Self {
         Self {
@@ -94,7 +86,7 @@ impl Lane {
 
     /// Average and peak, bits a second.
     pub(super) fn measured(&self) -> (u64, u64) {
-        (bits_per_second(self.rates.bytes, self.rates.duration), self.rates.peak)
+        (self.rates.average(), self.rates.peak())
     }
 
     pub(super) fn take_ready(&mut self) -> impl Iterator<Item = Packaged> {
@@ -138,12 +130,12 @@ impl Lane {
         Ok(true)
     }
 
-    /// Ends the segment. One as long as `enough` counts for the peak.
-    pub(super) fn finish(&mut self, enough: Duration) -> Option<Packaged> {
+    /// Ends the segment; `target` is the target duration in seconds.
+    pub(super) fn finish(&mut self, target: u32) -> Option<Packaged> {
         let OpenSegment { entry, mut data, .. } = self.open.take()?;
         let data = if data.len() > 1 { data.concat().into() } else { data.pop().unwrap_or_default() };
         self.independent &= entry.independent;
-        self.rates.add(data.len() as u64, entry.duration, enough);
+        self.rates.add(data.len() as u64, entry.duration, target);
         Some(Packaged::Segment { entry, data })
     }
 
@@ -191,18 +183,4 @@ impl LaneKind {
             Self::Sound => (FrameRun { video: Vec::new(), ..part.run.clone() }, true),
         }
     }
-}
-
-impl Rates {
-    fn add(&mut self, bytes: u64, duration: Duration, enough: Duration) {
-        self.bytes += bytes;
-        self.duration += duration;
-        if duration >= enough {
-            self.peak = self.peak.max(bits_per_second(bytes, duration));
-        }
-    }
-}
-
-fn bits_per_second(bytes: u64, duration: Duration) -> u64 {
-    if duration.is_zero() { 0 } else { (bytes as f64 * 8.0 / duration.as_secs_f64()).ceil() as u64 }
 }
