@@ -246,8 +246,8 @@ pub enum ReplyError {
     /// A source of the scene has never delivered, or delivers nothing now.
     #[error("a source delivers no media")]
     MediaNotReady { which: SourceId },
-    /// The deadline of a `Compose` passed; the old scene stays.
-    #[error("the new source was not ready in time")]
+    /// The deadline of a `Compose` passed, and the old scene stays; or a step of a negotiation took too long.
+    #[error("it was not ready in time")]
     Timeout,
     /// A newer `Compose` overtook this one.
     #[error("a newer switch took its place")]

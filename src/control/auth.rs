@@ -4,155 +4,25 @@
 //! mode: a JWT, HS256, signed with one of `[[auth.keys]]`; the signature is compared in constant time
 //! by the library.
 
+mod identity;
+mod token;
+
+pub use self::{
+    identity::{Grant, Identity, Scope, UnknownGrant},
+    token::{MAX_NAME_CHARS, MintError, NewToken, mint},
+};
+
+use self::token::Claims;
 use crate::{
-    config::{AuthConfig, AuthKey, AuthMode},
+    config::{AuthConfig, AuthMode},
     control::error::ControlError,
-    ids::{ConferenceId, ParticipantId},
-    redacted::Redacted,
 };
 use axum::http::{HeaderMap, header};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, errors::ErrorKind};
-use serde::{Deserialize, Serialize};
-use std::{
-    collections::HashMap,
-    fmt,
-    net::SocketAddr,
-    str::FromStr,
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, errors::ErrorKind};
+use std::{collections::HashMap, fmt, net::SocketAddr, sync::Arc, time::SystemTime};
 
 /// Longest token that is looked at. A real one has a few hundred bytes.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
-/// Longest `name` claim, characters; as long as a conference's name.
-pub const MAX_NAME_CHARS: usize = 128;
-/// How far the issuer's clock may be ahead of ours for `nbf`. `exp` has no such grace.
-const NOT_BEFORE_LEEWAY: Duration = Duration::from_secs(5);
-
-/// What a token may allow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Grant {
-    /// Send media (WHIP).
-    Publish,
-    /// Read a conference, its participants and its cast; receive media.
-    Subscribe,
-    /// Start, switch and stop the cast, add and remove outputs.
-    Cast,
-    /// Create, change and end conferences, mute and remove participants; implies the others.
-    Admin,
-}
-
-impl Grant {
-    /// As it stands in the `grants` claim.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Publish => "publish",
-            Self::Subscribe => "subscribe",
-            Self::Cast => "cast",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-impl FromStr for Grant {
-    type Err = UnknownGrant;
-    fn from_str(text: &str) -> Result<Self, UnknownGrant> {
-        [Self::Publish, Self::Subscribe, Self::Cast, Self::Admin]
-            .into_iter()
-            .find(|grant| grant.as_str() == text)
-            .ok_or_else(|| UnknownGrant(text.to_owned()))
-    }
-}
-
-impl fmt::Display for Grant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A word that is no grant.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no grant; allowed: publish, subscribe, cast, admin")]
-pub struct UnknownGrant(String);
-
-/// Which conferences a token is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
-    /// `"*"`, and everybody in open mode.
-    All,
-    /// One conference.
-    One(ConferenceId),
-}
-
-/// Whom a request comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// The token's `sub`; `None` in open mode, where a request names its participant itself.
-    pub participant: Option<ParticipantId>,
-    /// The token's `name`.
-    pub name: Option<String>,
-    scope: Scope,
-    grants: Vec<Grant>,
-}
-
-impl Identity {
-    /// Open mode: nobody in particular, who may do everything.
-    pub fn anybody() -> Self {
-        Self { participant: None, name: None, scope: Scope::All, grants: vec![Grant::Admin] }
-    }
-
-    /// Who it is: the token's `sub`; without a token who was `named`, or a fresh guest.
-    ///
-    /// # Errors
-    /// `forbidden` when another than the token's `sub` is named; `by` says where.
-    pub fn who(&self, named: Option<&ParticipantId>, by: &str) -> Result<ParticipantId, ControlError> {
-        match (&self.participant, named) {
-            (Some(own), Some(named)) if own != named => {
-                Err(ControlError::Forbidden(format!("{by} names another participant than the token's sub")))
-            }
-            (Some(own), _) => Ok(own.clone()),
-            (None, Some(named)) => Ok(named.clone()),
-            (None, None) => Ok(format!("guest-{:016x}", rand::random::<u64>()).parse()?),
-        }
-    }
-
-    /// For which conferences it is.
-    pub const fn scope(&self) -> &Scope {
-        &self.scope
-    }
-
-    /// Whether this is for `conference` at all, whatever it allows there.
-    pub fn covers(&self, conference: &ConferenceId) -> bool {
-        match &self.scope {
-            Scope::All => true,
-            Scope::One(own) => own == conference,
-        }
-    }
-
-    /// Whether `grant` (or `admin`) is among the grants.
-    ///
-    /// # Errors
-    /// `forbidden`, naming the grant that is missing.
-    pub fn require(&self, grant: Grant) -> Result<(), ControlError> {
-        if self.grants.iter().any(|own| *own == grant || *own == Grant::Admin) {
-            Ok(())
-        } else {
-            Err(ControlError::Forbidden(format!("it has no grant {grant:?}", grant = grant.as_str())))
-        }
-    }
-
-    /// Whether `grant` holds in `conference`.
-    ///
-    /// # Errors
-    /// `forbidden`.
-    pub fn require_in(&self, grant: Grant, conference: &ConferenceId) -> Result<(), ControlError> {
-        if !self.covers(conference) {
-            return Err(ControlError::Forbidden("it is for another conference".to_owned()));
-        }
-        self.require(grant)
-    }
-}
 
 /// The check of requests. Cheap to clone.
 #[derive(Clone)]
@@ -250,82 +120,6 @@ fn refusal(kind: &ErrorKind) -> ControlError {
     }
 }
 
-/// What stands in a token.
-#[derive(Debug, Serialize, Deserialize)]
-struct Claims {
-    sub: String,
-    conference: String,
-    grants: Vec<Grant>,
-    exp: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    nbf: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-}
-
-impl Claims {
-    fn into_identity(self, now: SystemTime) -> Result<Identity, ControlError> {
-        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        if self.nbf.is_some_and(|nbf| nbf > (now + NOT_BEFORE_LEEWAY).as_secs()) {
-            return Err(ControlError::TokenInvalid("it is not valid yet (nbf)"));
-        }
-        if self.name.as_ref().is_some_and(|name| name.chars().count() > MAX_NAME_CHARS) {
-            return Err(ControlError::TokenInvalid("its name is longer than 128 characters"));
-        }
-        let participant =
-            self.sub.parse().map_err(|_| ControlError::TokenInvalid("its sub is not a participant id"))?;
-        let scope = match self.conference.as_str() {
-            "*" => Scope::All,
-            id => Scope::One(id.parse().map_err(|_| {
-                ControlError::TokenInvalid("its conference is neither a conference id nor \"*\"")
-            })?),
-        };
-        Ok(Identity { participant: Some(participant), name: self.name, scope, grants: self.grants })
-    }
-}
-
-/// A token to make.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewToken {
-    /// `sub`.
-    pub participant: ParticipantId,
-    /// `conference`.
-    pub scope: Scope,
-    /// `grants`.
-    pub grants: Vec<Grant>,
-    /// `name`.
-    pub name: Option<String>,
-    /// `exp` is so far from now.
-    pub valid_for: Duration,
-}
-
-/// Signs a token with `key`.
-///
-/// # Errors
-/// [`MintError`] when the library cannot sign.
-pub fn mint(key: &AuthKey, token: &NewToken) -> Result<Redacted<String>, MintError> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let claims = Claims {
-        sub: token.participant.to_string(),
-        conference: match &token.scope {
-            Scope::All => "*".to_owned(),
-            Scope::One(id) => id.to_string(),
-        },
-        grants: token.grants.clone(),
-        exp: (now + token.valid_for).as_secs(),
-        nbf: None,
-        name: token.name.clone(),
-    };
-    let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::HS256) };
-    let secret = EncodingKey::from_secret(key.secret.expose().as_bytes());
-    jsonwebtoken::encode(&header, &claims, &secret).map(Redacted::new).map_err(MintError)
-}
-
-/// A token could not be signed.
-#[derive(Debug, thiserror::Error)]
-#[error("signing the token failed")]
-pub struct MintError(#[source] jsonwebtoken::errors::Error);
-
 /// Open mode on a network would give everything to everybody on it.
 ///
 /// # Errors
@@ -351,6 +145,9 @@ pub struct OpenNetwork {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{config::AuthKey, ids::ParticipantId, redacted::Redacted};
+    use jsonwebtoken::{EncodingKey, Header};
+    use std::time::Duration;
 
     fn key(id: &str) -> AuthKey {
         AuthKey { id: id.to_owned(), secret: Redacted::new(format!("{id}-0123456789abcdef0123456789abcdef")) }

@@ -116,7 +116,7 @@ pub enum ControlError {
     Overloaded { retry_after: Duration },
     #[error("the server is shutting down")]
     ShuttingDown,
-    #[error("the media worker of this conference is being replaced; try again")]
+    #[error("the media worker of this conference is being replaced or too busy; try again")]
     WorkerUnavailable,
     #[error("{0} is not implemented yet")]
     NotImplemented(String),

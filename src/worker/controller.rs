@@ -464,11 +464,12 @@ fn pace(every_ms: u32) -> tokio::time::Interval {
     pace
 }
 
-/// The far end's fault or ours.
+/// The far end's fault, ours, or the machine's.
 fn refusal(error: &IngestError) -> ReplyError {
     let detail = chain(error);
     match error {
         IngestError::Offer(_) | IngestError::Negotiate { .. } => ReplyError::OfferRefused { detail },
+        IngestError::TimedOut { .. } => ReplyError::Timeout,
         _ => ReplyError::Internal { detail },
     }
 }

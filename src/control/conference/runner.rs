@@ -3,16 +3,15 @@
 use super::{
     Conference, ConferenceRequest,
     ask::{Ask, Held, Reply, Ticket},
-    outputs::{KeyframeRequest, OutputFactory, OutputHandle, OutputOrder},
+    outputs::{KeyframeRequest, OutputFactory},
     presence::{Listener, SeatEvent, SeatId},
     setup,
-    state::{Audience, ConferenceState, Effect, Figures, Founding, Input, Now, OutputKey},
+    state::{Audience, ConferenceState, Effect, Figures, Founding, Input, Now},
 };
 use crate::{
     config::Config,
     control::{
         admission::load::LoadMonitor,
-        cast::OutputSpec,
         directory::{
             keeper::{Contents, Keeper},
             runner::Notice,
@@ -24,36 +23,29 @@ use crate::{
         store::{OverlayRecord, RundownRecord},
         supervisor::{Worker, WorkerLauncher, WorkerSignal},
     },
-    egress::{
-        hub::Hub,
-        output::{OutputState, OutputStatus},
-    },
     ids::{ConferenceId, Incarnation, ParticipantId},
     ipc::{WorkerCommand, WorkerEvent},
-    media::{RenditionIndex, TrackConfig},
     units::MediaTime,
 };
-use futures::FutureExt;
 use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     fmt,
-    panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
 };
 use tokio::{
     sync::mpsc,
-    task::JoinSet,
     time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
+mod way_out;
+
+use way_out::WayOut;
+
 /// Requests that wait for the actor. Each is taken in microseconds; so many waiting means a flood.
 const MAILBOX: usize = 64;
-
-/// An output must have ended cleanly within.
-const OUTPUT_STOP_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A worker shuts down or is killed within two seconds; what is beyond is the kernel's.
 const WORKER_STOP_TIMEOUT: Duration = Duration::from_secs(4);
@@ -96,13 +88,9 @@ pub struct ConferenceRunner {
     held: HashMap<Ticket, Held>,
     next_ticket: u64,
     worker: Option<Worker>,
-    hub: Hub,
-    outputs: HashMap<OutputKey, Box<dyn OutputHandle>>,
-    keyframe: KeyframeRequest,
+    way_out: WayOut,
     keyframes: mpsc::Receiver<()>,
     load: LoadMonitor,
-    /// Outputs becoming playable or ending.
-    tasks: JoinSet<Input>,
     figures: Figures,
 }
 
@@ -141,6 +129,10 @@ impl ConferenceRunner {
             kept: founding.kept,
             restored: founding.restored,
         };
+        let keyframe = KeyframeRequest::new(move || {
+            let _ = wanted.try_send(());
+        });
+        let way_out = WayOut::new(parts.outputs.clone(), keyframe);
         let runner = Self {
             created: Some(created),
             id: id.clone(),
@@ -158,13 +150,8 @@ impl ConferenceRunner {
             held: HashMap::new(),
             next_ticket: 0,
             worker: None,
-            hub: Hub::new(),
-            outputs: HashMap::new(),
-            keyframe: KeyframeRequest::new(move || {
-                let _ = wanted.try_send(());
-            }),
+            way_out,
             keyframes,
-            tasks: JoinSet::new(),
             figures: Figures::default(),
         };
         (Conference::new(id, sender), runner)
@@ -207,13 +194,7 @@ impl ConferenceRunner {
             },
             Some(()) = self.keyframes.recv() => Input::KeyframeWanted,
             load = self.load.next() => Input::Load(load),
-            Some(done) = self.tasks.join_next() => match done {
-                Ok(input) => input,
-                Err(error) => {
-                    tracing::error!(%error, "an output's task failed");
-                    Input::Tick
-                }
-            },
+            Some(input) = self.way_out.next() => input,
             // Whoever has come in time is heard before a deadline may end the conference.
             () = sleep_or_pend(deadline), if self.ending || self.mailbox.is_empty() => Input::Tick,
         }
@@ -258,8 +239,8 @@ impl ConferenceRunner {
             let media =
                 matches!(input, Input::Worker(WorkerEvent::Frame(_) | WorkerEvent::RenditionFrame { .. }));
             if !media {
-                for (key, output) in &self.outputs {
-                    self.state.observe_output(*key, output.status());
+                for (key, status) in self.way_out.statuses() {
+                    self.state.observe_output(key, status);
                 }
             }
             for effect in self.state.apply(now(self.epoch_ns), input) {
@@ -323,33 +304,9 @@ impl ConferenceRunner {
             }
             Effect::Unseat(seat) => drop(self.seats.remove(&seat)),
             Effect::SessionClosed(session) => self.notify(Notice::SessionClosed { session }).await,
-            Effect::OpenHub { renditions, steady } => {
-                tracing::info!("cast starts");
-                self.hub = Hub::with_renditions(renditions).paced(steady);
-            }
-            Effect::Config(config) => self.hub.set_config(config),
-            Effect::Frame(frame) => self.hub.push(frame),
-            Effect::RenditionConfig(RenditionIndex(index), config) => {
-                if let Some(rendition) = self.hub.renditions().get(usize::from(index)) {
-                    rendition.hub.set_config(TrackConfig::Video(config));
-                }
-            }
-            Effect::RenditionFrame(RenditionIndex(index), frame) => {
-                if let Some(rendition) = self.hub.renditions().get(usize::from(index)) {
-                    rendition.hub.push(frame);
-                }
-            }
-            Effect::Discontinuity(incarnation) => self.hub.discontinuity(incarnation),
-            Effect::EndHub => {
-                tracing::info!("cast ends");
-                self.hub.end();
-            }
-            Effect::CreateOutput { key, spec, epoch } => {
-                return Some(self.create_output(key, spec, epoch));
-            }
-            Effect::StopOutput(key) => self.stop_output(key),
             // Taken care of by the caller.
             Effect::Finish { .. } => {}
+            effect => return self.way_out.perform(&self.id, effect),
         }
         None
     }
@@ -395,56 +352,6 @@ impl ConferenceRunner {
         let _ = self.notices.send(notice).await;
     }
 
-    fn create_output(&mut self, key: OutputKey, spec: OutputSpec, epoch: Timestamp) -> Input {
-        let waits = spec.kind.is_played();
-        let order = OutputOrder {
-            conference: self.id.clone(),
-            id: spec.id.clone(),
-            kind: spec.kind,
-            hub: self.hub.clone(),
-            epoch,
-            keyframe: self.keyframe.clone(),
-        };
-        let result = self.parts.outputs.create(order).map(|output| {
-            let status = output.status();
-            if waits {
-                let playable = output.playable();
-                self.tasks.spawn(async move {
-                    let playable = playable.await;
-                    Input::OutputPlayable { key, playable }
-                });
-            }
-            self.outputs.insert(key, output);
-            status
-        });
-        match &result {
-            Ok(_) => tracing::info!(output = %spec.id, "output created"),
-            Err(error) => tracing::warn!(output = %spec.id, %error, "output not created"),
-        }
-        Input::OutputCreated { key, result }
-    }
-
-    fn stop_output(&mut self, key: OutputKey) {
-        let output = self.outputs.remove(&key);
-        self.tasks.spawn(async move {
-            let mut last = output
-                .as_ref()
-                .map_or_else(|| OutputStatus::connecting(Timestamp::now()), |output| output.status());
-            last.enter(OutputState::Stopped, Timestamp::now());
-            let Some(output) = output else { return Input::OutputStopped { key, status: last } };
-            // Whatever goes wrong in an output, the cast's stop is answered.
-            let stop = AssertUnwindSafe(output.stop()).catch_unwind();
-            let status = match timeout(OUTPUT_STOP_TIMEOUT, stop).await {
-                Ok(Ok(status)) => status,
-                Ok(Err(_)) | Err(_) => {
-                    last.last_error = Some("it did not end cleanly in time".to_owned());
-                    last
-                }
-            };
-            Input::OutputStopped { key, status }
-        });
-    }
-
     async fn finish(mut self, waiting: Vec<Ticket>) {
         // Nobody can ask any more; whoever slipped in as the mailbox closed is told so.
         self.mailbox.close();
@@ -464,7 +371,7 @@ impl ConferenceRunner {
         for (_, held) in std::mem::take(&mut self.held) {
             held.answer(Err(ControlError::ConferenceNotFound(self.id.clone())));
         }
-        self.tasks.shutdown().await;
+        self.way_out.shut().await;
     }
 }
 

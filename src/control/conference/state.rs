@@ -8,7 +8,10 @@
 mod announcing;
 mod casting;
 mod clips;
+mod effect;
+mod emptiness;
 mod forwarding;
+mod input;
 mod judging;
 mod load;
 mod overlay;
@@ -24,17 +27,21 @@ mod working;
 #[cfg(test)]
 mod tests;
 
-pub use self::presence::Audience;
+pub use self::{
+    effect::{Effect, OutputKey},
+    input::{Input, Now},
+    presence::Audience,
+};
 
 use self::{
-    announcing::Announced, casting::CastRun, clips::Clips, forwarding::Forwards, overlay::OverlayLife,
-    pictures::Pictures, presence::Told, publishing::Publishing, snapshots::Snapshots, speaking::Speaking,
-    working::WorkerLife,
+    announcing::Announced, casting::CastRun, clips::Clips, emptiness::Emptiness, forwarding::Forwards,
+    overlay::OverlayLife, pictures::Pictures, presence::Told, publishing::Publishing, snapshots::Snapshots,
+    speaking::Speaking, working::WorkerLife,
 };
 use super::{
     ConferenceSettings,
     ask::{Ask, Reply, Ticket},
-    presence::{ConferenceEvent, SeatEvent, SeatId},
+    presence::ConferenceEvent,
     quality::Hints,
     roster::Roster,
     rundown::Rundown,
@@ -43,131 +50,15 @@ use crate::{
     config::Config,
     control::{
         admission::shedding::Load,
-        cast::{CueView, OutputSpec},
         error::ControlError,
-        events::news::{EndReason, News},
+        events::news::EndReason,
         overlay::{KeptPicture, Overlay, ServerPictures},
     },
-    egress::output::OutputStatus,
-    ids::{ConferenceId, Incarnation, SessionId},
-    ipc::{ProgramSpec, SlateSpec, WorkerCommand, WorkerEvent},
-    media::{EncodedFrame, RenditionIndex, TrackConfig, VideoConfig},
-    units::MediaTime,
+    ids::ConferenceId,
+    ipc::{SlateSpec, WorkerCommand, WorkerEvent},
 };
 use jiff::Timestamp;
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
-
-/// One moment, on the three clocks that matter.
-#[derive(Debug, Clone, Copy)]
-pub struct Now {
-    /// For deadlines.
-    pub at: Instant,
-    /// For people.
-    pub wall: Timestamp,
-    /// Since the conference's epoch, the clock that workers stamp frames with.
-    pub media: MediaTime,
-}
-
-/// What happens to a conference.
-#[derive(Debug)]
-pub enum Input {
-    /// Somebody asks.
-    Ask { ticket: Ticket, ask: Ask },
-    /// The worker tells.
-    Worker(WorkerEvent),
-    /// The worker is gone and reaped.
-    WorkerGone,
-    /// What came of [`Effect::CreateOutput`].
-    OutputCreated { key: OutputKey, result: Result<OutputStatus, String> },
-    /// An HLS output can be played, or ended before it could.
-    OutputPlayable { key: OutputKey, playable: bool },
-    /// What came of [`Effect::StopOutput`].
-    OutputStopped { key: OutputKey, status: OutputStatus },
-    /// An output asks for an IDR.
-    KeyframeWanted,
-    /// The server has less room than before, or more.
-    Load(Load),
-    /// [`ConferenceState::next_deadline`] has come.
-    Tick,
-}
-
-/// What the runner is to do, in this order.
-#[derive(Debug, PartialEq)]
-pub enum Effect {
-    /// Answer a request; each ticket exactly once.
-    Answer {
-        ticket: Ticket,
-        result: Result<Reply, ControlError>,
-    },
-    /// Launch a worker; there is none.
-    LaunchWorker {
-        incarnation: Incarnation,
-        replacement: bool,
-    },
-    /// Let the worker go in order; nothing of it is waited for.
-    ShutWorker,
-    /// Kill the worker; nothing of it is waited for.
-    KillWorker,
-    /// Tell the worker.
-    Command(WorkerCommand),
-    /// A session can be found by its id from now on.
-    SessionOpened(SessionId),
-    /// And no longer.
-    SessionClosed(SessionId),
-    /// Tell those who listen.
-    Tell {
-        audience: Audience,
-        event: SeatEvent,
-    },
-    /// Tell those outside.
-    Announce(Box<News>),
-    /// The run-down is another, or another of its cues is on: what a restart of the server is to find. `begun`: a cast is live.
-    StoreCues {
-        begun: bool,
-        cues: Vec<CueView>,
-    },
-    /// The same of an overlay that was changed.
-    StoreOverlay(Box<Overlay>),
-    /// The same of pictures that were put or removed: all there are.
-    StorePictures(Vec<KeptPicture>),
-    /// The seat's listener hears nothing more.
-    Unseat(SeatId),
-    /// A new cast, a new hub.
-    OpenHub {
-        /// The smaller renditions' names.
-        renditions: Vec<String>,
-        /// See [`Hub::steady`](crate::egress::hub::Hub::steady).
-        steady: bool,
-    },
-    /// Parameters, frames and breaks of the program, for the hub.
-    Config(TrackConfig),
-    Frame(EncodedFrame),
-    RenditionConfig(RenditionIndex, VideoConfig),
-    RenditionFrame(RenditionIndex, EncodedFrame),
-    Discontinuity(Incarnation),
-    /// The cast's last frame was passed on.
-    EndHub,
-    /// Make an output; the cast's zero is `epoch`. Answered by [`Input::OutputCreated`].
-    CreateOutput {
-        key: OutputKey,
-        spec: OutputSpec,
-        epoch: Timestamp,
-    },
-    /// Stop an output within bounded time. Answered by [`Input::OutputStopped`].
-    StopOutput(OutputKey),
-    /// It is over: let the worker go, then answer these with `Done`.
-    Finish {
-        answer: Vec<Ticket>,
-    },
-}
-
-/// An output of a cast. Not its id: an id may come again after a removal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OutputKey(pub u64);
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 /// What the directory adds up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -180,15 +71,6 @@ pub struct Figures {
     pub renditions: usize,
     /// Replacements of the worker.
     pub worker_restarts: u32,
-}
-
-/// Since when nobody is in, no cast runs and nobody waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Emptiness {
-    Occupied,
-    Since(Instant),
-    /// The time is over and the conference is kept: its worker was let go.
-    Resting,
 }
 
 /// A conference.
@@ -475,36 +357,6 @@ impl ConferenceState {
         }
     }
 
-    fn mind_emptiness(&mut self, now: Now) {
-        let live = self.cast.as_ref().is_some_and(CastRun::is_live);
-        let nobody = self.roster.present().next().is_none();
-        self.deserted_since = (live && nobody).then(|| self.deserted_since.unwrap_or(now.at));
-        if self.deserted_since.is_some_and(|since| since + self.idle_timeout() <= now.at) {
-            self.deserted_since = None;
-            self.stop_deserted();
-            self.drive_program(now);
-            self.drive_phase(now);
-        }
-        let casting = self.cast.as_ref().is_some_and(CastRun::is_active);
-        let waiting =
-            self.pictures.uploads.is_waiting() || self.clips.is_waiting() || self.overlay.is_awaited();
-        let empty = self.roster.is_empty() && !self.is_publishing() && !casting && !waiting;
-        self.emptiness = match self.emptiness {
-            _ if !empty => Emptiness::Occupied,
-            Emptiness::Occupied => Emptiness::Since(now.at),
-            Emptiness::Since(since) if since + self.empty_timeout() > now.at => Emptiness::Since(since),
-            Emptiness::Since(_) if self.kept => {
-                self.rest_worker();
-                Emptiness::Resting
-            }
-            Emptiness::Since(since) => {
-                self.ending.get_or_insert_default();
-                Emptiness::Since(since)
-            }
-            Emptiness::Resting => Emptiness::Resting,
-        };
-    }
-
     fn finish(&mut self) {
         self.finished = true;
         self.tell(Audience::Everybody, ConferenceEvent::Ended { removed: false });
@@ -516,14 +368,6 @@ impl ConferenceState {
         self.roster = Roster::default();
         self.out.push(Effect::Finish { answer: self.ending.take().unwrap_or_default() });
         self.ending = Some(Vec::new());
-    }
-
-    fn empty_timeout(&self) -> Duration {
-        Duration::from_secs(self.config.conference.empty_timeout_s.into())
-    }
-
-    fn idle_timeout(&self) -> Duration {
-        Duration::from_secs(self.config.cast.idle_timeout_s.into())
     }
 
     fn slate(&self) -> SlateSpec {

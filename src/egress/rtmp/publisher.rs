@@ -4,7 +4,9 @@
 //! hub's source or to another output.
 
 mod dial;
+mod drain;
 mod failure;
+mod goodbye;
 mod probe;
 mod route;
 mod runner;

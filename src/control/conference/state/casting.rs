@@ -1,12 +1,9 @@
 //! A cast from start to stop: its phases, its program in the worker, its switches.
 
-use super::{ConferenceState, Effect, Now, OutputKey, ProgramSpec, working::Expected};
+use super::{ConferenceState, Effect, Now, OutputKey};
 use crate::{
     control::{
-        cast::{
-            AudioChoice, CastState, Encoding, OutputSpec, OutputView, Rendition, Source, StartCast,
-            Transition,
-        },
+        cast::{OutputSpec, Rendition, StartCast},
         conference::{
             ask::{Reply, Ticket},
             scene,
@@ -15,16 +12,9 @@ use crate::{
         error::ControlError,
     },
     egress::output::OutputStatus,
-    ipc::{ProgramMode, ProgramReport, ReplyError, ReplyOk, SceneSpec, WorkerCommand},
+    ipc::{ProgramMode, ProgramReport},
 };
-use files::Files;
-use jiff::Timestamp;
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
-use switching::Switching;
-use timed::TimedSwitch;
+use std::{collections::BTreeMap, time::Duration};
 
 mod cues;
 mod files;
@@ -33,158 +23,21 @@ mod lane;
 mod media;
 mod outputs;
 mod passthrough;
+mod program;
+mod run;
 mod switching;
 mod timed;
 
-/// From `StopProgram` to the worker's reply; beyond, the worker is killed. Together with the time that
-/// outputs and the worker's own end have, it stays within `server.shutdown_timeout_s`.
-const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) use self::{outputs::OutputRecord, program::add, run::CastRun};
+
+use self::{
+    files::Files,
+    outputs::OutputStage,
+    run::{Ended, Outcome, Phase, ProgramPhase},
+};
 
 /// Switches in flight. All but the newest are about to be superseded.
 const MAX_SWITCHES: usize = 8;
-
-/// The conference's latest cast.
-#[derive(Debug)]
-pub(super) struct CastRun {
-    /// Which one it is; two may begin at the same time of the clock.
-    pub(super) number: u64,
-    phase: Phase,
-    pub(super) source: Source,
-    pub(super) audio: AudioChoice,
-    pub(super) encoding: Encoding,
-    pub(super) started_at: Timestamp,
-    pub(super) stopped_at: Option<Timestamp>,
-    pub(super) error: Option<String>,
-    pub(super) outputs: Vec<OutputRecord>,
-    pub(super) timeline: Timeline,
-    /// The wall clock's time of the cast's zero, once known.
-    epoch: Option<Timestamp>,
-    program: ProgramPhase,
-    /// The scene that the worker was told last, as far as it took it.
-    shown: Option<SceneSpec>,
-    switches: BTreeMap<u64, Switching>,
-    /// Switches whose time has not come, in order of it.
-    timed: Vec<TimedSwitch>,
-    reflowing: bool,
-    files: Files,
-    /// As the present worker was told: [`WorkerCommand::PaceRenditions`].
-    pub(super) paced: Vec<u8>,
-    /// Counters of the workers before the present one.
-    pub(super) earlier: ProgramReport,
-}
-
-#[derive(Debug)]
-enum Phase {
-    Starting { ticket: Ticket, deadline: Instant },
-    Live,
-    Stopping { outcome: Outcome, tickets: Vec<Ticket>, hub_ended: bool },
-    Over(Ended),
-}
-
-/// How a cast is to end.
-#[derive(Debug)]
-struct Outcome {
-    ended: Ended,
-    /// A start that was not live yet, and what it is told.
-    start: Option<(Ticket, ControlError)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ended {
-    Stopped,
-    Failed,
-}
-
-/// The program in the present worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ProgramPhase {
-    Off,
-    Starting { deadline: Instant },
-    On,
-    Stopping { deadline: Instant },
-}
-
-/// An output of the cast.
-#[derive(Debug)]
-pub(super) struct OutputRecord {
-    pub(super) key: OutputKey,
-    pub(super) spec: OutputSpec,
-    pub(super) status: OutputStatus,
-    stage: OutputStage,
-    adding: Option<Ticket>,
-    removing: Vec<Ticket>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum OutputStage {
-    /// Waits for the cast's zero.
-    Planned,
-    Running {
-        /// [`super::Input::OutputCreated`] told that it went well.
-        created: bool,
-        playable: bool,
-    },
-    Stopping,
-    Stopped,
-}
-
-impl CastRun {
-    pub(super) fn state(&self) -> CastState {
-        match &self.phase {
-            Phase::Starting { .. } => CastState::Starting,
-            Phase::Live => CastState::Live,
-            Phase::Stopping { .. } => CastState::Stopping,
-            Phase::Over(Ended::Stopped) => CastState::Stopped,
-            Phase::Over(Ended::Failed) => CastState::Failed,
-        }
-    }
-
-    pub(super) fn is_live(&self) -> bool {
-        matches!(self.phase, Phase::Live)
-    }
-
-    pub(super) fn is_active(&self) -> bool {
-        !matches!(self.phase, Phase::Over(_))
-    }
-
-    /// A program is to run.
-    pub(super) fn needs_worker(&self) -> bool {
-        matches!(self.phase, Phase::Starting { .. } | Phase::Live)
-    }
-
-    /// Its outputs, as the API shows them.
-    pub(super) fn output_views(&self) -> impl Iterator<Item = (OutputKey, OutputView)> {
-        self.outputs.iter().map(|output| (output.key, output.view()))
-    }
-
-    /// The scenes of switches that are about to happen.
-    pub(super) fn coming(&self) -> impl Iterator<Item = &SceneSpec> {
-        self.switches.values().map(|switching| &switching.scene)
-    }
-
-    /// Frames still belong to this cast.
-    fn is_open(&self) -> bool {
-        match &self.phase {
-            Phase::Starting { .. } | Phase::Live => true,
-            Phase::Stopping { hub_ended, .. } => !hub_ended,
-            Phase::Over(_) => false,
-        }
-    }
-
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let phase = match &self.phase {
-            Phase::Starting { deadline, .. } => Some(*deadline),
-            _ => None,
-        };
-        let program = match self.program {
-            ProgramPhase::Starting { deadline } | ProgramPhase::Stopping { deadline } => Some(deadline),
-            ProgramPhase::Off | ProgramPhase::On => None,
-        };
-        let waits = |switching: &&Switching| switching.ticket.is_some() || switching.cue.is_some();
-        let switch = self.switches.values().filter(waits).map(|switching| switching.deadline).min();
-        [phase, program, switch, self.next_asked()].into_iter().flatten().min()
-    }
-}
 
 impl ConferenceState {
     pub(super) fn start_cast(&mut self, now: Now, ticket: Ticket, start: StartCast) {
@@ -292,72 +145,6 @@ impl ConferenceState {
         self.lose_snapshot(&ControlError::CastNotStarted);
     }
 
-    pub(super) fn reflow_reply(&mut self, result: Result<ReplyOk, ReplyError>) {
-        let Some(run) = &mut self.cast else { return };
-        run.reflowing = false;
-        let waited = matches!(result, Err(ReplyError::MediaNotReady { .. } | ReplyError::Timeout));
-        if waited || result == Err(ReplyError::Superseded) {
-            // Should the switch that overtook it come to nothing, the tiles still have to re-flow.
-            run.shown = None;
-        }
-    }
-
-    pub(super) fn program_started(&mut self, now: Now, result: Result<ReplyOk, ReplyError>) {
-        let Some(run) = &mut self.cast else { return };
-        let ProgramPhase::Starting { .. } = run.program else { return };
-        match result {
-            Ok(_) => run.program = ProgramPhase::On,
-            Err(_) if run.is_live() => self.kill_worker(now),
-            Err(_) => {
-                run.program = ProgramPhase::Off;
-                self.fail_cast("the media worker could not start the program");
-            }
-        }
-    }
-
-    pub(super) fn program_stopped(&mut self) {
-        if let Some(run) = &mut self.cast
-            && let ProgramPhase::Stopping { .. } = run.program
-        {
-            run.program = ProgramPhase::Off;
-        }
-    }
-
-    /// The worker is gone and the program with it. The cast goes on with the next worker.
-    pub(super) fn lose_program(&mut self, now: Now, report: Option<ProgramReport>) {
-        let Some(run) = &mut self.cast else { return };
-        if run.program == ProgramPhase::Off {
-            return;
-        }
-        run.program = ProgramPhase::Off;
-        run.shown = None;
-        run.reflowing = false;
-        let report = report.unwrap_or_default();
-        run.earlier = add(run.earlier, report);
-        let asked = run.take_asked();
-        for switching in std::mem::take(&mut run.switches).into_values() {
-            let error = ControlError::WorkerUnavailable;
-            match (switching.cue, switching.ticket) {
-                (Some(key), Some(_)) => self.rundown.failed(key, true, &error, now.media),
-                // The next worker is told.
-                (Some(key), None) => self.rundown.untold(key, None, now.media),
-                (None, _) => {}
-            }
-            if let Some(ticket) = switching.ticket {
-                self.refuse(ticket, error);
-            }
-        }
-        for ticket in asked {
-            self.refuse(ticket, ControlError::WorkerUnavailable);
-        }
-        self.lose_snapshot(&ControlError::WorkerUnavailable);
-    }
-
-    /// The program runs in the present worker.
-    pub(super) fn program_is_on(&self) -> bool {
-        self.cast.as_ref().is_some_and(|run| run.program == ProgramPhase::On)
-    }
-
     pub(super) fn expire_cast(&mut self, now: Now) {
         self.expire_snapshot(now);
         let Some(run) = &mut self.cast else { return };
@@ -408,62 +195,6 @@ impl ConferenceState {
         }
     }
 
-    /// Brings the program in the worker to where the cast wants it.
-    pub(super) fn drive_program(&mut self, now: Now) {
-        let start_timeout = self.start_timeout();
-        let slate = self.slate();
-        let begins = |run: &CastRun| run.program == ProgramPhase::Off && run.needs_worker();
-        if self.worker.is_ready() && self.cast.as_ref().is_some_and(begins) {
-            self.reopen_file(now);
-        }
-        let Some(run) = &mut self.cast else { return };
-        let wanted = run.needs_worker();
-        match run.program {
-            ProgramPhase::Off if wanted && self.worker.is_ready() => {
-                let scene = run.scene(&self.roster);
-                run.timeline.take_over(self.worker.incarnation());
-                run.program = ProgramPhase::Starting { deadline: now.at + start_timeout };
-                run.shown = Some(scene.clone());
-                // A new program gives every rendition every picture.
-                run.paced.fill(1);
-                let program = ProgramSpec {
-                    mode: run.encoding.mode,
-                    encoding: media::encoding_spec(&run.encoding, &self.config.encoding),
-                    scene,
-                    slate,
-                    stall_hold_ms: self.config.program.stall_hold_ms,
-                    standby: self.config.switching.hot(),
-                };
-                let request = self.worker.expect(Expected::StartProgram);
-                self.command(WorkerCommand::StartProgram { request, program });
-            }
-            ProgramPhase::On if wanted && run.switches.is_empty() && !run.reflowing => {
-                let scene = run.scene(&self.roster);
-                if run.shown.as_ref() == Some(&scene) {
-                    return self.keep_after();
-                }
-                run.shown = Some(scene.clone());
-                run.reflowing = true;
-                let request = self.worker.expect(Expected::Reflow);
-                let deadline_ms = self.config.switching.switch_timeout_ms;
-                self.command(WorkerCommand::Compose {
-                    request,
-                    scene,
-                    wait_ready: false,
-                    deadline_ms,
-                    transition: Transition::Move(self.reflow_time()).spec(),
-                    at: None,
-                });
-            }
-            ProgramPhase::Starting { .. } | ProgramPhase::On if !wanted => {
-                run.program = ProgramPhase::Stopping { deadline: now.at + STOP_TIMEOUT };
-                let request = self.worker.expect(Expected::StopProgram);
-                self.command(WorkerCommand::StopProgram { request });
-            }
-            _ => {}
-        }
-    }
-
     /// Moves the cast on: to live when everything a start waits for is there, to its end when
     /// everything is undone.
     pub(super) fn drive_phase(&mut self, now: Now) {
@@ -509,24 +240,7 @@ impl ConferenceState {
         }
     }
 
-    /// How long tiles take to their places when somebody comes or goes.
-    fn reflow_time(&self) -> Duration {
-        Duration::from_millis(self.config.program.animate_ms.into())
-    }
-
     fn start_timeout(&self) -> Duration {
         Duration::from_millis(self.config.cast.start_timeout_ms.into())
-    }
-}
-
-/// Counters of two workers' programs together, `b` the later one.
-pub(super) fn add(a: ProgramReport, b: ProgramReport) -> ProgramReport {
-    ProgramReport {
-        frames: a.frames + b.frames,
-        repeated: a.repeated + b.repeated,
-        dropped: a.dropped + b.dropped,
-        rendition_dropped: a.rendition_dropped + b.rendition_dropped,
-        encoder: b.encoder.or(a.encoder),
-        encoder_fallbacks: a.encoder_fallbacks + b.encoder_fallbacks,
     }
 }

@@ -190,6 +190,7 @@ impl ConferenceState {
         let opened = match result {
             Ok(ReplyOk::ForwardOpened { answer }) => Ok(answer),
             Err(ReplyError::OfferRefused { detail }) => Err(ControlError::SdpInvalid(detail)),
+            Err(ReplyError::Timeout) => Err(ControlError::WorkerUnavailable),
             // It went while the subscriber was on the way in.
             Err(ReplyError::MediaNotReady { .. } | ReplyError::WrongState { .. }) => Err(match to {
                 SubscribeTo::Participant { participant, .. } => {

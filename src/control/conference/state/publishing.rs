@@ -92,6 +92,7 @@ impl ConferenceState {
             Ok(ReplyOk::IngestOpened { answer }) => Ok(answer),
             Ok(_) => Err(ControlError::Internal),
             Err(ReplyError::OfferRefused { detail }) => Err(ControlError::SdpInvalid(detail)),
+            Err(ReplyError::Timeout) => Err(ControlError::WorkerUnavailable),
             Err(_) => Err(ControlError::Internal),
         };
         match (opened, ticket) {

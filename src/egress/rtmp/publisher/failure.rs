@@ -81,6 +81,17 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What an error of the socket means. The kernel gives up on a silent server after the same time as we do
+    /// (`TCP_USER_TIMEOUT`); whoever is first, it is the same failure.
+    pub fn of_socket(stage: Stage, source: io::Error, stall_limit: Duration) -> Self {
+        match source.kind() {
+            // TLS without the goodbye that it should have.
+            io::ErrorKind::UnexpectedEof => Self::Closed { stage },
+            io::ErrorKind::TimedOut if stage == Stage::Live => Self::Stalled { limit: stall_limit },
+            _ => Self::Broken { stage, source },
+        }
+    }
+
     /// The failure with its causes, as one sentence.
     pub fn sentence(&self) -> String {
         let mut sentence = self.to_string();

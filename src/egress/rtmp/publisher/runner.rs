@@ -7,7 +7,9 @@ use super::{
         url::RtmpUrl,
     },
     dial::{Limits, Wire, dial},
+    drain::{Configs, draining},
     failure::Failure,
+    goodbye::say_goodbye,
     probe,
     route::{Destination, Route},
     send_queue::SendQueue,
@@ -20,20 +22,15 @@ use crate::{
         hub::{HubItem, HubReader},
         output::OutputStatus,
     },
-    media::{EncodedFrame, Track, TrackConfig},
+    media::{EncodedFrame, Track},
     redacted::Redacted,
 };
 use jiff::Timestamp;
-use std::{
-    future::Future,
-    pin::{Pin, pin},
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf},
+    io::{AsyncReadExt, AsyncWriteExt, WriteHalf},
     sync::watch,
-    time::{Instant, sleep, sleep_until, timeout_at},
+    time::{Instant, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -45,12 +42,6 @@ const REPLY_LIMIT: usize = 256 * 1024;
 const READ_BUFFER: usize = 16 * 1024;
 /// Distance of keyframe requests while none arrives.
 const KEYFRAME_RETRY: Duration = Duration::from_secs(1);
-/// A clean end must be over within two seconds: so long for what is still to be sent …
-const FLUSH_LIMIT: Duration = Duration::from_millis(1000);
-/// … and so long for the server to hang up. Closing earlier, with its answers unread, would reset the
-/// connection and might destroy our last words on their way.
-const LINGER_LIMIT: Duration = Duration::from_millis(300);
-
 /// How a connection ended.
 enum Ending {
     /// As asked, or since the cast ended.
@@ -71,26 +62,6 @@ struct Move {
 
 /// A question to the first URL that is under way.
 type Question = Pin<Box<dyn Future<Output = bool> + Send>>;
-
-/// The latest parameters, for the next connection.
-#[derive(Default)]
-struct Configs {
-    video: Option<Arc<TrackConfig>>,
-    audio: Option<Arc<TrackConfig>>,
-}
-
-impl Configs {
-    fn note(&mut self, config: Arc<TrackConfig>) {
-        match config.track() {
-            Track::Video => self.video = Some(config),
-            Track::Audio => self.audio = Some(config),
-        }
-    }
-
-    fn all(&self) -> impl Iterator<Item = &TrackConfig> {
-        [&self.video, &self.audio].into_iter().flatten().map(Arc::as_ref)
-    }
-}
 
 pub(super) struct RtmpPublisherRunner<K> {
     route: Route,
@@ -295,7 +266,7 @@ impl<K: Fn() + Send + Sync> RtmpPublisherRunner<K> {
             // In this order: an end is wanted at once; bytes leave before new ones come; the server is
             // heard before the hub, since it decides whether frames make sense.
             tokio::select! { biased;
-                () = self.stop.cancelled() => return self.finish(session, rx, tx, out).await,
+                () = self.stop.cancelled() => break,
                 () = at(deadline) => return Ending::Lost(match live {
                     true => Failure::Stalled { limit: limits.stall },
                     false => Failure::StageTimeout { stage, limit: limits.stage },
@@ -315,7 +286,7 @@ impl<K: Fn() + Send + Sync> RtmpPublisherRunner<K> {
                             self.count(length as u64);
                         }
                     }
-                    Err(source) => return Ending::Lost(broken(stage, source, limits.stall)),
+                    Err(source) => return Ending::Lost(Failure::of_socket(stage, source, limits.stall)),
                 },
                 works = answered(&mut question), if live => {
                     question = None;
@@ -340,7 +311,7 @@ impl<K: Fn() + Send + Sync> RtmpPublisherRunner<K> {
                             return Ending::Lost(Failure::Protocol { stage: session.reached(), source });
                         }
                     }
-                    Err(source) => return Ending::Lost(broken(stage, source, limits.stall)),
+                    Err(source) => return Ending::Lost(Failure::of_socket(stage, source, limits.stall)),
                 },
                 item = self.reader.recv(), if hears_hub => match item {
                     HubItem::Config(config) => {
@@ -351,10 +322,8 @@ impl<K: Fn() + Send + Sync> RtmpPublisherRunner<K> {
                         if is_keyframe(&frame) {
                             self.carried = Some(frame);
                         }
-                        return match self.finish(session, rx, tx, out).await {
-                            Ending::Clean => Ending::Moved,
-                            other => other,
-                        };
+                        say_goodbye(session, rx, tx, out).await;
+                        return Ending::Moved;
                     }
                     HubItem::Frame(frame) => {
                         if let Err(source) = session.send_frame(&frame) {
@@ -362,52 +331,11 @@ impl<K: Fn() + Send + Sync> RtmpPublisherRunner<K> {
                         }
                     }
                     HubItem::Discontinuity(_) => session.discontinuity(),
-                    HubItem::End => return self.finish(session, rx, tx, out).await,
+                    HubItem::End => break,
                 },
             }
         }
-    }
-
-    /// Sends what is on its way and the goodbye. However that goes, the end is a clean one.
-    async fn finish(
-        &mut self,
-        mut session: Session,
-        mut rx: ReadHalf<Wire>,
-        mut tx: WriteHalf<Wire>,
-        mut out: SendQueue,
-    ) -> Ending {
-        let said_goodbye = session.stage() >= Stage::Publish;
-        if let Err(error) = session.finish(now().into_std()) {
-            tracing::debug!(%error, "cannot write the end of the stream");
-        }
-        while let Some(output) = session.poll_output() {
-            if let Output::Transmit(bytes) = output {
-                out.push(bytes);
-            }
-        }
-        if !said_goodbye {
-            return Ending::Clean;
-        }
-        let flush = async {
-            while !out.is_empty() {
-                let length = tx.write(out.front()).await?;
-                if length == 0 {
-                    break;
-                }
-                out.advance(length);
-            }
-            tx.shutdown().await
-        };
-        match timeout_at(now() + FLUSH_LIMIT, flush).await {
-            Ok(Ok(())) => {
-                let mut rest = [0; 1024];
-                let hang_up = async { while rx.read(&mut rest).await.is_ok_and(|length| length > 0) {} };
-                // Late or not: the goodbye is out.
-                let _ = timeout_at(now() + LINGER_LIMIT, hang_up).await;
-            }
-            Ok(Err(error)) => tracing::debug!(%error, "the connection broke at the end of the stream"),
-            Err(_) => tracing::debug!("the server did not take the end of the stream"),
-        }
+        say_goodbye(session, rx, tx, out).await;
         Ending::Clean
     }
 
@@ -424,28 +352,6 @@ impl<K: Fn() + Send + Sync> RtmpPublisherRunner<K> {
     fn show(&mut self) {
         self.state.count(0, self.reader.dropped());
         self.status.send_replace(self.state.status().clone());
-    }
-}
-
-/// Does `work` while the hub's queue is emptied, so that it never fills with media nobody will want.
-/// `None`: stop was asked for, or the cast ended.
-async fn draining<T>(
-    reader: &mut HubReader,
-    configs: &mut Configs,
-    stop: &CancellationToken,
-    work: impl Future<Output = T>,
-) -> Option<T> {
-    let mut work = pin!(work);
-    loop {
-        tokio::select! { biased;
-            () = stop.cancelled() => return None,
-            done = &mut work => return Some(done),
-            item = reader.recv() => match item {
-                HubItem::Config(config) => configs.note(config),
-                HubItem::Frame(_) | HubItem::Discontinuity(_) => {}
-                HubItem::End => return None,
-            },
-        }
     }
 }
 
@@ -481,17 +387,6 @@ async fn answered(question: &mut Option<Question>) -> bool {
     match question {
         Some(question) => question.await,
         None => std::future::pending().await,
-    }
-}
-
-/// The kernel gives up on a silent server after the same time as we do (`TCP_USER_TIMEOUT`); whoever is
-/// first, it is the same failure.
-fn broken(stage: Stage, source: std::io::Error, stall_limit: Duration) -> Failure {
-    match source.kind() {
-        // TLS without the goodbye that it should have.
-        std::io::ErrorKind::UnexpectedEof => Failure::Closed { stage },
-        std::io::ErrorKind::TimedOut if stage == Stage::Live => Failure::Stalled { limit: stall_limit },
-        _ => Failure::Broken { stage, source },
     }
 }
 

@@ -1,14 +1,38 @@
 //! A cast's outputs: planned until the cast's zero is known, then running, then stopped.
 
 use super::{
-    CastRun, ConferenceState, ControlError, Effect, Now, OutputKey, OutputRecord, OutputSpec, OutputStage,
-    OutputStatus, Phase, ProgramPhase, Reply, Ticket,
+    CastRun, ConferenceState, ControlError, Effect, Now, OutputKey, OutputSpec, OutputStatus, Phase,
+    ProgramPhase, Reply, Ticket,
 };
 use crate::{
     egress::{output::OutputState, rtmp::url::RtmpUrl},
     ids::OutputId,
     ipc::WorkerCommand,
 };
+
+/// An output of the cast.
+#[derive(Debug)]
+pub(in super::super) struct OutputRecord {
+    pub(in super::super) key: OutputKey,
+    pub(in super::super) spec: OutputSpec,
+    pub(in super::super) status: OutputStatus,
+    pub(super) stage: OutputStage,
+    pub(super) adding: Option<Ticket>,
+    pub(super) removing: Vec<Ticket>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OutputStage {
+    /// Waits for the cast's zero.
+    Planned,
+    Running {
+        /// [`super::Input::OutputCreated`] told that it went well.
+        created: bool,
+        playable: bool,
+    },
+    Stopping,
+    Stopped,
+}
 
 impl OutputRecord {
     /// A start need not wait for it any longer: RTMP is created, what is played is playable.

@@ -1,6 +1,16 @@
 //! A conference state on the bench: keeps the time, collects what it decides.
 
 use super::super::*;
+/// What nearly every test of the state speaks of.
+pub use crate::{
+    control::{cast::OutputSpec, conference::presence::SeatId, events::news::News},
+    egress::output::OutputStatus,
+    ids::{Incarnation, SessionId},
+    media::{EncodedFrame, TrackConfig, VideoConfig},
+    units::MediaTime,
+};
+pub use std::time::Duration;
+
 use crate::{
     control::{
         cast::{AudioChoice, Cue, CueTime, Encoding, OutputKind, Source, StartCast, Transition},

@@ -1,6 +1,6 @@
 //! Clients that only listen: what each has heard must always add up to what is.
 
-use super::super::*;
+use super::{super::*, bench::SeatId};
 use crate::{
     control::conference::roster::Feed,
     ids::{ParticipantId, StreamName},

@@ -1,6 +1,9 @@
 //! Somebody outside who knows the conference from its news alone.
 
-use super::super::{presence::receivable, *};
+use super::{
+    super::{presence::receivable, *},
+    bench::News,
+};
 use crate::{
     control::{
         cast::{CastState, CueState},

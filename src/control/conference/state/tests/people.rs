@@ -63,14 +63,24 @@ fn publishing_again_replaces_the_session_and_keeps_the_number() {
 
 #[test]
 fn a_refused_offer_leaves_no_trace_and_no_harm() {
+    let refused = ReplyError::OfferRefused { detail: "no".to_owned() };
+    leaves_no_trace(refused, &ControlError::SdpInvalid("no".to_owned()));
+}
+
+#[test]
+fn an_offer_that_a_busy_worker_did_not_answer_may_come_again() {
+    leaves_no_trace(ReplyError::Timeout, &ControlError::WorkerUnavailable);
+}
+
+fn leaves_no_trace(refusal: ReplyError, told: &ControlError) {
     let mut bench = Bench::new();
     bench.publish("bob", "camera");
     for id in ["alice", "bob"] {
         let ticket = bench.ask_publish(id, "camera");
         let commands = bench.commands();
         let [WorkerCommand::OpenIngest { request, .. }] = commands[..] else { panic!("{commands:?}") };
-        bench.reply(request, Err(ReplyError::OfferRefused { detail: "no".to_owned() }));
-        assert_eq!(bench.error(ticket), &ControlError::SdpInvalid("no".to_owned()));
+        bench.reply(request, Err(refusal.clone()));
+        assert_eq!(bench.error(ticket), told);
         assert_eq!(bench.effects(), []);
     }
     assert_eq!(present(&bench), ["bob"]);

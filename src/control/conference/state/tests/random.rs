@@ -1,12 +1,17 @@
 //! Any order of requests and events, against a model of worker and outputs: every request is answered
 //! exactly once, numbers are stable, nothing leaks, nothing is told to a worker that is not there.
 
-use super::{super::*, bench, listeners::Listeners, outsiders::Outsiders};
+use super::{
+    super::*,
+    bench::{self, Duration, MediaTime, OutputStatus, SeatId, SessionId},
+    listeners::Listeners,
+    outsiders::Outsiders,
+};
 use crate::{
     control::{
         cast::{
-            AfterFile, Arrangement, AudioChoice, CueTime, FileSource, Focus, Source, Switch, SwitchTime,
-            Transition,
+            AfterFile, Arrangement, AudioChoice, CueTime, CueView, FileSource, Focus, Source, Switch,
+            SwitchTime, Transition,
         },
         conference::{Join, ParticipantPatch, Publish, presence::Absence},
         overlay::{KeptPicture, Overlay, OverlayPatch},
@@ -395,7 +400,7 @@ impl World {
             return;
         }
         let (request, command) = self.unanswered.remove(which % self.unanswered.len());
-        let result = match (&command, how % 6) {
+        let result = match (&command, how % 7) {
             (WorkerCommand::Compose { .. }, 1) => Err(ReplyError::Superseded),
             (WorkerCommand::Compose { .. }, 2) => Err(ReplyError::Timeout),
             (WorkerCommand::Compose { .. }, 3) => {
@@ -422,6 +427,7 @@ impl World {
             }
             (_, 4) => Err(ReplyError::Internal { detail: String::new() }),
             (WorkerCommand::OpenIngest { .. }, 5) => Err(ReplyError::OfferRefused { detail: String::new() }),
+            (WorkerCommand::OpenIngest { .. }, 6) => Err(ReplyError::Timeout),
             (WorkerCommand::OpenIngest { session, .. }, _) => {
                 self.worker_sessions.insert(session.to_string());
                 Ok(ReplyOk::IngestOpened { answer: String::new() })
