@@ -6,6 +6,14 @@ import { address, after, CheckFailed, colour, emit, number, options, run, signal
 
 /** What hls.js itself reports when the program was away: not errors as long as the gap is allowed. All are non-fatal. */
 const GAP_ERRORS = ['bufferStalledError', 'bufferNudgeOnStall', 'bufferSeekOverHole'];
+/** What it reports when the picture stands though there is more to show. */
+const STARVED_ERRORS = ['bufferStalledError', 'bufferNudgeOnStall'];
+/** A stall with so much to play on from where it stands is the fault of a machine without time, not of what is delivered … */
+const STARVED_AHEAD_S = 0.5;
+/** … as long as all of them are no longer: a picture that cannot be decoded stands for ever. */
+const STARVED_MS = 500;
+const isStarved = ({ ahead_s }) => ahead_s >= STARVED_AHEAD_S;
+
 /** Of the time that should have been played this share must have been: sampling and start-up blur the edges. */
 const PLAYED_SHARE = 0.9;
 
@@ -78,7 +86,7 @@ async function watchProtocols(page) {
 /** Collects what the page reports, and judges it at the end. */
 class Viewing {
   constructor(given) {
-    Object.assign(this, { given, errors: [], samples: [], stalls: 0, stalledMs: 0, jumps: [], discontinuities: 0, levels: new Map(), playing: null, finished: false });
+    Object.assign(this, { given, errors: [], samples: [], stalls: 0, stalledMs: 0, starved: 0, starvedMs: 0, jumps: [], discontinuities: 0, levels: new Map(), playing: null, finished: false });
     this.over = new Promise((resolve) => {
       this.stop = resolve;
     });
@@ -91,8 +99,8 @@ class Viewing {
       if (fields.fatal) this.stop('fatal'); // Nothing can come after it.
     }
     if (event === 'sample') this.samples.push(fields);
-    if (event === 'stall') this.stalls += 1;
-    if (event === 'stall_end') this.stalledMs += fields.stalled_ms;
+    if (event === 'stall') this.#stall(fields, 0);
+    if (event === 'stall_end') this.#stall(fields, fields.stalled_ms);
     if (event === 'jump') this.jumps.push(fields);
     if (event === 'discontinuity') this.discontinuities += 1;
     if (event === 'level') this.levels.set(fields.level, `${fields.width}x${fields.height}`);
@@ -103,20 +111,32 @@ class Viewing {
     }
   }
 
+  /** One begins, or ends after `ms`. */
+  #stall(fields, ms) {
+    this.starves = isStarved(fields);
+    if (ms === 0) this.starves ? (this.starved += 1) : (this.stalls += 1);
+    if (this.starves) this.starvedMs += ms;
+    else this.stalledMs += ms;
+  }
+
   /** Everything that is wrong, as sentences. */
   faults(end, watchedMs) {
     const { given } = this;
+    if (this.starves) this.starvedMs += end.stall_now_ms;
+    else this.stalledMs += end.stall_now_ms;
     const gap = given.allowGapMs > 0;
     const faults = [];
-    for (const { details, fatal, reason, message, status, url } of this.errors) {
-      if (gap && !fatal && GAP_ERRORS.includes(details)) continue;
+    for (const { details, fatal, reason, message, status, url, ahead_s } of this.errors) {
+      const expected = [...(gap ? GAP_ERRORS : []), ...(isStarved({ ahead_s }) ? STARVED_ERRORS : [])];
+      if (!fatal && expected.includes(details)) continue;
       faults.push(`hls.js: ${[`${fatal ? 'fatal ' : ''}${details}`, reason, message, status && `status ${status}`, url].filter(Boolean).join(', ')}`);
     }
     if (!this.playing) return [...faults, `nothing was played (a start is waited for ${given.startTimeout} s)`];
-    const stalledMs = this.stalledMs + end.stall_now_ms;
+    const { stalledMs } = this;
     if (this.stalls > 0 && stalledMs > given.allowGapMs) {
       faults.push(`the picture stood still ${this.stalls} times, ${stalledMs} ms in all (allowed: ${given.allowGapMs} ms)`);
     }
+    if (this.starvedMs > STARVED_MS) faults.push(`the picture stood still ${this.starved} times, ${this.starvedMs} ms in all, with more to show (allowed: ${STARVED_MS} ms)`);
     for (const { at_ms, by_ms } of this.jumps) {
       // Backwards too: out of a gap hls.js may seek to where the live edge now says it should be.
       if (Math.abs(by_ms) > given.allowGapMs) faults.push(`the position jumped by ${by_ms} ms at ${at_ms} ms`);
@@ -176,7 +196,9 @@ await run(async () => {
       protocols: [...protocols],
       errors: viewing.errors.length,
       stalls: viewing.stalls,
-      stalled_ms: viewing.stalledMs + end.stall_now_ms,
+      stalled_ms: viewing.stalledMs,
+      starved: viewing.starved,
+      starved_ms: viewing.starvedMs,
       jumps: viewing.jumps.length,
       discontinuities: viewing.discontinuities,
       sizes: [...viewing.levels.values()],

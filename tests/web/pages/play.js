@@ -20,6 +20,15 @@ const codes = { read: 0, unreadable: 0, unseen: 0, steps: 0 };
 /** More steps than this are only counted: a source at another frame rate makes one in every frame. */
 const MAX_STEPS_TOLD = 200;
 
+/** Seconds that could be played on from here, without a hole. */
+function ahead() {
+  const { buffered, currentTime } = view;
+  for (let at = 0; at < buffered.length; at += 1) {
+    if (buffered.start(at) <= currentTime && currentTime <= buffered.end(at)) return Number((buffered.end(at) - currentTime).toFixed(3));
+  }
+  return 0;
+}
+
 function since(start) {
   return Math.round(performance.now() - start);
 }
@@ -28,7 +37,7 @@ function since(start) {
 function watchErrors(start) {
   hls?.on(Hls.Events.ERROR, (_, { type, details, fatal, reason, error, response, url, frag }) => {
     report('error', {
-      at_ms: since(start), type, details, fatal, reason, message: error?.message, status: response?.code, url: url ?? frag?.url,
+      at_ms: since(start), type, details, fatal, reason, message: error?.message, status: response?.code, url: url ?? frag?.url, ahead_s: ahead(),
     });
   });
   view.addEventListener('error', () => {
@@ -68,11 +77,13 @@ function watchPosition(start) {
   let movedAt = looked;
   let stalledAt = null;
   let why = null;
+  let aheadThen = 0;
   const stalled = (reason) => {
     if (stalledAt !== null || view.ended || view.seeking) return;
     stalledAt = movedAt;
     why = reason;
-    report('stall', { at_ms: Math.round(stalledAt - start), why });
+    aheadThen = ahead();
+    report('stall', { at_ms: Math.round(stalledAt - start), why, ahead_s: aheadThen });
   };
   view.addEventListener('waiting', () => stalled('waiting'));
   view.addEventListener('ended', () => report('finished', { at_ms: since(start) }));
@@ -81,7 +92,7 @@ function watchPosition(start) {
     const moved = (view.currentTime - position) * 1000;
     if (moved > now - looked + JUMP_MS || moved < 0) report('jump', { at_ms: since(start), by_ms: Math.round(moved) });
     if (moved !== 0) {
-      if (stalledAt !== null) report('stall_end', { at_ms: since(start), why, stalled_ms: Math.round(now - stalledAt) });
+      if (stalledAt !== null) report('stall_end', { at_ms: since(start), why, stalled_ms: Math.round(now - stalledAt), ahead_s: aheadThen });
       stalledAt = null;
       movedAt = now;
     } else if (now - movedAt > STALL_MS) {
@@ -170,7 +181,8 @@ window.player = {
   async start({ url, sampleMs, tile, readCode, cycleLevelsMs, catchUp, file }) {
     if (!file && !Hls?.isSupported()) throw new Error('hls.js cannot run in this Chromium');
     const start = performance.now();
-    if (!file) hls = new Hls({ lowLatencyMode: true, enableWorker: true, maxLiveSyncPlaybackRate: catchUp });
+    // Who catches up does not go further back with each hiccup of the machine, either.
+    if (!file) hls = new Hls({ lowLatencyMode: true, enableWorker: true, maxLiveSyncPlaybackRate: catchUp, ...(catchUp > 1 && { liveSyncOnStallIncrease: 0 }) });
     watchErrors(start);
     if (!file) watchFragments(start);
     listen();
