@@ -306,7 +306,16 @@ impl ConferenceRunner {
             Effect::SessionClosed(session) => self.notify(Notice::SessionClosed { session }).await,
             // Taken care of by the caller.
             Effect::Finish { .. } => {}
-            effect => return self.way_out.perform(&self.id, effect),
+            // Named one by one, so that a new one cannot be forgotten.
+            effect @ (Effect::OpenHub { .. }
+            | Effect::Config(_)
+            | Effect::Frame(_)
+            | Effect::RenditionConfig(..)
+            | Effect::RenditionFrame(..)
+            | Effect::Discontinuity(_)
+            | Effect::EndHub
+            | Effect::CreateOutput { .. }
+            | Effect::StopOutput(_)) => return self.way_out.perform(&self.id, effect),
         }
         None
     }

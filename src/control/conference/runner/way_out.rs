@@ -84,6 +84,7 @@ impl WayOut {
                 return Some(self.create_output(conference, key, spec, epoch));
             }
             Effect::StopOutput(key) => self.stop_output(key),
+            // The runner's.
             _ => {}
         }
         None
