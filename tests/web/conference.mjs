@@ -23,12 +23,28 @@ const conference = `conference-${process.pid}`;
 /** For the server's next word to bob's page, which we say in its place. */
 let sayToBob;
 
+/** Of each page what it was told of levels: how often, and last. */
+const toldLevels = new Map();
+
+function watchLevels(page) {
+  const told = { times: 0, last: null };
+  toldLevels.set(page, told);
+  page.on('websocket', (socket) =>
+    socket.on('framereceived', ({ payload }) => {
+      if (!String(payload).includes('"levels"')) return;
+      told.times += 1;
+      told.last = payload;
+    }),
+  );
+}
+
 async function open(browser, path, viewport) {
   const context = await browser.newContext({ permissions: ['camera', 'microphone'], viewport });
   await plainMicrophone(context);
   const page = await context.newPage();
   page.on('console', (message) => process.stderr.write(`${path}: ${message.text()}\n`));
   page.on('pageerror', (error) => process.stderr.write(`${path} failed: ${error.stack}\n`));
+  watchLevels(page);
   if (path.endsWith('participant=bob')) {
     await page.routeWebSocket(/\/v1\/signal$/, (socket) => {
       socket.connectToServer();
@@ -81,7 +97,8 @@ async function shows(meter, what, is) {
   for (let turn = 0; ; turn += 1) {
     const db = await meter.evaluate((one) => one.value);
     if (is(db)) return db;
-    if (turn > 100) throw new CheckFailed(`the meter of ${what} shows ${db} dB`);
+    const told = toldLevels.get(meter.page());
+    if (turn > 100) throw new CheckFailed(`the meter of ${what} shows ${db} dB; levels were told ${told.times} times, last ${told.last}`);
     await meter.page().waitForTimeout(100);
   }
 }
