@@ -1,4 +1,4 @@
-//! A cast from start to stop: its phases, its program in the worker, its switches.
+//! A cast from start to stop: its phases. What is known of it is in `run`, its program in the worker in `program`.
 
 use super::{ConferenceState, Effect, Now, OutputKey};
 use crate::{
