@@ -67,12 +67,13 @@ fn reaches_two_megabits(offered: &str, encoding: &str, listed: &str) {
     let ended = events.iter().rev().find(|event| event["event"] == "ended").unwrap();
     let end = events.iter().rev().find(|event| event["event"] == "stats").unwrap();
     figure(&format!(
-        "{listed}: 2 Mbit/s after {} ms, best {} kbit/s, {} PLI, {} NACK, {} retransmitted ({})",
+        "{listed}: 2 Mbit/s after {} ms, best {} kbit/s, {} PLI, {} NACK, {} retransmitted, sender {} ({})",
         fast["at_ms"],
         ended["best_kbps"],
         end["pliCount"],
         end["nackCount"],
         end["retransmittedPackets"],
+        tried.len() + 1,
         load()
     ));
     assert_eq!((fast["width"].as_u64(), fast["height"].as_u64()), (Some(1280), Some(720)), "{fast}");
