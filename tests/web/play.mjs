@@ -4,10 +4,10 @@ import { inOrder, near } from './expectation.mjs';
 import { servePages } from './page-server.mjs';
 import { address, after, CheckFailed, colour, emit, number, options, run, signalled, stdinClosed, WrongUsage } from './report.mjs';
 
-/** What hls.js itself reports when the program was away: not errors as long as the gap is allowed. All are non-fatal. */
-const GAP_ERRORS = ['bufferStalledError', 'bufferNudgeOnStall', 'bufferSeekOverHole'];
-/** What it reports when the picture stands though there is more to show. */
-const STARVED_ERRORS = ['bufferStalledError', 'bufferNudgeOnStall'];
+/** What hls.js itself reports when the picture stands. All are non-fatal. */
+const STALL_ERRORS = ['bufferStalledError', 'bufferNudgeOnStall'];
+/** And when the program was away: not errors as long as the gap is allowed. */
+const GAP_ERRORS = [...STALL_ERRORS, 'bufferSeekOverHole'];
 /** A stall with so much to play on from where it stands is the fault of a machine without time, not of what is delivered … */
 const STARVED_AHEAD_S = 0.5;
 /** … as long as all of them are no longer: a picture that cannot be decoded stands for ever. */
@@ -86,7 +86,7 @@ async function watchProtocols(page) {
 /** Collects what the page reports, and judges it at the end. */
 class Viewing {
   constructor(given) {
-    Object.assign(this, { given, errors: [], samples: [], stalls: 0, stalledMs: 0, starved: 0, starvedMs: 0, jumps: [], discontinuities: 0, levels: new Map(), playing: null, finished: false });
+    Object.assign(this, { given, errors: [], samples: [], stalls: [], jumps: [], discontinuities: 0, levels: new Map(), playing: null, finished: false });
     this.over = new Promise((resolve) => {
       this.stop = resolve;
     });
@@ -99,8 +99,9 @@ class Viewing {
       if (fields.fatal) this.stop('fatal'); // Nothing can come after it.
     }
     if (event === 'sample') this.samples.push(fields);
-    if (event === 'stall') this.#stall(fields, 0);
-    if (event === 'stall_end') this.#stall(fields, fields.stalled_ms);
+    // The last one may still go on at the end: until then it has no length.
+    if (event === 'stall') this.stalls.push({ starved: isStarved(fields), ms: null });
+    if (event === 'stall_end') this.stalls.at(-1).ms = fields.stalled_ms;
     if (event === 'jump') this.jumps.push(fields);
     if (event === 'discontinuity') this.discontinuities += 1;
     if (event === 'level') this.levels.set(fields.level, `${fields.width}x${fields.height}`);
@@ -111,33 +112,27 @@ class Viewing {
     }
   }
 
-  /** One begins, or ends after `ms`. */
-  #stall(fields, ms) {
-    this.starves = isStarved(fields);
-    if (ms === 0) this.starves ? (this.starved += 1) : (this.stalls += 1);
-    if (this.starves) this.starvedMs += ms;
-    else this.stalledMs += ms;
+  /** The stalls of one kind: how many, and how long in all. */
+  stood({ stall_now_ms }, starved) {
+    const stalls = this.stalls.filter((stall) => stall.starved === starved);
+    return { times: stalls.length, ms: stalls.reduce((sum, { ms }) => sum + (ms ?? stall_now_ms), 0) };
   }
 
   /** Everything that is wrong, as sentences. */
   faults(end, watchedMs) {
     const { given } = this;
-    if (this.starves) this.starvedMs += end.stall_now_ms;
-    else this.stalledMs += end.stall_now_ms;
     const gap = given.allowGapMs > 0;
     const faults = [];
     for (const { details, fatal, reason, message, status, url, ahead_s } of this.errors) {
-      const expected = [...(gap ? GAP_ERRORS : []), ...(isStarved({ ahead_s }) ? STARVED_ERRORS : [])];
+      const expected = [...(gap ? GAP_ERRORS : []), ...(isStarved({ ahead_s }) ? STALL_ERRORS : [])];
       if (!fatal && expected.includes(details)) continue;
       faults.push(`hls.js: ${[`${fatal ? 'fatal ' : ''}${details}`, reason, message, status && `status ${status}`, url].filter(Boolean).join(', ')}`);
     }
     if (!this.playing) return [...faults, `nothing was played (a start is waited for ${given.startTimeout} s)`];
-    const { stalledMs } = this;
-    if (this.stalls > 0 && stalledMs > given.allowGapMs) {
-      faults.push(`the picture stood still ${this.stalls} times, ${stalledMs} ms in all (allowed: ${given.allowGapMs} ms)`);
+    for (const [starved, how, allowedMs] of [[false, '', given.allowGapMs], [true, ', with more to show', Math.max(STARVED_MS, given.allowGapMs)]]) {
+      const { times, ms } = this.stood(end, starved);
+      if (ms > allowedMs) faults.push(`the picture stood still ${times} times, ${ms} ms in all${how} (allowed: ${allowedMs} ms)`);
     }
-    const starvedMs = Math.max(STARVED_MS, given.allowGapMs);
-    if (this.starvedMs > starvedMs) faults.push(`the picture stood still ${this.starved} times, ${this.starvedMs} ms in all, with more to show (allowed: ${starvedMs} ms)`);
     for (const { at_ms, by_ms } of this.jumps) {
       // Backwards too: out of a gap hls.js may seek to where the live edge now says it should be.
       if (Math.abs(by_ms) > given.allowGapMs) faults.push(`the position jumped by ${by_ms} ms at ${at_ms} ms`);
@@ -190,16 +185,17 @@ await run(async () => {
     const end = await Promise.race([inPage(page, 'player', 'end'), crashed]);
     if (given.screenshot) await page.screenshot({ path: given.screenshot });
     const faults = viewing.faults(end, watchedMs);
+    const [stood, starved] = [viewing.stood(end, false), viewing.stood(end, true)];
     emit('summary', {
       ok: faults.length === 0,
       watched_ms: watchedMs,
       ...end,
       protocols: [...protocols],
       errors: viewing.errors.length,
-      stalls: viewing.stalls,
-      stalled_ms: viewing.stalledMs,
-      starved: viewing.starved,
-      starved_ms: viewing.starvedMs,
+      stalls: stood.times,
+      stalled_ms: stood.ms,
+      starved: starved.times,
+      starved_ms: starved.ms,
       jumps: viewing.jumps.length,
       discontinuities: viewing.discontinuities,
       sizes: [...viewing.levels.values()],

@@ -74,19 +74,27 @@ class Watch {
     this.seen += 1;
     this.framesEncoded = fields.framesEncoded;
     this.best = Math.max(this.best, fields.kbps);
-    if (this.reachedAt === null && this.expectKbps && fields.kbps >= this.expectKbps) this.reachedAt = fields.at_ms;
+    if (!this.expectKbps || this.reachedAt !== null) return;
+    if (fields.kbps >= this.expectKbps) this.reachedAt = fields.at_ms;
+    if (fields.at_ms > this.limitMs) this.fail(this.missed);
+    else if (this.reachedAt !== null) emit('reached', fields);
+  }
+
+  /** The statistics come each second, so the last one within the time may be up to half a second off it. */
+  get limitMs() {
+    return this.expectWithin * 1000 + 500;
+  }
+
+  get missed() {
+    const when = this.reachedAt === null ? 'never' : `after ${this.reachedAt} ms`;
+    return `expected ${this.expectKbps} kbit/s within ${this.expectWithin} s, reached it ${when}, best ${this.best}`;
   }
 
   judge() {
     if (this.seen === 0) throw new CheckFailed('no statistics were seen: the run was too short to prove anything');
     if (!this.soundOnly && !this.framesEncoded) throw new CheckFailed('not one video frame was encoded');
     if (!this.expectKbps) return;
-    // The statistics come each second, so the last one within the time may be up to half a second off it.
-    const limit = this.expectWithin * 1000 + 500;
-    if (this.reachedAt === null || this.reachedAt > limit) {
-      const when = this.reachedAt === null ? 'never' : `after ${this.reachedAt} ms`;
-      throw new CheckFailed(`expected ${this.expectKbps} kbit/s within ${this.expectWithin} s, reached it ${when}, best ${this.best}`);
-    }
+    if (this.reachedAt === null || this.reachedAt > this.limitMs) throw new CheckFailed(this.missed);
   }
 }
 

@@ -22,10 +22,16 @@ export class SegmentRules {
   constructor(findings, variant) {
     this.#findings = findings;
     this.#variant = variant;
-    this.bits = 0;
-    this.seconds = 0;
     /** What was measured: `msn`, `bits` and `duration` of each segment. */
     this.sizes = [];
+  }
+
+  get bits() {
+    return this.sizes.reduce((sum, { bits }) => sum + bits, 0);
+  }
+
+  get seconds() {
+    return this.sizes.reduce((sum, { duration }) => sum + duration, 0);
   }
 
   hasInit(uri) {
@@ -72,8 +78,6 @@ export class SegmentRules {
       this.#findings.check('a segment can be read', false, `${uri}: ${error.message}`);
       return;
     }
-    this.bits += bytes.length * 8;
-    this.seconds += duration;
     this.sizes.push({ msn, bits: bytes.length * 8, duration });
     for (const [id, track] of tracks) this.#checkTrack(segment, track, found.get(id));
     if (this.#lastMsn !== null && msn !== this.#lastMsn + 1) this.#ends.clear();

@@ -25,6 +25,7 @@ use crate::{
     },
     ids::{ConferenceId, Incarnation, ParticipantId},
     ipc::{WorkerCommand, WorkerEvent},
+    media::TrackConfig,
     units::MediaTime,
 };
 use jiff::Timestamp;
@@ -306,16 +307,19 @@ impl ConferenceRunner {
             Effect::SessionClosed(session) => self.notify(Notice::SessionClosed { session }).await,
             // Taken care of by the caller.
             Effect::Finish { .. } => {}
-            // Named one by one, so that a new one cannot be forgotten.
-            effect @ (Effect::OpenHub { .. }
-            | Effect::Config(_)
-            | Effect::Frame(_)
-            | Effect::RenditionConfig(..)
-            | Effect::RenditionFrame(..)
-            | Effect::Discontinuity(_)
-            | Effect::EndHub
-            | Effect::CreateOutput { .. }
-            | Effect::StopOutput(_)) => return self.way_out.perform(&self.id, effect),
+            Effect::OpenHub { renditions, steady } => self.way_out.open(renditions, steady),
+            Effect::Config(config) => self.way_out.hub.set_config(config),
+            Effect::Frame(frame) => self.way_out.hub.push(frame),
+            Effect::RenditionConfig(index, config) => {
+                self.way_out.rendition(index, |hub| hub.set_config(TrackConfig::Video(config)));
+            }
+            Effect::RenditionFrame(index, frame) => self.way_out.rendition(index, |hub| hub.push(frame)),
+            Effect::Discontinuity(incarnation) => self.way_out.hub.discontinuity(incarnation),
+            Effect::EndHub => self.way_out.end(),
+            Effect::CreateOutput { key, spec, epoch } => {
+                return Some(self.way_out.create_output(&self.id, key, spec, epoch));
+            }
+            Effect::StopOutput(key) => self.way_out.stop_output(key),
         }
         None
     }

@@ -77,13 +77,11 @@ function watchPosition(start) {
   let movedAt = looked;
   let stalledAt = null;
   let why = null;
-  let aheadThen = 0;
   const stalled = (reason) => {
     if (stalledAt !== null || view.ended || view.seeking) return;
     stalledAt = movedAt;
     why = reason;
-    aheadThen = ahead();
-    report('stall', { at_ms: Math.round(stalledAt - start), why, ahead_s: aheadThen });
+    report('stall', { at_ms: Math.round(stalledAt - start), why, ahead_s: ahead() });
   };
   view.addEventListener('waiting', () => stalled('waiting'));
   view.addEventListener('ended', () => report('finished', { at_ms: since(start) }));
@@ -92,7 +90,7 @@ function watchPosition(start) {
     const moved = (view.currentTime - position) * 1000;
     if (moved > now - looked + JUMP_MS || moved < 0) report('jump', { at_ms: since(start), by_ms: Math.round(moved) });
     if (moved !== 0) {
-      if (stalledAt !== null) report('stall_end', { at_ms: since(start), why, stalled_ms: Math.round(now - stalledAt), ahead_s: aheadThen });
+      if (stalledAt !== null) report('stall_end', { at_ms: since(start), why, stalled_ms: Math.round(now - stalledAt) });
       stalledAt = null;
       movedAt = now;
     } else if (now - movedAt > STALL_MS) {

@@ -5,7 +5,7 @@ use crate::{
         cast::OutputSpec,
         conference::{
             outputs::{KeyframeRequest, OutputFactory, OutputHandle, OutputOrder},
-            state::{Effect, Input, OutputKey},
+            state::{Input, OutputKey},
         },
     },
     egress::{
@@ -13,7 +13,7 @@ use crate::{
         output::{OutputState, OutputStatus},
     },
     ids::ConferenceId,
-    media::{RenditionIndex, TrackConfig},
+    media::RenditionIndex,
 };
 use futures::FutureExt;
 use jiff::Timestamp;
@@ -26,7 +26,7 @@ const OUTPUT_STOP_TIMEOUT: Duration = Duration::from_secs(3);
 /// Each cast has a hub of its own; the last one's stands until the next begins.
 pub(super) struct WayOut {
     factory: Arc<dyn OutputFactory>,
-    hub: Hub,
+    pub(super) hub: Hub,
     outputs: HashMap<OutputKey, Box<dyn OutputHandle>>,
     keyframe: KeyframeRequest,
     /// Outputs becoming playable or ending.
@@ -56,41 +56,26 @@ impl WayOut {
         self.tasks.shutdown().await;
     }
 
-    /// Does what concerns the hub and the outputs, and nothing else; what comes of it at once is an input again.
-    pub(super) fn perform(&mut self, conference: &ConferenceId, effect: Effect) -> Option<Input> {
-        match effect {
-            Effect::OpenHub { renditions, steady } => {
-                tracing::info!("cast starts");
-                self.hub = Hub::with_renditions(renditions).paced(steady);
-            }
-            Effect::Config(config) => self.hub.set_config(config),
-            Effect::Frame(frame) => self.hub.push(frame),
-            Effect::RenditionConfig(RenditionIndex(index), config) => {
-                if let Some(rendition) = self.hub.renditions().get(usize::from(index)) {
-                    rendition.hub.set_config(TrackConfig::Video(config));
-                }
-            }
-            Effect::RenditionFrame(RenditionIndex(index), frame) => {
-                if let Some(rendition) = self.hub.renditions().get(usize::from(index)) {
-                    rendition.hub.push(frame);
-                }
-            }
-            Effect::Discontinuity(incarnation) => self.hub.discontinuity(incarnation),
-            Effect::EndHub => {
-                tracing::info!("cast ends");
-                self.hub.end();
-            }
-            Effect::CreateOutput { key, spec, epoch } => {
-                return Some(self.create_output(conference, key, spec, epoch));
-            }
-            Effect::StopOutput(key) => self.stop_output(key),
-            // The runner's.
-            _ => {}
-        }
-        None
+    /// A new cast, a new hub.
+    pub(super) fn open(&mut self, renditions: Vec<String>, steady: bool) {
+        tracing::info!("cast starts");
+        self.hub = Hub::with_renditions(renditions).paced(steady);
     }
 
-    fn create_output(
+    /// Does something with a smaller rendition's hub; nothing if the cast has none of this number.
+    pub(super) fn rendition(&self, RenditionIndex(index): RenditionIndex, with: impl FnOnce(&Hub)) {
+        if let Some(rendition) = self.hub.renditions().get(usize::from(index)) {
+            with(&rendition.hub);
+        }
+    }
+
+    /// The cast's last frame was passed on.
+    pub(super) fn end(&self) {
+        tracing::info!("cast ends");
+        self.hub.end();
+    }
+
+    pub(super) fn create_output(
         &mut self,
         conference: &ConferenceId,
         key: OutputKey,
@@ -125,7 +110,7 @@ impl WayOut {
         Input::OutputCreated { key, result }
     }
 
-    fn stop_output(&mut self, key: OutputKey) {
+    pub(super) fn stop_output(&mut self, key: OutputKey) {
         let output = self.outputs.remove(&key);
         self.tasks.spawn(async move {
             let mut last = output
